@@ -1,0 +1,51 @@
+# Everything a person or a CI machine does with this repository. `make` alone lists it.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup modules build demo escape test check bench format gen clean
+
+SHELL := /bin/sh
+bin := node_modules/.bin
+results := .cache/tests.json
+
+help: ## Lists these targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Checks Node.js, installs missing system packages (as root) and the npm packages.
+	@tools/setup.sh
+
+modules:
+	@tools/setup.sh modules
+
+build: modules ## Bundles the programs into dist/.
+	@node tools/build.mjs
+
+demo: setup build ## Runs the two walk-throughs, HTTP and TCP, in a world of its own.
+	@node dist/demo.js
+
+escape: setup build ## Tries to get out of the seal in every way we know.
+	@node dist/escape.js
+
+test: setup build ## Runs every test.
+	@mkdir -p $(dir $(results)) && rm -f $(results)
+	@$(bin)/vitest run --reporter=default --reporter=json --outputFile.json=$(results); \
+	  node tools/summary.mjs $(results) $$?
+
+check: modules ## Format, lint, types, dead code and unit tests: what to run before a commit.
+	@$(bin)/biome format .
+	@$(bin)/oxlint --type-aware --deny-warnings
+	@$(bin)/tsc --noEmit -p .
+	@$(bin)/knip --no-progress
+	@$(bin)/vitest run --project unit --reporter=dot
+
+bench: setup build ## Measures speed and memory.
+	@node dist/bench.js
+
+format: modules ## Formats all sources.
+	@$(bin)/biome format --write .
+
+gen: modules ## Regenerates src/xds/gen and docs/reference.
+	@node tools/gen-proto.mjs
+	@node tools/gen-docs.mjs
+
+clean: ## Removes what was built.
+	@rm -rf dist .cache coverage

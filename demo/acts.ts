@@ -1,0 +1,7 @@
+// Lists the acts of the demo in their order; the README names their steps.
+import { lostRouteAct, stoppedGatewayAct } from './acts/failures.ts'
+import { httpAct } from './acts/http.ts'
+import { redisAct } from './acts/redis.ts'
+import type { Act } from './step.ts'
+
+export const acts: readonly Act[] = [httpAct, redisAct, lostRouteAct, stoppedGatewayAct]

@@ -1,0 +1,25 @@
+// Runs every finding across resources, in the order in which people read their files.
+import type { Issue } from '../api/index.ts'
+import type { Model } from '../model/index.ts'
+import { findDanglingReferences } from './dangling-reference.ts'
+import { findGatewayNotInPath } from './gateway-not-in-path.ts'
+import { findGatewayPortMissing } from './gateway-port-missing.ts'
+import { findResolutionNoneThroughGateway } from './resolution-none-through-gateway.ts'
+import { setScene } from './scene.ts'
+import { findTcpHostsShareGatewayPort } from './tcp-hosts-share-gateway-port.ts'
+
+const findings = [
+  findDanglingReferences,
+  findGatewayNotInPath,
+  findResolutionNoneThroughGateway,
+  findGatewayPortMissing,
+  findTcpHostsShareGatewayPort,
+]
+
+/** What no single document shows. Pure. */
+export function analyze(model: Model): readonly Issue[] {
+  const scene = setScene(model)
+  return findings
+    .flatMap((find) => find(scene))
+    .toSorted((a, b) => a.source.localeCompare(b.source) || (a.place?.line ?? 0) - (b.place?.line ?? 0))
+}

@@ -1,0 +1,3 @@
+// Door of the analysis room.
+export { analyze } from './analyze.ts'
+export { findingCodes } from './finding-codes.ts'

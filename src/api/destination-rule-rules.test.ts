@@ -1,0 +1,158 @@
+// Holds the rules for DestinationRule: what is refused, what is warned of, and with which words.
+import { expect, test } from 'vitest'
+import { findingsOf } from './testdata/findings-of.ts'
+
+const cases: Record<string, { readonly spec: string; readonly finds: readonly string[] }> = {
+  'subsets and timeouts are in order': {
+    spec: `
+      host: a.example.test
+      subsets: [{name: v1, labels: {version: v1}}, {name: v2}]
+      trafficPolicy: {connectionPool: {tcp: {connectTimeout: 1s, idleTimeout: 0s}}, tls: {mode: DISABLE}}`,
+    finds: [],
+  },
+  'no host, an empty policy': {
+    spec: '{trafficPolicy: {}}',
+    finds: ['error spec.host: empty domain name not allowed', 'error spec.trafficPolicy: traffic policy must have at least one field'],
+  },
+  'subset names': {
+    spec: "{host: a.test, subsets: [{name: 'A b'}, {name: v1}, {name: v1, labels: {'': x}}, {}]}",
+    finds: [
+      'error spec.subsets[0].name: subset name is invalid: A b',
+      'error spec.subsets[2].name: duplicate subset names: v1',
+      'error spec.subsets[2].labels: invalid tag key: ""',
+      'error spec.subsets[3].name: subset name cannot be empty',
+    ],
+  },
+  'a selector reaches its own namespace only': {
+    spec: '{host: a.test, workloadSelector: {matchLabels: {a: b}}, exportTo: [other]}',
+    finds: ['error spec.exportTo: destination rule with workload selector cannot have exportTo beyond current namespace'],
+  },
+  'a selector with its own namespace and another': {
+    spec: '{host: a.test, workloadSelector: {matchLabels: {a: b}}, exportTo: [., other]}',
+    finds: ['error spec.exportTo: destination rule with workload selector cannot have multiple entries in exportTo'],
+  },
+  'selectors have whole labels': {
+    spec: "{host: a.test, workloadSelector: {matchLabels: {'': b, c: 'x*'}}}",
+    finds: [
+      'error spec.workloadSelector: empty key is not supported in selector: "=b"',
+      'error spec.workloadSelector: wildcard is not supported in selector: "c=x*"',
+    ],
+  },
+  'TLS is not begun, and what governs it is refused': {
+    spec: '{host: a.test, trafficPolicy: {tls: {mode: SIMPLE, sni: b.test}}, subsets: [{name: s, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}]}',
+    finds: [
+      'unsupported spec.trafficPolicy.tls.mode: tls.mode SIMPLE is understood but not carried out yet: Sallyport does not begin TLS on behalf of clients; connections that this policy governs are refused',
+      "unsupported spec.subsets[0].trafficPolicy.tls.mode: tls.mode ISTIO_MUTUAL is understood but not carried out yet: the mesh's own mutual TLS is not spoken yet; connections that this policy governs are refused",
+    ],
+  },
+  'TLS settings contradict each other': {
+    spec: `
+      host: a.test
+      trafficPolicy:
+        tls: {mode: DISABLE}
+        portLevelSettings:
+        - {port: {number: 1}, tls: {mode: MUTUAL}}
+        - {port: {number: 2}, tls: {mode: MUTUAL, credentialName: x, caCertificates: /a}}
+        - {port: {number: 3}, tls: {mode: SIMPLE, insecureSkipVerify: true, subjectAltNames: [a]}}
+        - {port: {number: 4}}
+        - {tls: {mode: DISABLE}}`,
+    finds: [
+      ...[0, 1].map(
+        (i) =>
+          `unsupported spec.trafficPolicy.portLevelSettings[${i}].tls.mode: tls.mode MUTUAL is understood but not carried out yet: Sallyport does not begin TLS on behalf of clients; connections that this policy governs are refused`,
+      ),
+      'unsupported spec.trafficPolicy.portLevelSettings[2].tls.mode: tls.mode SIMPLE is understood but not carried out yet: Sallyport does not begin TLS on behalf of clients; connections that this policy governs are refused',
+      'error spec.trafficPolicy.portLevelSettings[0].tls.clientCertificate: client certificate required for mutual tls',
+      'error spec.trafficPolicy.portLevelSettings[0].tls.privateKey: private key required for mutual tls',
+      'error spec.trafficPolicy.portLevelSettings[1].tls.credentialName: cannot specify client certificates or CA certificate or CA CRL If credentialName is set',
+      'error spec.trafficPolicy.portLevelSettings[2].tls.insecureSkipVerify: cannot specify CaCertificates or CredentialName or SubjectAltNames when InsecureSkipVerify is set true',
+      'error spec.trafficPolicy.portLevelSettings[3]: port traffic policy must have at least one field',
+      'error spec.trafficPolicy.portLevelSettings[4].port: portTrafficPolicy must have valid port',
+    ],
+  },
+  pools: {
+    spec: `
+      host: a.test
+      trafficPolicy:
+        connectionPool:
+          tcp: {maxConnections: -1, connectTimeout: 0s, idleTimeout: 0.5ms}
+          http: {maxRetries: -1, h2UpgradePolicy: UPGRADE, useClientProtocol: true, http2KeepAlive: {interval: 1s}}`,
+    finds: [
+      'warning spec.trafficPolicy.connectionPool.tcp.maxConnections: tcp.maxConnections is not carried out yet: connections are not counted',
+      'warning spec.trafficPolicy.connectionPool.http: connectionPool.http is not carried out yet: requests and connections are not counted, and HTTP/1.1 stays HTTP/1.1',
+      'error spec.trafficPolicy.connectionPool.http.maxRetries: max retries must be non-negative',
+      'error spec.trafficPolicy.connectionPool.http.useClientProtocol: use client protocol must not be true when H2UpgradePolicy is UPGRADE',
+      'error spec.trafficPolicy.connectionPool.http.http2KeepAlive.timeout: http2KeepAlive timeout must be set',
+      'error spec.trafficPolicy.connectionPool.tcp.maxConnections: max connections must be non-negative',
+      'error spec.trafficPolicy.connectionPool.tcp.connectTimeout: duration must be greater than 1ms',
+      'error spec.trafficPolicy.connectionPool.tcp.idleTimeout: duration must be greater than 1ms',
+    ],
+  },
+  'ways that are not gone': {
+    spec: '{host: a.test, trafficPolicy: {tunnel: {protocol: GET, targetHost: "a b", targetPort: 0}}, subsets: [{name: s, trafficPolicy: {proxyProtocol: {version: V2}}}]}',
+    finds: [
+      'unsupported spec.trafficPolicy.tunnel: trafficPolicy.tunnel is understood but not carried out yet: connections that this policy governs are refused',
+      'unsupported spec.subsets[0].trafficPolicy.proxyProtocol: trafficPolicy.proxyProtocol is understood but not carried out yet: connections that this policy governs are refused',
+      'error spec.trafficPolicy.tunnel.protocol: tunnel protocol must be "CONNECT" or "POST"',
+      'error spec.trafficPolicy.tunnel.targetHost: tunnel target host must be valid FQDN or IP address: domain name "a b" invalid (label "a b" invalid); a b is not a valid IP',
+      'error spec.trafficPolicy.tunnel.targetPort: tunnel target port is invalid: port number 0 must be in the range 1..65535',
+    ],
+  },
+  'outlier detection': {
+    spec: '{host: a.test, trafficPolicy: {outlierDetection: {interval: 0s, consecutiveErrors: 3, consecutiveLocalOriginFailures: 2, maxEjectionPercent: 101}}}',
+    finds: [
+      'warning spec.trafficPolicy.outlierDetection: trafficPolicy.outlierDetection is not carried out yet: endpoints that fail stay in use',
+      'error spec.trafficPolicy.outlierDetection.interval: duration must be greater than 1ms',
+      'warning spec.trafficPolicy.outlierDetection.consecutiveErrors: outlier detection consecutive errors is deprecated, use consecutiveGatewayErrors or consecutive5xxErrors instead',
+      'error spec.trafficPolicy.outlierDetection.consecutiveLocalOriginFailures: outlier detection consecutive local origin failures is specified, but split external local origin errors is set to false',
+      'error spec.trafficPolicy.outlierDetection.maxEjectionPercent: percentage 101 is not in range 0..100',
+    ],
+  },
+}
+
+test.each(Object.entries(cases))('DestinationRule: %s', (_title, { spec, finds }) => {
+  expect(findingsOf('DestinationRule', spec)).toEqual(finds)
+})
+
+const balancers: Record<string, { readonly settings: string; readonly finds: readonly string[] }> = {
+  'a simple one': { settings: '{simple: ROUND_ROBIN}', finds: [] },
+  'a cookie without a name': {
+    settings: '{consistentHash: {httpCookie: {ttl: 1s}}}',
+    finds: ['consistentHash.httpCookie.name: name required for HttpCookie'],
+  },
+  'a table that is no prime': {
+    settings: '{consistentHash: {useSourceIp: true, maglev: {tableSize: 9}}}',
+    finds: ['consistentHash.maglev.tableSize: tableSize must be a prime number for maglev'],
+  },
+  'shares that do not make a whole': {
+    settings: '{localityLbSetting: {distribute: [{from: a, to: {b: 50}}]}}',
+    finds: ['localityLbSetting.distribute[0].to: total locality weight 50 != 100'],
+  },
+  'a region that fails over to itself': {
+    settings: '{localityLbSetting: {failover: [{from: a, to: a}]}}',
+    finds: [
+      'localityLbSetting: outlier detection policy must be provided for failover',
+      'localityLbSetting.failover[0]: locality lb failover settings must specify different regions',
+    ],
+  },
+  'places that overlap': {
+    settings: "{localityLbSetting: {distribute: [{from: 'a/b', to: {c: 100}}, {from: a, to: {c: 100}}]}}",
+    finds: ['localityLbSetting.distribute: locality a overlap with previous specified ones'],
+  },
+  'a warmup without an end': {
+    settings: '{warmup: {minimumPercent: 101, aggression: 0}}',
+    finds: [
+      'warmup.duration: duration is required for warmup',
+      'warmup.minimumPercent: minimumPercent must be at most 100',
+      'warmup.aggression: aggression must be greater than 0',
+    ],
+  },
+}
+
+test.each(Object.entries(balancers))('load balancer: %s', (_title, { settings, finds }) => {
+  const found = findingsOf('DestinationRule', `{host: a.test, trafficPolicy: {loadBalancer: ${settings}}}`)
+  const told =
+    'warning spec.trafficPolicy.loadBalancer: trafficPolicy.loadBalancer is not carried out yet: endpoints are chosen in turn, by their weights'
+  expect(found[0]).toBe(told)
+  expect(found.slice(1).map((line) => line.replace(/^\w+ spec\.trafficPolicy\.loadBalancer\./, ''))).toEqual(finds)
+})

@@ -1,0 +1,40 @@
+// Holds every code that an issue with the configuration can have, once, with what it means.
+
+/** Generates the reference of codes; `IST0nnn` are Istio's, used where the meaning is the same. */
+export const issueCodes = {
+  SLP1001: 'the document is not valid YAML or JSON',
+  SLP1002: 'a name stands twice in one mapping',
+  SLP1003: 'a tab stands where YAML wants spaces',
+  SLP1004: 'a value is read differently by different readers of YAML',
+  SLP1005: 'a file, a document or what its aliases stand for is too large',
+  SLP1006: 'a source cannot be read',
+  SLP1007: 'a source has gone: what was read from it goes on',
+  SLP1008: 'a new version is not valid: the last good one goes on',
+  SLP1101: 'a field is unknown',
+  SLP1102: 'a value has the wrong type',
+  SLP1103: 'a value is not one of those that are known',
+  SLP1104: 'a field is missing',
+  SLP1105: 'a value is outside its limits',
+  SLP1106: 'fields exclude each other, or one of them is needed',
+  SLP1107: 'a field has no value',
+  SLP1110: 'the metadata is not valid',
+  SLP1111: 'the kind is unknown',
+  SLP1112: 'the apiVersion is unknown',
+  SLP1113: 'the same resource is declared twice',
+  SLP1114: 'the mesh-wide settings are given twice',
+  SLP1115: 'the document is not a resource',
+  SLP1116: 'the kind has no bearing on outbound traffic and is ignored',
+  SLP1201: 'not supported: understood but not carried out, so what it governs is denied',
+  SLP1202: 'understood but not carried out; leaving it undone opens nothing',
+  SLP1203: 'the field has no effect',
+  SLP1204: 'the kind is not supported, so what it governs is denied',
+  SLP1205: 'the kind is not carried out; leaving it undone opens nothing',
+  SLP1301: 'a name is spelled in a way that nothing matches',
+  IST0106: 'the resource breaks a rule of its schema',
+  IST0130: 'a rule is never reached',
+  IST0131: 'a match is never used',
+  IST0133: 'the resource follows its schema, but probably not its author’s intention',
+  IST0134: 'a TCP port of a ServiceEntry has no addresses',
+} as const satisfies Record<string, string>
+
+export type IssueCode = keyof typeof issueCodes

@@ -1,0 +1,20 @@
+// Names the kinds that are read, with the type of each one's fields.
+import type { ConfigMapSpec, NamespaceSpec, ServiceSpec } from './core.ts'
+import type { DestinationRuleSpec } from './destination-rule.ts'
+import type { GatewaySpec } from './gateway.ts'
+import type { ServiceEntrySpec, WorkloadEntrySpec } from './service-entry.ts'
+import type { VirtualServiceSpec } from './virtual-service.ts'
+
+export interface Specs {
+  readonly ServiceEntry: ServiceEntrySpec
+  readonly WorkloadEntry: WorkloadEntrySpec
+  readonly VirtualService: VirtualServiceSpec
+  readonly DestinationRule: DestinationRuleSpec
+  readonly Gateway: GatewaySpec
+  readonly Service: ServiceSpec
+  readonly Namespace: NamespaceSpec
+  readonly ConfigMap: ConfigMapSpec
+}
+
+export type Kind = keyof Specs
+export type Spec<K extends Kind> = Specs[K]

@@ -1,0 +1,13 @@
+// Door of the base room.
+export * from './address.ts'
+export * from './cidr.ts'
+export * from './channel.ts'
+export * from './clock.ts'
+export * from './deferred.ts'
+export * from './duration.ts'
+export * from './error.ts'
+export * from './hash.ts'
+export * from './hostname.ts'
+export * from './ip.ts'
+export * from './result.ts'
+export * from './watchable.ts'

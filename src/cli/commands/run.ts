@@ -1,0 +1,28 @@
+// `sallyport run`: turns the command line into a workload and has the role started.
+import { basename } from 'node:path'
+import type { Roles } from '../roles.ts'
+import { listOf, optional, proxyOf, textOf, type Values } from '../values.ts'
+
+export async function run(command: readonly string[], values: Values, roles: Roles): Promise<number> {
+  const name = textOf(values, 'name') ?? workloadName(command[0] ?? '')
+  return roles.run({
+    ...proxyOf(values, name),
+    ...optional(values, 'user'),
+    serviceAccount: textOf(values, 'sa') ?? 'default',
+    publish: listOf(values, 'publish'),
+    expose: listOf(values, 'expose'),
+    readOnly: listOf(values, 'readOnly'),
+    privateTmp: values['privateTmp'] === true,
+    command,
+  })
+}
+
+/** A DNS label out of the command's base name, so that a workload has a name without being given one. */
+function workloadName(command: string): string {
+  const label = basename(command)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 63)
+  return /[a-z]/.test(label) ? label : 'workload'
+}

@@ -1,0 +1,163 @@
+// Builds the command tree and hands each command to its file, which is loaded only when the command is used.
+import { Command, CommanderError, Option } from 'commander'
+import { exitCodes } from './exit-codes.ts'
+import type { Roles } from './roles.ts'
+import type { Values } from './values.ts'
+
+/** Runs one command line (without `node` and the script) and resolves with its exit code. Never rejects. */
+export async function runCli(argv: readonly string[], roles: Roles): Promise<number> {
+  let code: number = exitCodes.ok
+  const program = root()
+  const finish = (result: number) => {
+    code = result
+  }
+  for (const command of [
+    runCommand(roles, finish),
+    gatewayCommand(roles, finish),
+    explainCommand(finish),
+    analyzeCommand(finish),
+    doctorCommand(roles, finish),
+  ])
+    program.addCommand(command)
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return code
+  } catch (error) {
+    return exitCodeOf(error, argv)
+  }
+}
+
+function root(): Command {
+  return new Command('sallyport')
+    .description('Strict egress for any Linux workload, in Istio’s own API.')
+    .version(process.env['SALLYPORT_VERSION'] ?? '0.1.0', '-V, --version')
+    .enablePositionalOptions()
+    .exitOverride()
+    .showSuggestionAfterError()
+    .addHelpText(
+      'after',
+      examples(
+        'sallyport run -f policy/ --outbound REGISTRY_ONLY -- curl -sS http://d2iq.com/',
+        'sallyport explain -f policy/ http://d2iq.com/',
+        'sallyport analyze -f policy/',
+      ),
+    )
+}
+
+function runCommand(roles: Roles, finish: (code: number) => void): Command {
+  const command = sub('run', 'runs CMD as a sealed workload; this process is its sidecar')
+  policyOptions(command)
+  proxyOptions(command)
+  return command
+    .option('-n, --namespace <ns>', 'namespace of the workload', 'default')
+    .option('--name <name>', 'name of the workload (default: the base name of CMD)')
+    .addOption(list('-l, --label <k=v>', 'label of the workload (repeatable)'))
+    .option('--sa <name>', 'service account of the workload', 'default')
+    .addOption(list('--publish <[addr:]port[:inner]>', 'lets the host reach a port of the workload (repeatable)'))
+    .addOption(list('--expose <path>', 'keeps a Unix socket or a path under /run visible to CMD (repeatable)'))
+    .addOption(list('--read-only <path>', 'makes a path read-only for CMD (repeatable)'))
+    .option('--private-tmp', 'gives CMD an empty /tmp of its own')
+    .option('--user <name>', 'runs CMD as this user (root only)')
+    .argument('<command...>', 'CMD and its arguments')
+    .passThroughOptions()
+    .addHelpText(
+      'after',
+      examples(
+        'sallyport run -- curl -sS http://d2iq.com/',
+        'sallyport run -f policy/ --outbound REGISTRY_ONLY -- npm ci',
+        'sallyport run -f policy/ --flows flows.jsonl -- bash',
+      ),
+    )
+    .action(async (words: string[], values: Values) => finish(await (await import('./commands/run.ts')).run(words, values, roles)))
+}
+
+function gatewayCommand(roles: Roles, finish: (code: number) => void): Command {
+  const command = sub('gateway', 'runs an egress gateway: binds the ports of the Gateways that select it')
+  policyOptions(command)
+  proxyOptions(command)
+  return command
+    .option('-n, --namespace <ns>', 'namespace of the gateway', 'istio-system')
+    .option('--name <name>', 'name of the gateway', 'istio-egressgateway')
+    .addOption(list('-l, --label <k=v>', 'label of the gateway, matched by Gateway selectors (repeatable)'))
+    .addOption(list('--from <cidr>', 'peers that are served (repeatable; none by default: an open port is an open relay)'))
+    .option('--drain <seconds>', 'how long connections may go on after SIGTERM', '30')
+    .addOption(new Option('--sockets <dir>').hideHelp())
+    .addHelpText('after', examples('sallyport gateway -l istio=egressgateway -f policy/ --from 198.18.0.0/24'))
+    .action(async (values: Values) => finish(await (await import('./commands/gateway.ts')).gateway(values, roles)))
+}
+
+function explainCommand(finish: (code: number) => void): Command {
+  const command = sub('explain', 'says whether URL would be allowed, which declaration decides, and each hop')
+  policyOptions(command)
+  return command
+    .option('--from <ns/name>', 'workload that asks', 'default/workload')
+    .addOption(list('-l, --label <k=v>', 'label of the workload (repeatable)'))
+    .option('-X, --method <method>', 'HTTP method', 'GET')
+    .addOption(list('-H, --header <name: value>', 'HTTP header (repeatable)'))
+    .option('--dialled <ip>', 'address that the workload dials (default: what its DNS would answer)')
+    .addOption(list('--resolved <ip>', 'address that the name resolves to (repeatable)'))
+    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'))
+    .argument('<url>', 'http://, https://, tls://HOST[:PORT] or tcp://HOST_OR_IP:PORT')
+    .addHelpText(
+      'after',
+      examples(
+        'sallyport explain -f policy/ http://d2iq.com/',
+        'sallyport explain -f policy/ --outbound REGISTRY_ONLY tcp://203.0.113.40:6379',
+      ),
+    )
+    .action(async (url: string, values: Values) => finish(await (await import('./commands/explain.ts')).explain(url, values)))
+}
+
+function analyzeCommand(finish: (code: number) => void): Command {
+  const command = sub('analyze', 'prints every problem of the files').alias('validate')
+  policyOptions(command)
+  return command
+    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'))
+    .addHelpText('after', examples('sallyport analyze -f policy/', 'sallyport analyze -f policy/ -o json'))
+    .action(async (values: Values) => finish(await (await import('./commands/analyze.ts')).analyze(values)))
+}
+
+function doctorCommand(roles: Roles, finish: (code: number) => void): Command {
+  return sub('doctor', 'checks what this machine needs before anything is run').action(async () =>
+    finish(await (await import('./commands/doctor.ts')).doctor(roles)),
+  )
+}
+
+function sub(name: string, description: string): Command {
+  return new Command(name).description(description).exitOverride().showSuggestionAfterError()
+}
+
+function policyOptions(command: Command): void {
+  command
+    .addOption(list('-f, --filename <path>', 'file, directory or - with declarations (repeatable)'))
+    .addOption(new Option('--outbound <mode>', 'outbound policy over what the files say').choices(['REGISTRY_ONLY', 'ALLOW_ANY']))
+    .addOption(new Option('--strictness <mode>', 'strict, or exactly as Istio').choices(['strict', 'istio']))
+}
+
+function proxyOptions(command: Command): void {
+  command
+    .option('--resolver <addr[:port]>', 'DNS server that declared names are asked of')
+    .option('--flows <file>', 'writes a flow record per line; - is standard output')
+    .option('--access-log <file>', 'writes an access log; - is standard output')
+    .option('--admin <addr:port>', 'serves /ready and /stats/prometheus')
+}
+
+function list(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value])
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
+}
+
+/** Usage errors were printed by commander; anything else is ours to print. `run` keeps CMD's codes free: its own failures are 125. */
+function exitCodeOf(error: unknown, argv: readonly string[]): number {
+  if (error instanceof CommanderError)
+    return error.exitCode === 0 ? exitCodes.ok : argv[0] === 'run' ? exitCodes.runFailed : exitCodes.usage
+  const text = error instanceof Error ? error.message : String(error)
+  const fix = error instanceof Error && 'fix' in error && typeof error.fix === 'string' ? `\n  fix: ${error.fix}` : ''
+  process.stderr.write(`sallyport: ${text}${fix}\n`)
+  if (process.env['SALLYPORT_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
+  if (argv[0] === 'run') return exitCodes.runFailed
+  return error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number' ? error.exitCode : exitCodes.bug
+}

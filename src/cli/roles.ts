@@ -1,0 +1,53 @@
+// Says what the program may start without knowing how: each role comes in as a lazy function, so that help and analysis load none of them.
+
+export interface PolicyOptions {
+  /** Files, directories and `-` for standard input, as given. */
+  readonly files: readonly string[]
+  readonly outbound?: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  readonly strictness?: 'strict' | 'istio'
+}
+
+export interface ProxyOptions extends PolicyOptions {
+  readonly namespace: string
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  /** `ADDR[:PORT]` of the DNS server that names are asked of. */
+  readonly resolver?: string
+  /** Where flow records go: a file, or `-` for standard output. */
+  readonly flows?: string
+  readonly accessLog?: string
+  /** Address of the admin server. */
+  readonly admin?: string
+}
+
+export interface RunOptions extends ProxyOptions {
+  readonly serviceAccount: string
+  readonly publish: readonly string[]
+  readonly expose: readonly string[]
+  readonly readOnly: readonly string[]
+  readonly privateTmp: boolean
+  readonly user?: string
+  readonly command: readonly string[]
+}
+
+export interface GatewayOptions extends ProxyOptions {
+  /** CIDRs of the peers that are served. */
+  readonly from: readonly string[]
+  /** Folder of Unix sockets to serve instead of ports: the gateway that `run` starts beside itself. */
+  readonly sockets?: string
+  readonly drainSeconds: number
+}
+
+export interface HealthCheck {
+  readonly name: string
+  readonly ok: boolean
+  readonly detail: string
+  readonly fix?: string
+}
+
+/** Starters of the long-running roles; each resolves with an exit code. */
+export interface Roles {
+  readonly run: (options: RunOptions) => Promise<number>
+  readonly gateway: (options: GatewayOptions) => Promise<number>
+  readonly doctor: () => Promise<readonly HealthCheck[]>
+}

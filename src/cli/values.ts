@@ -1,0 +1,64 @@
+// Turns option values into typed options, with errors that say what was expected.
+import { parseHostname, SallyportError } from '../base/index.ts'
+import type { PolicyOptions, ProxyOptions } from './roles.ts'
+
+/** Option values by name, as the command line parser gives them. */
+export type Values = Readonly<Record<string, unknown>>
+
+/** An option that is used wrongly: exit code 2 (125 under `run`). */
+export class UsageError extends SallyportError {
+  readonly exitCode = 2
+}
+
+export function textOf(values: Values, name: string): string | undefined {
+  const value = values[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+export function listOf(values: Values, name: string): readonly string[] {
+  const value = values[name]
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+}
+
+export function labelsOf(values: Values): Readonly<Record<string, string>> {
+  const labels: Record<string, string> = {}
+  for (const pair of listOf(values, 'label')) {
+    const at = pair.indexOf('=')
+    if (at <= 0) throw new UsageError('SLP0002', `label "${pair}" is not of the form key=value`, { fix: 'write -l app=client' })
+    labels[pair.slice(0, at)] = pair.slice(at + 1)
+  }
+  return labels
+}
+
+export function policyOf(values: Values): PolicyOptions {
+  const outbound = textOf(values, 'outbound')
+  const strictness = textOf(values, 'strictness')
+  return {
+    files: listOf(values, 'filename'),
+    ...(outbound === 'REGISTRY_ONLY' || outbound === 'ALLOW_ANY' ? { outbound } : {}),
+    ...(strictness === 'strict' || strictness === 'istio' ? { strictness } : {}),
+  }
+}
+
+export function proxyOf(values: Values, name: string): ProxyOptions {
+  const namespace = textOf(values, 'namespace') ?? 'default'
+  for (const [what, label] of [
+    ['namespace', namespace],
+    ['name', name],
+  ] as const)
+    if (parseHostname(label) === undefined)
+      throw new UsageError('SLP0002', `${what} "${label}" is not a DNS label`, {
+        fix: `choose a ${what} of lower-case letters, digits and hyphens`,
+      })
+  return { ...policyOf(values), namespace, name, labels: labelsOf(values), ...optional(values, 'resolver', 'flows', 'accessLog', 'admin') }
+}
+
+/** The options that were given, and no key for the others. */
+export function optional<K extends string>(values: Values, ...names: readonly K[]): { readonly [N in K]?: string } {
+  const given: { [N in K]?: string } = {}
+  for (const name of names) {
+    const value = textOf(values, name)
+    if (value !== undefined) given[name] = value
+  }
+  return given
+}

@@ -1,0 +1,221 @@
+// Joins the documents of all files into one configuration: each resource once, the last good version where the new one is not valid.
+import {
+  createResourceSet,
+  type Governed,
+  type Issue,
+  type MeshConfig,
+  type MeshSettings,
+  type Resource,
+  type ResourceSet,
+} from '../api/index.ts'
+import type { LoadedDocument, LoadedEntry } from './loaded-document.ts'
+import { type MeshPart, meshKey } from './parsed-document.ts'
+
+/** A file as it was read last. */
+export interface LoadedFile {
+  readonly source: string
+  readonly documents: readonly LoadedDocument[]
+  /** About the file as a whole. */
+  readonly issues: readonly Issue[]
+  /** It cannot be told which resources stand in it now: those that it held go on. */
+  readonly opaque: boolean
+}
+
+/** An entry in use, and since when. */
+export interface Accepted {
+  readonly entry: LoadedEntry
+  readonly source: string
+  readonly at: number
+}
+
+export interface MeshOverrides {
+  /** Wins over what files say; `flag` names it in records. */
+  readonly outboundPolicy?: NonNullable<NonNullable<MeshConfig['outboundTrafficPolicy']>['mode']>
+  readonly strictness?: 'strict' | 'istio'
+}
+
+export interface Assembly {
+  readonly resources: ResourceSet
+  readonly settings: MeshSettings
+  readonly issues: readonly Issue[]
+  readonly accepted: ReadonlyMap<string, Accepted>
+}
+
+export interface AssemblyOptions {
+  readonly overrides: MeshOverrides
+  readonly now: number
+  readonly previous?: Assembly
+}
+
+export function assemble(files: readonly LoadedFile[], options: AssemblyOptions): Assembly {
+  const before = options.previous?.accepted ?? new Map<string, Accepted>()
+  const joiner = new Joiner(before, options.now)
+  for (const file of files) joiner.addFile(file)
+  for (const file of files) if (file.opaque) joiner.keepOthersOf(file)
+  const { accepted, issues } = joiner
+  const settings = meshSettings(accepted.get(meshKey), options.overrides)
+  const resources = resourceSet(accepted, settings, options.previous?.resources)
+  return { resources, settings, issues: Object.freeze(issues), accepted }
+}
+
+class Joiner {
+  readonly accepted = new Map<string, Accepted>()
+  readonly issues: Issue[] = []
+  readonly #claimed = new Map<string, LoadedEntry>()
+  readonly #before: ReadonlyMap<string, Accepted>
+  readonly #now: number
+
+  constructor(before: ReadonlyMap<string, Accepted>, now: number) {
+    this.#before = before
+    this.#now = now
+  }
+
+  addFile(file: LoadedFile): void {
+    this.issues.push(...file.issues)
+    for (const document of file.documents) {
+      this.issues.push(...document.issues)
+      for (const entry of document.entries) this.#add(entry, file.source)
+    }
+  }
+
+  #add(entry: LoadedEntry, source: string): void {
+    const first = this.#claimed.get(entry.key)
+    if (first) {
+      this.issues.push(duplicate(entry, first))
+      return
+    }
+    this.#claimed.set(entry.key, entry)
+    const before = this.#before.get(entry.key)
+    if (entry.good) {
+      this.#use(entry.key, before?.entry === entry ? before : this.#accept(entry, source, before))
+    } else if (before) {
+      this.issues.push(goesOn(entry, before))
+      this.#use(entry.key, before)
+    }
+  }
+
+  #accept(entry: LoadedEntry, source: string, before: Accepted | undefined): Accepted {
+    const at = before !== undefined && saysTheSame(before.entry, entry) ? before.at : this.#now
+    return { entry, source, at }
+  }
+
+  #use(key: string, accepted: Accepted): void {
+    this.accepted.set(key, accepted)
+    const { entry } = accepted
+    // The ConfigMap `istio` is a resource, and gives the settings of the mesh as well.
+    if (!entry.mesh || key === meshKey) return
+    const other = this.#claimed.get(meshKey)
+    if (other && other !== entry) {
+      this.issues.push(duplicate(entry, other))
+      return
+    }
+    this.#claimed.set(meshKey, entry)
+    this.accepted.set(meshKey, accepted)
+  }
+
+  /** What a file held and does not show any more, while it cannot be told what it does show. */
+  keepOthersOf(file: LoadedFile): void {
+    let kept = 0
+    let latest = 0
+    for (const [key, accepted] of this.#before) {
+      if (accepted.source !== file.source || this.#claimed.has(key)) continue
+      this.#claimed.set(key, accepted.entry)
+      this.accepted.set(key, accepted)
+      if (key !== meshKey || !accepted.entry.loaded) kept++
+      latest = Math.max(latest, accepted.at)
+    }
+    if (kept === 0) return
+    const what = kept === 1 ? 'one resource that it held goes on' : `${kept} resources that it held go on`
+    const message = `not all of ${file.source} can be read: ${what}, in the version of ${timeOf(latest)}`
+    this.issues.push({ level: 'warning', code: 'SLP1008', path: '', message, source: file.source })
+  }
+}
+
+/** Documents are parsed once for their text: what they say is then one object. */
+function saysTheSame(a: LoadedEntry, b: LoadedEntry): boolean {
+  return a.resource === b.resource && a.mesh === b.mesh && a.governed === b.governed
+}
+
+function goesOn(entry: LoadedEntry, before: Accepted): Issue {
+  const message = `the new version is not valid: the version of ${timeOf(before.at)} goes on`
+  const { source, line } = entry.origin
+  return { level: 'warning', code: 'SLP1008', path: '', message, ref: entry.ref, source, place: { line, column: 1 } }
+}
+
+function duplicate(entry: LoadedEntry, first: LoadedEntry): Issue {
+  const { source } = entry.origin
+  const mesh = entry.mesh !== undefined && first.mesh !== undefined && !(entry.loaded && first.loaded)
+  const path = mesh ? '' : 'metadata.name'
+  const where = `${first.origin.source}:${first.origin.placeOf(path).line}`
+  const message = mesh
+    ? `the settings of the mesh are given twice: those of ${where} hold`
+    : `the same ${entry.ref.kind} is declared at ${where} already: that one holds`
+  const code = mesh ? 'SLP1114' : 'SLP1113'
+  const place = entry.origin.placeOf(path)
+  return { level: 'error', code, path, message, fix: 'remove one of the two', ref: entry.ref, source, place }
+}
+
+/** Of the clock on the wall, for a person who saved a file a moment ago. */
+function timeOf(ms: number): string {
+  const date = new Date(ms)
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':')
+}
+
+const noSettings: MeshPart = { mesh: {}, sallyport: {}, unsupported: [] }
+
+function meshSettings(accepted: Accepted | undefined, overrides: MeshOverrides): MeshSettings {
+  const part = accepted?.entry.mesh ?? noSettings
+  const { outboundPolicy, strictness } = overrides
+  const mesh = outboundPolicy === undefined ? part.mesh : { ...part.mesh, outboundTrafficPolicy: { mode: outboundPolicy } }
+  const sallyport = strictness === undefined ? part.sallyport : { ...part.sallyport, strictness }
+  const policyRef = policyRefOf(accepted?.entry, part, outboundPolicy !== undefined)
+  return Object.freeze({
+    mesh,
+    sallyport,
+    ...(policyRef === undefined ? {} : { policyRef }),
+    ...(accepted === undefined ? {} : { origin: accepted.entry.origin }),
+    unsupported: part.unsupported,
+  })
+}
+
+function policyRefOf(entry: LoadedEntry | undefined, part: MeshPart, overridden: boolean): MeshSettings['policyRef'] {
+  if (overridden) return { kind: 'Flag', namespace: '', name: 'outbound-policy', field: '' }
+  if (!entry || part.policyField === undefined) return undefined
+  return { ...entry.ref, field: part.policyField }
+}
+
+function resourceSet(accepted: ReadonlyMap<string, Accepted>, settings: MeshSettings, previous: ResourceSet | undefined): ResourceSet {
+  const resources: Resource[] = []
+  const governed: Governed[] = []
+  const root = settings.mesh.rootNamespace ?? 'istio-system'
+  for (const [key, { entry }] of accepted) {
+    if (key === meshKey && entry.loaded) continue
+    if (entry.loaded) resources.push(entry.loaded)
+    if (entry.governed) governed.push(...governedBy(entry, root))
+  }
+  governed.push(...governedBySettings(accepted.get(meshKey), settings))
+  const version = (previous?.version ?? 0) + 1
+  return createResourceSet(resources, { version, governed, ...(previous ? { previous } : {}) })
+}
+
+function governedBy(entry: LoadedEntry, root: string): Governed[] {
+  return (entry.governed ?? []).map(({ kind, reach, labels, namespace }) => {
+    const where = namespace ?? entry.ref.namespace
+    const whole = reach === 'mesh' || where === root ? 'mesh' : 'namespace'
+    return Object.freeze({
+      kind,
+      namespace: where,
+      name: entry.ref.name,
+      origin: entry.origin,
+      scope: labels === undefined ? whole : ('selector' as const),
+      ...(labels === undefined ? {} : { labels }),
+    })
+  })
+}
+
+/** A setting that narrows the whole mesh and is not carried out. */
+function governedBySettings(accepted: Accepted | undefined, settings: MeshSettings): Governed[] {
+  if (!accepted || (settings.unsupported ?? []).length === 0) return []
+  const { namespace, name } = accepted.entry.ref
+  return [Object.freeze({ kind: 'MeshConfig', namespace, name, origin: accepted.entry.origin, scope: 'mesh' as const })]
+}

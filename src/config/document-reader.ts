@@ -1,0 +1,132 @@
+// Reads a document by its text alone, so that equal texts need to be read only once.
+import { type FieldPath, type Fields, type Finding, isFields, parseFieldPath, rejects, type ResourceRef } from '../api/index.ts'
+import { contentHash, messageOf } from '../base/index.ts'
+import { isScalar } from 'yaml'
+import { settleAmbiguities } from './ambiguity.ts'
+import { type EntryOptions, readEntry } from './entry-reader.ts'
+import { nodeAt, outerSpot, type Spot, spotOf } from './field-spot.ts'
+import type { Entry, EntryFinding, ParsedDocument, PlacedFinding } from './parsed-document.ts'
+import { type Ambiguity, readYaml, type YamlReading } from './yaml-reader.ts'
+
+export interface DocumentOptions {
+  readonly defaultNamespace: string
+}
+
+/** Beyond these a person would not read on, and the first ones usually cause the others. */
+const MOST_FINDINGS = 100
+const LARGEST_DOCUMENT = 1024 * 1024
+
+export function readDocument(text: string, options: DocumentOptions): ParsedDocument {
+  if (Buffer.byteLength(text) > LARGEST_DOCUMENT) {
+    const message = `the document has ${Buffer.byteLength(text)} bytes; at most ${LARGEST_DOCUMENT} are read`
+    return broken(text, { level: 'error', code: 'SLP1005', path: '', message, fix: 'split it, with `---` between the parts' })
+  }
+  let yaml: YamlReading
+  try {
+    yaml = readYaml(text)
+  } catch (error) {
+    // Deeper than the parser's stack, for example.
+    return broken(text, { level: 'error', code: 'SLP1001', path: '', message: `the document cannot be read: ${messageOf(error)}` })
+  }
+  const reader = new DocumentReader(text, yaml, options)
+  reader.read()
+  return { text, entries: reader.entries, findings: reader.findings, opaque: reader.opaque }
+}
+
+function broken(text: string, finding: Finding): ParsedDocument {
+  return { text, entries: [], findings: [{ ...finding, offset: 0, end: 1 }], opaque: true }
+}
+
+class DocumentReader {
+  readonly entries: Entry[] = []
+  readonly findings: PlacedFinding[] = []
+  opaque = false
+  readonly #text: string
+  readonly #hash: string
+  readonly #yaml: YamlReading
+  readonly #options: DocumentOptions
+
+  constructor(text: string, yaml: YamlReading, options: DocumentOptions) {
+    this.#text = text
+    this.#hash = contentHash(text)
+    this.#yaml = yaml
+    this.#options = options
+  }
+
+  read(): void {
+    for (const problem of this.#yaml.problems.slice(0, MOST_FINDINGS)) this.findings.push({ level: 'error', path: '', ...problem })
+    if (!this.#yaml.whole) {
+      this.opaque = true
+      return
+    }
+    if (this.#yaml.value === null || this.#yaml.value === undefined) return
+    const sound = this.#yaml.problems.length === 0
+    this.#object(this.#yaml.value, [], sound)
+  }
+
+  #object(value: unknown, base: FieldPath, sound: boolean): void {
+    if (!isFields(value)) {
+      this.opaque = true
+      const message = 'the document is not a resource: it is not a mapping of fields'
+      this.#place({ level: 'error', code: 'SLP1115', path: '', message }, base)
+      return
+    }
+    const items = itemsOf(value)
+    if (items) for (const [i, item] of items.entries()) this.#object(item, [...base, 'items', i], sound)
+    else this.#entry(value, base, sound)
+  }
+
+  #entry(value: Fields, base: FieldPath, sound: boolean): void {
+    const hash = base.length === 0 ? this.#hash : contentHash(`${this.#hash}/${base.join('/')}`)
+    const reading = readEntry(value, { ...this.#options, hash } satisfies EntryOptions)
+    const findings: readonly EntryFinding[] = reading.schema
+      ? settleAmbiguities(reading.findings, this.#ambiguitiesBelow(base), reading.schema, '')
+      : reading.findings
+    for (const finding of findings) this.#place(finding, base, reading.ref)
+    if (reading.opaque) this.opaque = true
+    const { key, ref, resource, mesh, governed } = reading
+    if (key === undefined || ref === undefined) return
+    const parts = { ...(resource ? { resource } : {}), ...(mesh ? { mesh } : {}), ...(governed ? { governed } : {}) }
+    // What would protect counts even where something is wrong with it.
+    const counts = resource || mesh ? !rejects(findings) : governed !== undefined
+    this.entries.push({ key, ref, base, good: sound && counts, ...parts })
+  }
+
+  #ambiguitiesBelow(base: FieldPath): Ambiguity[] {
+    const below = this.#yaml.ambiguities.filter(({ path }) => base.every((segment, i) => path[i] === segment))
+    return below.map((ambiguity) => ({ ...ambiguity, path: ambiguity.path.slice(base.length) }))
+  }
+
+  #place(finding: EntryFinding, base: FieldPath, ref?: ResourceRef): void {
+    if (this.findings.length >= MOST_FINDINGS) return
+    const { inside: _inside, ...plain } = finding
+    const spot = this.#spot(finding, base)
+    const fix = this.#quoteFix(plain, spot)
+    this.findings.push({
+      ...plain,
+      ...spot,
+      ...(ref === undefined || ref.name === '' ? {} : { ref }),
+      ...(fix === undefined ? {} : { fix }),
+    })
+  }
+
+  #spot(finding: EntryFinding, base: FieldPath): Spot {
+    const spot = spotOf(this.#text, this.#yaml.ast(), [...base, ...parseFieldPath(finding.path)], finding.at)
+    if (!finding.inside) return spot
+    const node = nodeAt(this.#yaml.ast(), base, finding.path)
+    return (isScalar(node) ? outerSpot(this.#text, node, finding.inside) : undefined) ?? spot
+  }
+
+  /** What to quote is what stands there: `1.10`, which as a number is 1.1. */
+  #quoteFix(finding: Finding, spot: Spot): string | undefined {
+    if (finding.code !== 'SLP1102' || !finding.fix?.startsWith('quote it: ')) return undefined
+    const written = this.#text.slice(spot.offset, spot.end)
+    return /^[^\s"'{}[\],]+$/.test(written) ? `quote it: "${written}"` : undefined
+  }
+}
+
+/** `kubectl get -o yaml` puts several resources into one List. */
+function itemsOf(value: Fields): readonly unknown[] | undefined {
+  const { kind, items } = value
+  return typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items) ? items : undefined
+}

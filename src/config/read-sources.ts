@@ -1,0 +1,42 @@
+// Reads sources once, for commands that look at a configuration and go.
+import type { Issue, MeshSettings, ResourceSet } from '../api/index.ts'
+import { assemble, type LoadedFile, type MeshOverrides } from './assembly.ts'
+import { FileLoader } from './file-loader.ts'
+import { findFiles } from './file-tree.ts'
+import { isFirst } from './source-reader.ts'
+
+export interface ConfigSnapshot {
+  readonly resources: ResourceSet
+  readonly settings: MeshSettings
+  readonly issues: readonly Issue[]
+}
+
+export interface ReadOptions extends MeshOverrides {
+  /** For resources that name none; `default` if absent. */
+  readonly defaultNamespace?: string
+}
+
+/** Paths of files and directories, and `-` for standard input. */
+export function readSources(paths: readonly string[], options: ReadOptions = {}): ConfigSnapshot {
+  const loader = new FileLoader({ defaultNamespace: options.defaultNamespace ?? 'default' })
+  const files: LoadedFile[] = []
+  const seen = new Set<string>()
+  for (const path of paths) {
+    const found = findFiles(path)
+    if (found.issues.length > 0) files.push({ source: path, documents: [], issues: found.issues, opaque: true })
+    for (const file of found.files) {
+      if (isFirst(file.path, seen)) files.push(loader.load(file.path))
+    }
+  }
+  return snapshotOf(assemble(files, { overrides: options, now: 0 }))
+}
+
+/** As `readSources`, of a text that is at hand. */
+export function readText(text: string, source: string, options: ReadOptions = {}): ConfigSnapshot {
+  const loader = new FileLoader({ defaultNamespace: options.defaultNamespace ?? 'default' })
+  return snapshotOf(assemble([loader.loadText(source, text)], { overrides: options, now: 0 }))
+}
+
+export function snapshotOf({ resources, settings, issues }: ConfigSnapshot): ConfigSnapshot {
+  return Object.freeze({ resources, settings, issues })
+}

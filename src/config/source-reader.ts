@@ -1,0 +1,169 @@
+// Keeps what one source holds: looks for changes, reads what has changed, and keeps the rest.
+import { lstatSync, realpathSync, statSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
+import type { Issue } from '../api/index.ts'
+import type { LoadedFile } from './assembly.ts'
+import type { FileLoader } from './file-loader.ts'
+import { type FoundFile, type FoundFiles, findFiles, nameOf, signatureOf, sourceIssue, STDIN } from './file-tree.ts'
+
+/** A file whose last change is younger than this may change again without its times telling. */
+const RACY_MS = 50
+/** So long an emptied file may be one that is just being written. */
+const WRITING_MS = 200
+
+interface Known {
+  readonly signature: string
+  readonly loaded: LoadedFile
+  /** When it was read. */
+  readonly at: number
+  /** Read so soon after its change that it has to be read once more. */
+  readonly racy: boolean
+}
+
+export interface Refresh {
+  readonly changed: boolean
+  /** It should be looked at again in so many milliseconds. */
+  readonly again?: number
+}
+
+export class SourceReader {
+  readonly source: string
+  readonly #loader: FileLoader
+  readonly #now: () => number
+  #files = new Map<string, Known>()
+  #issues: readonly Issue[] = []
+  #directories: readonly string[] = []
+
+  constructor(source: string, loader: FileLoader, now: () => number) {
+    this.source = source
+    this.#loader = loader
+    this.#now = now
+  }
+
+  /** In the order of their names, with what is to be said about the source as a whole; without those that are `seen`, which it adds to. */
+  files(seen: Set<string>): LoadedFile[] {
+    const files: LoadedFile[] = []
+    for (const [path, known] of this.#files) if (isFirst(path, seen)) files.push(known.loaded)
+    if (this.#issues.length > 0) files.push({ source: nameOf(this.source), documents: [], issues: this.#issues, opaque: false })
+    return files
+  }
+
+  /** Looks at all files. */
+  refresh(): Refresh {
+    if (this.source === STDIN && this.#files.size > 0) return { changed: false }
+    const found = findFiles(this.source)
+    if (found.gone && this.#files.size > 0) return this.#lost(found)
+    this.#directories = found.directories
+    const changes = { changed: false, again: Number.POSITIVE_INFINITY }
+    const files = new Map<string, Known>()
+    for (const file of found.files) files.set(file.path, this.#look(file, changes))
+    for (const [path, known] of this.#files) {
+      if (files.has(path)) continue
+      if (found.unreadable.some((directory) => path.startsWith(`${directory}/`))) files.set(path, known)
+      else changes.changed = true
+    }
+    this.#say(found.issues, changes)
+    this.#files = files
+    return result(changes)
+  }
+
+  /** Looks at one file that is known; false if that is not enough. */
+  refreshFile(path: string): Refresh | undefined {
+    const known = this.#files.get(path)
+    const stats = known && statSync(path, { bigint: true, throwIfNoEntry: false })
+    if (!known || !stats?.isFile()) return undefined
+    const changes = { changed: false, again: Number.POSITIVE_INFINITY }
+    this.#files.set(path, this.#look({ path, signature: signatureOf(stats) }, changes))
+    return result(changes)
+  }
+
+  /** Directories in which a change may show. */
+  watched(): string[] {
+    if (this.source === STDIN) return []
+    const around = [dirname(this.source)]
+    try {
+      around.push(dirname(realpathSync(this.source)))
+    } catch (error) {
+      // It is not there now; its directory tells when it comes back.
+      if (!(error instanceof Error)) throw error
+    }
+    return [...around, ...this.#directories]
+  }
+
+  /** Whether a change of `name` in `directory` can concern this source. */
+  concerns(directory: string, name: string | undefined): boolean {
+    if (name === undefined || this.#directories.includes(directory)) return true
+    // A link may lead by way of other names in its directory.
+    return name === basename(this.source) || isLink(this.source)
+  }
+
+  #look(file: FoundFile, changes: { changed: boolean; again: number }): Known {
+    const known = this.#files.get(file.path)
+    const now = this.#now()
+    if (known && known.signature === file.signature && !(known.racy && now - known.at > RACY_MS)) {
+      if (known.racy) changes.again = Math.min(changes.again, RACY_MS)
+      return known
+    }
+    const loaded = this.#loader.load(file.path, known?.loaded)
+    const age = now - changedAt(file)
+    if (known && isEmptied(known.loaded, loaded) && age < WRITING_MS) {
+      changes.again = Math.min(changes.again, WRITING_MS)
+      return { ...known, signature: '' }
+    }
+    if (!known || !isSame(known.loaded, loaded)) changes.changed = true
+    const racy = age < RACY_MS
+    if (racy) changes.again = Math.min(changes.again, RACY_MS)
+    return { signature: file.signature, loaded: known && isSame(known.loaded, loaded) ? known.loaded : loaded, at: now, racy }
+  }
+
+  /** The source was there and is not: until it comes back, what it held goes on. */
+  #lost(found: FoundFiles): Refresh {
+    const changes = { changed: false, again: Number.POSITIVE_INFINITY }
+    const why = found.issues[0]?.message ?? `${nameOf(this.source)} cannot be read`
+    const fix = 'bring it back; to withdraw what it declares, empty it or start without it'
+    this.#say([sourceIssue('SLP1007', nameOf(this.source), `${why}; what was read from it goes on`, fix)], changes)
+    return result(changes)
+  }
+
+  #say(issues: readonly Issue[], changes: { changed: boolean }): void {
+    const same = issues.length === this.#issues.length && issues.every((issue, i) => issue.message === this.#issues[i]?.message)
+    if (same) return
+    this.#issues = issues
+    changes.changed = true
+  }
+}
+
+/** A file given twice, by itself and by its directory, is one file. */
+export function isFirst(path: string, seen: Set<string>): boolean {
+  const key = path === STDIN ? path : resolve(path)
+  if (seen.has(key)) return false
+  seen.add(key)
+  return true
+}
+
+function result({ changed, again }: { readonly changed: boolean; readonly again: number }): Refresh {
+  return Number.isFinite(again) ? { changed, again } : { changed }
+}
+
+/** Milliseconds since the epoch, by the later of the two times that a change leaves. */
+function changedAt(file: FoundFile): number {
+  const [mtime, ctime] = file.signature
+    .split(':')
+    .slice(-2)
+    .map((part) => Number(part) / 1e6)
+  return Math.max(mtime ?? 0, ctime ?? 0) || 0
+}
+
+function isEmptied(before: LoadedFile, after: LoadedFile): boolean {
+  return before.documents.length > 0 && after.documents.length === 0 && after.issues.length === 0
+}
+
+function isSame(a: LoadedFile, b: LoadedFile): boolean {
+  const documents = a.documents.length === b.documents.length && a.documents.every((document, i) => document === b.documents[i])
+  return documents && a.issues.length === b.issues.length && a.issues.every((issue, i) => issue.message === b.issues[i]?.message)
+}
+
+/** What is not there now may come back as one. */
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? true
+}

@@ -1,0 +1,171 @@
+// Keeps the configuration of its sources up to date: what is valid is published, and what is not leaves the last good version in force.
+import { join } from 'node:path'
+import type { Issue } from '../api/index.ts'
+import { type Clock, systemClock, type Timer, Watchable } from '../base/index.ts'
+import { type Assembly, assemble } from './assembly.ts'
+import { DirectoryWatch } from './directory-watch.ts'
+import { FileLoader } from './file-loader.ts'
+import { isResourceFile, sourceIssue } from './file-tree.ts'
+import { type ConfigSnapshot, type ReadOptions, snapshotOf } from './read-sources.ts'
+import { sameSnapshot } from './same-snapshot.ts'
+import { type Refresh, SourceReader } from './source-reader.ts'
+
+export interface Store {
+  readonly snapshot: Watchable<ConfigSnapshot>
+  /** Looks for changes now, without waiting to be told of one. */
+  refresh(): void
+  close(): void
+}
+
+export interface StoreOptions extends ReadOptions {
+  readonly clock?: Clock
+  /** How often the sources are looked at without an event; 0: never. 2 s if absent. */
+  readonly pollMs?: number
+}
+
+/** Changes are awaited until they have been quiet for so long, */
+const QUIET_MS = 20
+/** but not longer than so. */
+const LONGEST_WAIT_MS = 200
+const POLL_MS = 2000
+
+/** Reads the sources (files, directories, `-`), and goes on reading them as they change. */
+export function createStore(sources: readonly string[], options: StoreOptions = {}): Store {
+  return new FileStore(sources, options)
+}
+
+class FileStore implements Store {
+  readonly snapshot: Watchable<ConfigSnapshot>
+  readonly #options: StoreOptions
+  readonly #clock: Clock
+  readonly #loader: FileLoader
+  readonly #readers: readonly SourceReader[]
+  readonly #watch = new DirectoryWatch({ changed: (directory, name) => this.#noticed(directory, name) })
+  #assembly: Assembly | undefined
+  #quiet: Timer | undefined
+  #firstNotice = 0
+  #poll: Timer | undefined
+  /** Files that something happened to; undefined: look everywhere. */
+  #noticedFiles: Set<string> | undefined = new Set()
+  #closed = false
+
+  constructor(sources: readonly string[], options: StoreOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#loader = new FileLoader({ defaultNamespace: options.defaultNamespace ?? 'default' })
+    this.#readers = Array.from(new Set(sources), (source) => new SourceReader(source, this.#loader, () => this.#clock.now()))
+    const first = this.#readers.map((reader) => reader.refresh())
+    this.#rewatch()
+    this.snapshot = new Watchable(this.#assemble(), sameSnapshot)
+    this.#lookAgain(first)
+    this.#schedulePoll(0)
+  }
+
+  refresh(): void {
+    if (!this.#closed) this.#lookEverywhere()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#quiet?.cancel()
+    this.#poll?.cancel()
+    this.#watch.close()
+  }
+
+  #noticed(directory: string, name: string | undefined): void {
+    if (this.#closed || !this.#readers.some((reader) => reader.concerns(directory, name))) return
+    if (name === undefined || !isResourceFile(name)) this.#noticedFiles = undefined
+    else this.#noticedFiles?.add(join(directory, name))
+    this.#wait(QUIET_MS)
+  }
+
+  #wait(ms: number): void {
+    const now = this.#clock.monotonic()
+    if (!this.#quiet) this.#firstNotice = now
+    this.#quiet?.cancel()
+    const left = Math.max(0, this.#firstNotice + LONGEST_WAIT_MS - now)
+    this.#quiet = this.#clock.setTimer(Math.min(ms, left), () => {
+      this.#quiet = undefined
+      this.#look()
+    })
+  }
+
+  #look(): void {
+    const files = this.#noticedFiles
+    this.#noticedFiles = new Set()
+    if (files === undefined || files.size === 0) {
+      this.#lookEverywhere()
+      return
+    }
+    const results: Refresh[] = []
+    for (const file of files) {
+      const result = this.#readers.map((reader) => reader.refreshFile(file)).find((one) => one !== undefined)
+      // A new file, or one that has gone: its place among the others has to be found.
+      if (!result) {
+        this.#lookEverywhere(results)
+        return
+      }
+      results.push(result)
+    }
+    this.#take(results)
+  }
+
+  /** `before`: what was found and not taken yet, which no reader will find again. */
+  #lookEverywhere(before: readonly Refresh[] = []): void {
+    const results = [...before, ...this.#readers.map((reader) => reader.refresh())]
+    this.#rewatch()
+    this.#take(results)
+  }
+
+  #take(results: readonly Refresh[]): void {
+    if (results.some((result) => result.changed)) {
+      this.snapshot.set(this.#assemble())
+    }
+    this.#lookAgain(results)
+  }
+
+  #lookAgain(results: readonly Refresh[]): void {
+    const again = Math.min(...results.map((result) => result.again ?? Number.POSITIVE_INFINITY))
+    if (!Number.isFinite(again) || this.#quiet) return
+    this.#noticedFiles = undefined
+    this.#quiet = this.#clock.setTimer(again + 1, () => {
+      this.#quiet = undefined
+      this.#look()
+    })
+  }
+
+  #assemble(): ConfigSnapshot {
+    const seen = new Set<string>()
+    const files = this.#readers.flatMap((reader) => reader.files(seen))
+    this.#loader.prune(files)
+    const unwatched = this.#unwatched()
+    if (unwatched) files.push({ source: unwatched.source, documents: [], issues: [unwatched], opaque: false })
+    const now = this.#clock.now()
+    this.#assembly = assemble(files, { overrides: this.#options, now, ...(this.#assembly ? { previous: this.#assembly } : {}) })
+    return snapshotOf(this.#assembly)
+  }
+
+  #rewatch(): void {
+    this.#watch.set(this.#readers.flatMap((reader) => reader.watched()))
+  }
+
+  /** Without events changes are still found, only later. */
+  #unwatched(): Issue | undefined {
+    const [failure] = this.#watch.failures
+    if (!failure) return undefined
+    const [directory, why] = failure
+    const message = `${directory} cannot be watched (${why}): changes are noticed within a few seconds only`
+    return { ...sourceIssue('SLP1006', directory, message, 'raise fs.inotify.max_user_watches'), level: 'warning' }
+  }
+
+  /** The more there is to look at, the rarer it is looked at. */
+  #schedulePoll(tookMs: number): void {
+    const every = this.#options.pollMs ?? POLL_MS
+    if (every === 0) return
+    this.#poll = this.#clock.setTimer(Math.max(every, tookMs * 20), () => {
+      const start = this.#clock.monotonic()
+      this.#lookEverywhere()
+      if (!this.#closed) this.#schedulePoll(this.#clock.monotonic() - start)
+    })
+  }
+}

@@ -1,0 +1,12 @@
+// Door of the dns room: the resolver that workloads see, and the one that the proxies use.
+export { createNameSource } from './upstream.ts'
+export type { DnsClient, NameSourceLimits } from './upstream.ts'
+export type { AskedType, DnsAnswer } from './upstream-answer.ts'
+export { createRefusalAddresses, refusalRanges } from './refusal-addresses.ts'
+export type { RefusalAddresses } from './refusal-addresses.ts'
+export { answerQuery, finishAnswer } from './answer.ts'
+export type { AnswerContext, DnsDecision } from './answer.ts'
+export { serveDns } from './listener.ts'
+export type { DnsService, DnsServiceOptions } from './listener.ts'
+export type { RefusedQuery } from './responder.ts'
+export type { Question } from './wire.ts'

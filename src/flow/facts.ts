@@ -1,0 +1,47 @@
+// Holds what is known of a connection or request while it is being decided; absent means not gathered yet, never "none".
+import type { Address, Ip } from '../base/index.ts'
+
+/** What the first bytes of a connection turned out to be. */
+export type FirstBytes =
+  | { readonly protocol: 'tls'; readonly sni?: string; readonly alpn: readonly string[] }
+  | { readonly protocol: 'http1'; readonly method: string; readonly target: string; readonly host?: string }
+  | { readonly protocol: 'http2' }
+  /** HTTP-like but not HTTP/1.1 that may be forwarded (HTTP/1.0, odd versions), or any other bytes. */
+  | { readonly protocol: 'other'; readonly note?: string }
+  /** The client said nothing within the time that the decision allowed. */
+  | { readonly protocol: 'silent' }
+
+/** Result of resolving a name: addresses in the resolver's order (empty = it has none), or a failure in words. */
+export type Resolution =
+  | { readonly addresses: readonly Ip[]; readonly expires: number }
+  | { readonly failed: string; readonly expires: number }
+
+/** What the executor has learnt of names so far; `undefined` = not asked yet. */
+export type NameFacts = (name: string) => Resolution | undefined
+
+export interface ConnectionFacts {
+  readonly kind: 'connection'
+  readonly source: Address
+  /** The original destination at a sidecar; the local address at a gateway. */
+  readonly destination: Address
+  /** Name of the bound listener (gateway). Absent at a sidecar, where the destination selects the listener. */
+  readonly listener?: string
+  /** The name that DNS gave `destination` out for (virtual or refusal address). */
+  readonly virtualName?: string
+  readonly first?: FirstBytes
+  readonly names: NameFacts
+  /** 0 <= random < 1, drawn once per connection or request: picks among weighted clusters. */
+  readonly random: number
+}
+
+export interface RequestFacts {
+  readonly kind: 'request'
+  readonly connection: ConnectionFacts
+  readonly method: string
+  /** Host header or the absolute form's authority, as sent. */
+  readonly authority: string
+  /** Path and query as they will be matched and forwarded (normalised). */
+  readonly path: string
+  readonly names: NameFacts
+  readonly random: number
+}

@@ -1,0 +1,35 @@
+// Says in a sentence what each field of a flow record means; `docs/reference/flow-record.md` is made of it.
+import type { FlowRecord } from './flow-record.ts'
+
+export const flowRecordFields = {
+  id: 'unique name of the flow; refusal bodies and the header `x-sallyport-decision` carry it',
+  kind: '`connection`: one TCP or TLS connection; `request`: one HTTP request; `packets`: packets that were refused, counted together; `query`: a DNS question that was refused',
+  connection: 'id of the connection that a request came on',
+  parent: 'id of the same flow’s record at the hop before: a gateway’s record names the sidecar’s',
+  role: 'who wrote it: `sidecar` or `gateway`',
+  opened: 'when it began, milliseconds since the epoch',
+  closed: 'when it ended, milliseconds since the epoch',
+  durationMs: 'how long it took, in milliseconds, by a clock that does not jump',
+  source:
+    'whose flow it is: `namespace`, `workload`, `labels`, `address` (`ip:port`, or `unix`), and `authenticated` (false: what a gateway writes is what the hop told it)',
+  destination: 'what the client dialled, `ip:port`',
+  protocol: '`http`, `http2`, `tls`, `tcp`, `udp`, `icmp`, `dns` or `unknown`',
+  host: 'host of the request, or the name of the virtual address that was dialled',
+  sni: 'server name of the TLS ClientHello',
+  method: 'method of the request',
+  requestPath: 'path and query of the request, as they were matched',
+  verdict: '`allow` or `deny`',
+  reason: '`code` (see below) and `text`, one sentence with the names of this very flow',
+  by: 'the resource that decided: `kind`, `namespace`, `name`, `field`, and its place as `file`, `line` and `column` where they are known',
+  path: 'the way out: `direct`, `gateway`, `passthrough` (to the dialled address, under ALLOW_ANY) or `none`',
+  cluster: 'Envoy’s name of the destination: `outbound|PORT|SUBSET|HOST`, `BlackHoleCluster` or `PassthroughCluster`',
+  upstream: 'what was dialled: `ip:port`, or the path of a Unix socket',
+  upstreamLocal: 'local `ip:port` of the connection that was dialled; with `upstream` it finds the same flow at the next hop',
+  redialled: 'whether another address than the client’s was dialled',
+  bytesSent: 'bytes from the client',
+  bytesReceived: 'bytes to the client',
+  status: 'HTTP status of the answer',
+  flag: 'how it ended, in Envoy’s response flags (see below)',
+  details: 'Envoy’s response code details, or a transport error in words',
+  count: 'how many packets or questions this record stands for',
+} as const satisfies Record<keyof FlowRecord, string>

@@ -1,0 +1,89 @@
+// Composes `sallyport run`: the seal and, outside it, the sidecar; CMD starts only when both stand.
+import { randomUUID } from 'node:crypto'
+import { closeSync, existsSync, openSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { SallyportError } from '../base/index.ts'
+import type { RunOptions } from '../cli/index.ts'
+import { openSeal, parsePublish, type Publish, type Seal } from '../seal/index.ts'
+import { recordRefusal } from './refused.ts'
+import { searchDomains } from './search-domains.ts'
+
+/** Resolves with CMD's exit code. Rejects when any part could not be made: CMD has not run then. */
+export async function runWorkload(options: RunOptions): Promise<number> {
+  const nonce = randomUUID()
+  const publish = options.publish.map(readPublish)
+  // The seal is made by another process, so it is begun before the sidecar's own code is even loaded.
+  const sealing = settled(sealOf(options, publish, nonce))
+  try {
+    const { runSidecar } = await import('./sidecar.ts')
+    return await runSidecar({ options, nonce, seal: () => sealing.take() })
+  } finally {
+    await sealing.close()
+  }
+}
+
+function readPublish(text: string): Publish {
+  const publish = parsePublish(text)
+  if (!publish.ok) throw new SallyportError('SLP0002', `--publish ${publish.error}`, { fix: 'write --publish 8080:80' })
+  return publish.value
+}
+
+function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string): Promise<Seal> {
+  const source = { namespace: options.namespace, workload: options.name, labels: options.labels }
+  return openSeal({
+    command: options.command,
+    env: process.env,
+    cwd: process.cwd(),
+    ...(options.user === undefined ? {} : { user: options.user }),
+    expose: options.expose,
+    publish,
+    readOnly: [...options.readOnly, ...options.files.filter((path) => path !== '-' && isKept(path)), ...openedRecords(options)],
+    privateTmp: options.privateTmp,
+    search: searchDomains(),
+    probe: { nonce },
+    entry: join(import.meta.dirname, 'seal-entry.js'),
+    onRefused(list) {
+      for (const { protocol, destination, port, packets } of list)
+        recordRefusal(source, {
+          kind: 'packets',
+          protocol: protocol === 'udp' || protocol === 'icmp' ? protocol : 'unknown',
+          destination: port === 0 ? destination : destination.includes(':') ? `[${destination}]:${port}` : `${destination}:${port}`,
+          code: 'protocol-not-carried',
+          count: packets,
+        })
+    },
+    onNote: (text) => process.stderr.write(`sallyport: ${text}\n`),
+  })
+}
+
+/** Nor are records the command's to write: their files are made before the seal, so that they can be shown to it read-only. */
+function openedRecords(options: RunOptions): readonly string[] {
+  const paths = [options.flows, options.accessLog].filter((path): path is string => path !== undefined && path !== '-')
+  for (const path of paths) if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
+  return paths.filter(isKept)
+}
+
+/** A pipe, as shells make of `<(…)`, was read to its end and has no place that could be made read-only. */
+function isKept(path: string): boolean {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats !== undefined && (stats.isFile() || stats.isDirectory())
+}
+
+/** Lets a promise be begun early and used late without its failure going unseen, and its result be closed when it was never used. */
+function settled(promise: Promise<Seal>): { take(): Promise<Seal>; close(): Promise<void> } {
+  const result = promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+  return {
+    async take() {
+      const got = await result
+      if ('error' in got) throw got.error
+      return got.value
+    },
+    async close() {
+      const got = await result
+      if ('value' in got) await got.value.close()
+    },
+  }
+}

@@ -1,0 +1,12 @@
+// The program `sallyport`: hands the command line to the CLI and says how each role is started.
+import { type Roles, runCli } from '../cli/index.ts'
+
+const roles: Roles = {
+  run: async (options) => (await import('./all-in-one.ts')).runWorkload(options),
+  gateway: async (options) => (await import('./gateway-node.ts')).runGateway(options),
+  doctor: async () => (await import('../seal/index.ts')).doctor(),
+}
+
+const code = await runCli(process.argv.slice(2), roles)
+// What a role opened it has closed; a handle that a library keeps must not keep the process.
+process.exit(code)

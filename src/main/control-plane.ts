@@ -1,0 +1,133 @@
+// Composes the control side in one process: files become declarations, a model, a snapshot, and the runtime that traffic is judged by.
+import { networkInterfaces } from 'node:os'
+import { analyze } from '../analysis/index.ts'
+import type { Issue, MeshSettings, Resource } from '../api/index.ts'
+import { contentHash, parseIp, Watchable } from '../base/index.ts'
+import type { PolicyOptions } from '../cli/index.ts'
+import { type ConfigSnapshot, createStore, formatIssue } from '../config/index.ts'
+import { buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
+import { compile, type NodeFacts, type Rejection, type Runtime } from '../runtime/index.ts'
+import { configIssue, configPublished } from '../telemetry/index.ts'
+import { type Proxy, translate } from '../translate/index.ts'
+
+export interface ControlOptions {
+  readonly policy: PolicyOptions
+  readonly proxy: Proxy
+  /** Folder of the Unix sockets of gateways that the files speak of but do not contain. */
+  readonly sockets?: string
+  /** Say nothing of issues: another process reads the same files and says it. */
+  readonly quiet?: boolean
+}
+
+export interface Control {
+  readonly runtime: Watchable<Runtime | undefined>
+  readonly synthesised: Watchable<readonly SynthesisedGateway[]>
+  settings(): MeshSettings
+  /** Errors that keep documents from counting, as they are now. */
+  errors(): readonly Issue[]
+  close(): void
+}
+
+/** What is understood and not carried out counts: what it governs is denied, and the rest works. */
+const refusedAsTraffic: ReadonlySet<Issue['code']> = new Set(['SLP1201', 'SLP1204'])
+
+export function startControl(options: ControlOptions): Control {
+  const { policy } = options
+  const store = createStore(policy.files, {
+    ...(policy.outbound === undefined ? {} : { outboundPolicy: policy.outbound }),
+    ...(policy.strictness === undefined ? {} : { strictness: policy.strictness }),
+  })
+  const runtime = new Watchable<Runtime | undefined>(undefined)
+  const synthesised = new Watchable<readonly SynthesisedGateway[]>([])
+  const report = reporter(options.quiet === true)
+  let model: Model | undefined
+  const stop = store.snapshot.watch((config) => {
+    const began = performance.now()
+    model = buildModel(config.resources, config.settings, model)
+    const translated = translate(
+      model,
+      options.proxy,
+      options.sockets === undefined ? {} : { embeddedGateway: { socketDirectory: options.sockets } },
+    )
+    const compiled = compile(translated.snapshot, nodeFacts(), runtime.value)
+    if (options.quiet !== true && runtime.value?.outboundPolicy === 'REGISTRY_ONLY' && compiled.runtime.outboundPolicy === 'ALLOW_ANY')
+      process.stderr.write('sallyport: the outbound policy is ALLOW_ANY from now on: what nothing declares may leave\n')
+    synthesised.set(model.synthesised)
+    runtime.set(compiled.runtime)
+    report(issuesOf(config, model, translated.issues, options), compiled.rejected)
+    publish(config, performance.now() - began)
+  })
+  return {
+    runtime,
+    synthesised,
+    settings: () => store.snapshot.value.settings,
+    errors: () => store.snapshot.value.issues.filter((issue) => issue.level === 'error' && !refusedAsTraffic.has(issue.code)),
+    close() {
+      stop()
+      store.close()
+    },
+  }
+}
+
+/** Addresses of this machine, which no name may lead to. */
+function nodeFacts(): NodeFacts {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map(({ address }) => parseIp(address.split('%')[0] ?? '')),
+  )
+  return { addresses: addresses.filter((ip) => ip !== undefined) }
+}
+
+function issuesOf(config: ConfigSnapshot, model: Model, translated: readonly Issue[], options: ControlOptions): readonly Issue[] {
+  return options.quiet === true ? [] : [...config.issues, ...translated, ...analyze(model)]
+}
+
+/** Prints each issue when it appears, and again only after it had gone. */
+function reporter(quiet: boolean): (issues: readonly Issue[], rejected: readonly Rejection[]) => void {
+  let known = new Set<string>()
+  return (issues, rejected) => {
+    const now = new Set<string>()
+    for (const issue of issues) {
+      const key = `${issue.code} ${issue.source} ${issue.path} ${issue.message}`
+      now.add(key)
+      if (known.has(key)) continue
+      process.stderr.write(`${formatIssue(issue, { color: process.stderr.isTTY && process.env['NO_COLOR'] === undefined })}\n`)
+      const place = issue.place === undefined ? {} : { place: `${issue.source}:${issue.place.line}:${issue.place.column}` }
+      configIssue.publish({ level: issue.level, code: issue.code, message: issue.message, ...place })
+    }
+    for (const rejection of quiet ? [] : rejected) {
+      const text = `${rejection.resource} ${rejection.path}: ${rejection.message}`
+      now.add(text)
+      if (!known.has(text)) process.stderr.write(`sallyport: not carried out, and refused: ${text}\n`)
+    }
+    known = now
+  }
+}
+
+function publish(config: ConfigSnapshot, durationMs: number): void {
+  const errors = config.issues.filter((issue) => issue.level === 'error').length
+  const warnings = config.issues.length - errors
+  configPublished.publish({ version: versionOf(config), resources: resourcesOf(config).length, errors, warnings, durationMs })
+}
+
+/** A hash of what was read, so that an edit which changes nothing keeps it. */
+function versionOf(config: ConfigSnapshot): string {
+  return contentHash(
+    resourcesOf(config)
+      .map(({ hash }) => hash)
+      .join(),
+  )
+}
+
+function resourcesOf(config: ConfigSnapshot): readonly Resource[] {
+  const kinds = [
+    'ServiceEntry',
+    'WorkloadEntry',
+    'VirtualService',
+    'DestinationRule',
+    'Gateway',
+    'Service',
+    'Namespace',
+    'ConfigMap',
+  ] as const
+  return kinds.flatMap((kind): readonly Resource[] => config.resources.of(kind))
+}

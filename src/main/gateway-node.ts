@@ -1,0 +1,85 @@
+// Composes an egress gateway: control side, names and a data plane that binds the ports of the Gateways that select it.
+import { rmSync } from 'node:fs'
+import { createDataPlane, type DataPlane } from '../proxy/index.ts'
+import { type Cidr, parseCidr } from '../base/index.ts'
+import type { GatewayOptions } from '../cli/index.ts'
+import { createNameSource } from '../dns/index.ts'
+import { type Control, startControl } from './control-plane.ts'
+import { openOutputs } from './outputs.ts'
+import { refuseErrors } from './start-errors.ts'
+
+/** Time to write the last records, once the sidecar is gone. */
+const mostClosingMs = 1000
+
+export async function runGateway(options: GatewayOptions): Promise<number> {
+  const { namespace, name, labels } = options
+  const sockets = options.sockets === undefined ? {} : { sockets: options.sockets, quiet: true }
+  const control = startControl({ policy: options, proxy: { role: 'gateway', namespace, name, labels }, ...sockets })
+  try {
+    refuseErrors(control, 'the gateway')
+  } catch (error) {
+    control.close()
+    throw error
+  }
+  const names = createNameSource(options.resolver === undefined ? {} : { server: options.resolver })
+  const plane = createDataPlane({
+    role: 'gateway',
+    runtime: control.runtime,
+    names,
+    source: { namespace, workload: name, labels },
+    peers: peersOf(options),
+    onProblem: (text) => process.stderr.write(`sallyport gateway: ${text}\n`),
+  })
+  const outputs = await openOutputs(options, control.settings().mesh, () => readiness(control, plane))
+  announce(options, control)
+  await plane.whenBound()
+  process.send?.('ready')
+  const drainMs = options.sockets === undefined ? await untilSignalled(options.drainSeconds) : await untilAlone(options.sockets)
+  control.close()
+  await plane.drain(drainMs)
+  names.close()
+  await outputs.close()
+  return 0
+}
+
+function readiness(control: Control, plane: DataPlane): { ready: boolean; why?: string } {
+  if (control.runtime.value === undefined) return { ready: false, why: 'no configuration yet' }
+  const unbound = plane.unboundListeners()
+  return unbound.length === 0 ? { ready: true } : { ready: false, why: `not bound: ${unbound.join(', ')}` }
+}
+
+/** Unix sockets are guarded by their mode; ports serve nobody until somebody is named. */
+function peersOf(options: GatewayOptions): readonly Cidr[] | undefined {
+  return options.sockets === undefined ? options.from.map(parseCidr).filter((cidr) => cidr !== undefined) : undefined
+}
+
+function announce(options: GatewayOptions, control: Control): void {
+  if (options.sockets !== undefined) return
+  const ports = control.runtime.value?.boundListeners.map((listener) => listener.name) ?? []
+  process.stderr.write(
+    `sallyport gateway: ${options.namespace}/${options.name} serves ${ports.length === 0 ? 'no port yet' : ports.join(', ')}\n`,
+  )
+  if (options.from.length === 0)
+    process.stderr.write(
+      'sallyport gateway: no peer is served: without identities an open port would be an open relay; name peers with --from CIDR\n',
+    )
+}
+
+function untilSignalled(drainSeconds: number): Promise<number> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(drainSeconds * 1000))
+  })
+}
+
+/** Beside a sidecar it lives as long as that: a signal to both is the sidecar's to act on, whose command may take its time to end. */
+function untilAlone(sockets: string): Promise<number> {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => undefined)
+  return new Promise((resolve) => {
+    process.once('disconnect', () => {
+      // A sidecar that was killed could not do it.
+      rmSync(sockets, { recursive: true, force: true })
+      setTimeout(() => process.exit(1), mostClosingMs).unref()
+      resolve(0)
+    })
+  })
+}

@@ -1,0 +1,51 @@
+// Opens what a role writes: flow records, access log, metrics and the admin server; all of them only subscribe.
+import { startAdmin } from '../admin/index.ts'
+import type { ProxyOptions } from '../cli/index.ts'
+import type { MeshConfig } from '../api/index.ts'
+import { createMetrics, flowClosed, openAccessLog, openRecordWriter } from '../telemetry/index.ts'
+import { watchFlowBalance } from './flow-balance.ts'
+
+export interface Outputs {
+  /** Writes out what is waiting and closes everything. */
+  close(): Promise<void>
+}
+
+export interface Readiness {
+  readonly ready: boolean
+  readonly why?: string
+}
+
+export async function openOutputs(options: ProxyOptions, mesh: MeshConfig, readiness: () => Readiness): Promise<Outputs> {
+  const closers: (() => Promise<void> | void)[] = []
+  if (options.flows !== undefined) {
+    const records = openRecordWriter(options.flows)
+    closers.push(
+      flowClosed.subscribe(({ record }) => records.write(record)),
+      () => records.close(),
+    )
+  }
+  const accessFile = options.accessLog ?? mesh.accessLogFile
+  if (accessFile !== undefined && accessFile !== '') {
+    const log = openAccessLog(accessFile, mesh.accessLogEncoding ?? 'TEXT')
+    closers.push(
+      flowClosed.subscribe(({ record, access }) => log.write(record, access)),
+      () => log.close(),
+    )
+  }
+  if (options.admin !== undefined) {
+    const metrics = createMetrics()
+    closers.push(metrics.attach())
+    const admin = await startAdmin({ address: options.admin, ready: readiness, metrics })
+    closers.push(() => admin.close())
+  }
+  // Flows are told of only while somebody listens: whoever wants no output does not pay for the check either.
+  const balance = closers.length === 0 ? undefined : watchFlowBalance()
+  return {
+    async close() {
+      const fault = balance?.fault()
+      balance?.close()
+      if (fault !== undefined) process.stderr.write(`sallyport: ${fault}\n`)
+      for (const close of closers) await close()
+    },
+  }
+}

@@ -1,0 +1,153 @@
+// Composes a sidecar: control side, names and a data plane around a seal, and the gateways beside it.
+import { cidrContains, type Ip, parseCidr, SallyportError } from '../base/index.ts'
+import type { RunOptions } from '../cli/index.ts'
+import { createNameSource, createRefusalAddresses, type RefusalAddresses, serveDns } from '../dns/index.ts'
+import { createDataPlane, type DataPlane } from '../proxy/index.ts'
+import type { Seal } from '../seal/index.ts'
+import { type Control, startControl } from './control-plane.ts'
+import { type GatewayProcesses, gatewayProcesses } from './gateway-process.ts'
+import { openOutputs } from './outputs.ts'
+import { recordRefusal } from './refused.ts'
+import { searchDomains } from './search-domains.ts'
+import { nameSocketDirectory } from './socket-directory.ts'
+import { refuseErrors } from './start-errors.ts'
+
+const virtualRanges = ['240.240.0.0/16', '2001:2::/48'].map((text) => parseCidr(text)).filter((cidr) => cidr !== undefined)
+
+const lastBytesMs = 1000
+
+export interface SidecarOptions {
+  readonly options: RunOptions
+  /** What the self-test's connections are answered with. */
+  readonly nonce: string
+  /** The seal when it is made; rejects when it cannot be. */
+  readonly seal: () => Promise<Seal>
+}
+
+/** Resolves with CMD's exit code. */
+export async function runSidecar({ options, nonce, seal }: SidecarOptions): Promise<number> {
+  const source = { namespace: options.namespace, workload: options.name, labels: options.labels }
+  const sockets = nameSocketDirectory(options.expose)
+  const gateways = gatewayProcesses(options, sockets)
+  const { namespace, name, labels } = options
+  const control = startControl({ policy: options, proxy: { role: 'sidecar', namespace, name, labels }, sockets })
+  try {
+    refuseErrors(control, 'the command')
+    const outputs = await openOutputs(options, control.settings().mesh, () => ({ ready: control.runtime.value !== undefined }))
+    try {
+      return await serve({ options, source, control, gateways, seal: await seal(), nonce })
+    } finally {
+      await outputs.close()
+    }
+  } finally {
+    control.close()
+    await gateways.close()
+  }
+}
+
+interface Parts {
+  readonly options: RunOptions
+  readonly source: { readonly namespace: string; readonly workload: string; readonly labels: Readonly<Record<string, string>> }
+  readonly control: Control
+  readonly gateways: GatewayProcesses
+  readonly seal: Seal
+  readonly nonce: string
+}
+
+async function serve(parts: Parts): Promise<number> {
+  const { options, control, gateways, seal } = parts
+  const names = createNameSource(options.resolver === undefined ? {} : { server: options.resolver })
+  const refusals = createRefusalAddresses()
+  const plane = startPlane(parts, names, refusals)
+  startDns(parts, names, refusals)
+  let isServing = false
+  const stopWatching = control.synthesised.watch((synthesised) => {
+    if (isServing) void gateways.ensure(synthesised).catch((error: unknown) => process.stderr.write(`sallyport: ${String(error)}\n`))
+  })
+  try {
+    await gateways.ensure(control.synthesised.value)
+    isServing = true
+    const stopSignals = forwardSignals(seal)
+    await started(seal)
+    const { code } = await seal.exited
+    stopSignals()
+    return code
+  } finally {
+    stopWatching()
+    // What the command wrote last is still under way when it has ended.
+    await plane.drain(lastBytesMs)
+    names.close()
+  }
+}
+
+/** A command that does not exist is no failure of ours: it has an exit code of its own, as in a shell. */
+async function started(seal: Seal): Promise<void> {
+  try {
+    await seal.start()
+  } catch (error) {
+    if (!(error instanceof SallyportError) || error.code !== 'SLP0007') throw error
+    process.stderr.write(`sallyport: ${error.message}\n`)
+  }
+}
+
+function startPlane(
+  { source, control, seal, nonce }: Parts,
+  names: ReturnType<typeof createNameSource>,
+  refusals: RefusalAddresses,
+): DataPlane {
+  const plane = createDataPlane({
+    role: 'sidecar',
+    runtime: control.runtime,
+    names,
+    source,
+    virtualNames: (ip) => refusals.nameOf(ip) ?? virtualName(control, ip),
+    probe: { addresses: seal.probeAddresses, nonce },
+  })
+  plane.adoptSidecarServer(seal.tcp4, 4)
+  plane.adoptSidecarServer(seal.tcp6, 6)
+  return plane
+}
+
+function startDns(
+  { source, control, seal }: Parts,
+  names: ReturnType<typeof createNameSource>,
+  refusals: RefusalAddresses,
+): ReturnType<typeof serveDns> {
+  return serveDns({
+    udp: seal.dns.udp,
+    tcp: seal.dns.tcp,
+    runtime: control.runtime,
+    names,
+    refusals,
+    searchDomains: searchDomains(),
+    undeclared: control.settings().sallyport.dns?.undeclared ?? 'refusal-address',
+    onRefused({ name, type, as }) {
+      // A refusal address brings the connection itself, and that is what is recorded.
+      if (as === 'refusal-address') return
+      const details = `${type} answered by ${as}`
+      recordRefusal(source, {
+        kind: 'query',
+        protocol: 'dns',
+        destination: 'dns',
+        host: name,
+        code: 'name-not-declared',
+        details,
+        count: 1,
+      })
+    },
+  })
+}
+
+/** Only addresses that we gave out stand for a name; a declared address may be dialled for its own sake. */
+function virtualName(control: Control, ip: Ip): string | undefined {
+  return virtualRanges.some((range) => cidrContains(range, ip)) ? control.runtime.value?.nameOfAddress(ip) : undefined
+}
+
+function forwardSignals(seal: Seal): () => void {
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
+  const forward = (name: NodeJS.Signals) => seal.signal(name)
+  for (const name of names) process.on(name, forward)
+  return () => {
+    for (const name of names) process.off(name, forward)
+  }
+}

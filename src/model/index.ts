@@ -1,0 +1,10 @@
+// Door of the model room.
+export { type Destination, type Target, targetsOf } from './destination.ts'
+export type { DestinationPolicy, FieldRef } from './destination-rules.ts'
+export { type GatewayConfig, gatewaysSelecting, intersectHosts, type ServerConfig } from './gateways.ts'
+export { buildModel, type Model } from './model.ts'
+export { expandGateway, expandHost, fieldsUnder } from './names.ts'
+export type { Scope } from './scope.ts'
+export type { SynthesisedGateway } from './synthesised-gateways.ts'
+export { type EffectivePolicy, effectivePolicy } from './traffic-policy.ts'
+export type { RuleSet } from './virtual-services.ts'

@@ -1,0 +1,103 @@
+// The immutable whole that translation works from: everything declared, indexed, with the mesh-wide settings applied.
+import type { MeshSettings, ResourceSet } from '../api/index.ts'
+import {
+  allocateLikeIstio,
+  allocateStable,
+  buildRegistry,
+  isWildcardHost,
+  type Registry,
+  type Service,
+  type VirtualAddresses,
+} from '../registry/index.ts'
+import { indexDestinationRules } from './destination-rules.ts'
+import { type GatewayConfig, gatewayConfigs } from './gateways.ts'
+import { type Scope, type ScopeInput, scopeOf } from './scope.ts'
+import { findSynthesisedGateways, type SynthesisedGateway } from './synthesised-gateways.ts'
+import { ruleSetsOf } from './virtual-services.ts'
+
+export interface Model {
+  readonly version: number
+  readonly resources: ResourceSet
+  readonly settings: MeshSettings
+  readonly strict: boolean
+  readonly rootNamespace: string
+  readonly registry: Registry
+  /** Oldest first. */
+  readonly gateways: readonly GatewayConfig[]
+  /** Gateways whose selector nothing in the files satisfies, with what leads to them. */
+  readonly synthesised: readonly SynthesisedGateway[]
+  /** What a namespace sees; `added` services stand in for synthesised gateways. */
+  scope(namespace: string, added?: readonly Service[]): Scope
+  /** The address that stands for a host without addresses; `undefined` when the settings or the host do not allow one. */
+  virtualAddresses(service: Service): VirtualAddresses | undefined
+}
+
+/** Pure: `previous`, the model before, changes nothing but the time that this takes. */
+export function buildModel(resources: ResourceSet, settings: MeshSettings, previous?: Model): Model {
+  const strict = settings.sallyport.strictness !== 'istio'
+  const spelling = strict ? 'canonical' : 'as-written'
+  const rootNamespace = settings.mesh.rootNamespace ?? 'istio-system'
+  const registry = buildRegistry(resources, spelling, previous?.registry)
+  const gateways = gatewayConfigs(resources.of('Gateway'), spelling)
+  const ruleSets = ruleSetsOf(resources.of('VirtualService'), spelling)
+  const input: ScopeInput = {
+    registry,
+    ruleSets,
+    destinationRules: indexDestinationRules(resources.of('DestinationRule'), {
+      spelling,
+      rootNamespace,
+      defaultExportTo: settings.mesh.defaultDestinationRuleExportTo,
+    }),
+    serviceExportTo: settings.mesh.defaultServiceExportTo,
+    ruleExportTo: settings.mesh.defaultVirtualServiceExportTo,
+  }
+  return {
+    version: resources.version,
+    resources,
+    settings,
+    strict,
+    rootNamespace,
+    registry,
+    gateways,
+    synthesised: findSynthesisedGateways({ gateways, registry, ruleSets, rootNamespace }),
+    scope: scopes(input),
+    virtualAddresses: allocator(registry, settings, strict),
+  }
+}
+
+function scopes(input: ScopeInput): Model['scope'] {
+  const known = new Map<string, Scope>()
+  return (namespace, added = []) => {
+    if (added.length > 0) return scopeOf(input, namespace, added)
+    const scope = known.get(namespace) ?? scopeOf(input, namespace)
+    known.set(namespace, scope)
+    return scope
+  }
+}
+
+function allocator(registry: Registry, settings: MeshSettings, strict: boolean): Model['virtualAddresses'] {
+  const wanted = settings.sallyport.dns?.autoAllocate ?? strict
+  if (!wanted) return () => undefined
+  let find: Model['virtualAddresses'] | undefined
+  return (service) => (find ??= strict ? stableAddresses(registry) : istioAddresses(registry))(service)
+}
+
+function stableAddresses(registry: Registry): Model['virtualAddresses'] {
+  const find = allocateStable(registry.services.filter(mayHaveAddress))
+  return (service) => (mayHaveAddress(service) ? find(service) : undefined)
+}
+
+/** Istio gives none under NONE, because there the dialled address would be the one that is forwarded to. */
+function istioAddresses(registry: Registry): Model['virtualAddresses'] {
+  const isResolved = (service: Service): boolean => mayHaveAddress(service) && service.resolution !== 'none'
+  const found = allocateLikeIstio(registry.services.filter(isResolved).map(keyOf))
+  return (service) => (isResolved(service) ? found.get(keyOf(service)) : undefined)
+}
+
+function mayHaveAddress(service: Service): boolean {
+  return service.addresses.length === 0 && !isWildcardHost(service.host)
+}
+
+function keyOf(service: Service): string {
+  return `${service.namespace}/${service.host}`
+}

@@ -1,0 +1,33 @@
+// Says what is known of a connection when it has been accepted, before anything is decided.
+import { type Address, formatAddress } from '../base/index.ts'
+import type { FlowSource } from '../flow/index.ts'
+import type { Context } from './context.ts'
+import { isWorkload } from './proxy-protocol.ts'
+
+export interface Arrival {
+  /** The client's address; undefined over a Unix socket that told none. */
+  readonly source: Address | undefined
+  readonly destination: Address
+  /** Name of the bound listener (gateway). */
+  readonly listener?: string
+  /** What DNS gave the destination out for. */
+  readonly virtualName?: string
+  /** Flow id that the hop before told. */
+  readonly parent?: string
+  /** `NAMESPACE/WORKLOAD` that the hop before told. */
+  readonly workload?: string
+}
+
+/** At a gateway it is what the hop told, unproven. */
+export function sourceOf(context: Pick<Context, 'role' | 'source'>, arrival: Pick<Arrival, 'source' | 'workload'>): FlowSource {
+  const address = arrival.source ? formatAddress(arrival.source) : 'unix'
+  if (context.role === 'sidecar') return { ...context.source, address, authenticated: false }
+  const [namespace = '', workload = ''] = (arrival.workload ?? '').split('/')
+  return { namespace, workload, labels: {}, address, authenticated: false }
+}
+
+/** `NAMESPACE/WORKLOAD` of the sidecar's own workload, for the next hop; undefined where it has no name. */
+export function workloadName(context: Pick<Context, 'role' | 'source'>): string | undefined {
+  const name = `${context.source.namespace}/${context.source.workload}`
+  return context.role === 'sidecar' && isWorkload(name) ? name : undefined
+}

@@ -1,0 +1,42 @@
+// Lists what every connection of one data plane shares.
+import type { Clock, Deadlines } from '../base/index.ts'
+import type { ConnectionFacts, FlowSource, RequestFacts } from '../flow/index.ts'
+import type { CompiledHttpManager, ConnectionDecision, Deny, NameSource, RequestDecision, Runtime } from '../runtime/index.ts'
+import type { FlowRecorder } from './flow-recorder.ts'
+import type { UpstreamConnection } from './http/upstream-connection.ts'
+import type { UpstreamPool } from './http/upstream-pool.ts'
+import type { Limits } from './limits.ts'
+import type { LiveConnections } from './live-connections.ts'
+import type { Transport } from './transport.ts'
+import type { Balancer } from './upstream/balance.ts'
+
+/** The two pure functions that this room carries out. */
+export interface Judge {
+  decide(runtime: Runtime, facts: ConnectionFacts): ConnectionDecision
+  decideRequest(runtime: Runtime, manager: CompiledHttpManager, facts: RequestFacts): RequestDecision
+}
+
+export interface Context {
+  readonly role: 'sidecar' | 'gateway'
+  readonly transport: Transport
+  readonly recorder: FlowRecorder
+  readonly deadlines: Deadlines
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly names: NameSource
+  readonly judge: Judge
+  readonly balancer: Balancer
+  readonly pool: UpstreamPool<UpstreamConnection>
+  readonly live: LiveConnections
+  /** Whose workload this is (sidecar). */
+  readonly source: Pick<FlowSource, 'namespace' | 'workload' | 'labels'>
+  /** The configuration that counts now. */
+  runtime(): Runtime | undefined
+  /** True once no new work is taken. */
+  isDraining(): boolean
+}
+
+/** A refusal that no configuration has pronounced. */
+export function ownDeny(code: Deny['reason']['code'], text: string, changes: Partial<Deny> = {}): Deny {
+  return { verdict: 'deny', reason: { code, text }, flag: '-', status: 0, explain: false, details: code.replaceAll('-', '_'), ...changes }
+}

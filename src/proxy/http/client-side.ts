@@ -1,0 +1,25 @@
+// Defines what an exchange may ask of the client's connection that it runs on.
+import type { Arrival } from '../arrival.ts'
+import type { Wire } from '../transport.ts'
+
+/** Why the client's bytes are not wanted just now; reading goes on when no reason is left. */
+export const pauseReasons = { decision: 1, dial: 2, upstreamFull: 4, pipeline: 8 } as const
+
+export type PauseReason = keyof typeof pauseReasons
+
+export interface ClientSide {
+  readonly wire: Wire
+  readonly arrival: Arrival
+  /** Id of the connection, as records name it. */
+  readonly id: string
+  /** Keys of pooled upstream connections that serve this client only. */
+  readonly privateKeys: Set<string>
+  pause(reason: PauseReason): void
+  resume(reason: PauseReason): void
+  /** The exchange is ready to go on with bytes that were held. */
+  proceed(): void
+  /** Something moved: idle limits begin anew. */
+  touch(): void
+  /** The exchange is recorded. `keepAlive` false: nothing more is served on this connection. */
+  onExchangeOver(keepAlive: boolean): void
+}

@@ -1,0 +1,34 @@
+// Says in Envoy's words how a request failed that was allowed: status, body, flag and details.
+import type { ResponseFlag } from '../../flow/index.ts'
+import type { DialFailure } from '../upstream/dial.ts'
+import type { UpstreamFailure } from './upstream-connection.ts'
+
+export interface Failure {
+  readonly status: number
+  readonly body: string
+  readonly flag: ResponseFlag
+  readonly details: string
+}
+
+const BEFORE = 'upstream connect error or disconnect/reset before headers.'
+
+export function describeDialFailure({ attempts, words, isTimeout }: DialFailure): Failure {
+  const reason = isTimeout ? 'connection timeout' : 'remote connection failure'
+  return {
+    status: 503,
+    body: `${BEFORE} ${attempts > 1 ? 'retried and the latest ' : ''}reset reason: ${reason}`,
+    flag: attempts > 1 ? 'URX,UF' : 'UF',
+    details: `upstream_reset_before_response_started{${isTimeout ? 'connection_timeout' : `remote_connection_failure|${words}`}}`,
+  }
+}
+
+export function describeUpstreamFailure(failure: UpstreamFailure, hasStarted: boolean): Failure {
+  const isGarbage = failure.kind === 'garbage'
+  const reason = isGarbage ? 'protocol error' : 'connection termination'
+  return {
+    status: isGarbage ? 502 : 503,
+    body: `${BEFORE} reset reason: ${reason}`,
+    flag: isGarbage ? 'UPE' : 'UC',
+    details: `upstream_reset_${hasStarted ? 'after' : 'before'}_response_started{${reason.replaceAll(' ', '_')}}`,
+  }
+}

@@ -1,0 +1,382 @@
+// Serves the requests of one client connection one after the other, each decided on its own by the configuration of its moment.
+import { messageOf } from '../../base/index.ts'
+import type { ConnectionFacts } from '../../flow/index.ts'
+import type { CompiledHttpManager, ConnectionDecision, Deny, Runtime } from '../../runtime/index.ts'
+import type { Arrival } from '../arrival.ts'
+import { type Context, ownDeny } from '../context.ts'
+import type { Flow } from '../flow-recorder.ts'
+import { HeldBytes } from '../held-bytes.ts'
+import type { NameGathering } from '../name-gathering.ts'
+import { closePolitely } from '../refusal.ts'
+import type { Wire, WireHandler } from '../transport.ts'
+import { WaitLimit } from '../wait-limit.ts'
+import { type ClientSide, type PauseReason, pauseReasons } from './client-side.ts'
+import { Exchange } from './exchange.ts'
+import { HeadScanner, hasLineEnd } from './head-scanner.ts'
+import { type HopRules, writeRequest } from './head-writer.ts'
+import { httpDate } from './http-date.ts'
+import { isInternalAddress } from './internal-address.ts'
+import { OutBuffer } from './out-buffer.ts'
+import { denyReply, sendReply } from './replies.ts'
+import { openRequestFlow, type RequestOrigin } from './request-flow.ts'
+import { interpretRequest, type RequestProblem } from './request-head.ts'
+
+export interface HttpConnectionOptions {
+  readonly context: Context
+  readonly wire: Wire
+  readonly arrival: Arrival
+  /** The connection's own flow: recorded only if no request comes. */
+  readonly flow: Flow
+  readonly facts: () => ConnectionFacts
+  readonly names: NameGathering
+  readonly runtime?: Runtime
+  readonly manager?: CompiledHttpManager
+  /** The connection is refused; its first request gets the answer. */
+  readonly deny?: Deny
+  readonly onDone: () => void
+}
+
+/** For a connection that is refused before any manager is known. */
+const plainManager: CompiledHttpManager = { routeConfig: '', pathNormalization: 'base', useRemoteAddress: false, serverName: 'envoy' }
+
+/** Request heads are scanned and written one at a time, to the end of the call. */
+let scanner: HeadScanner | undefined
+const requestOut = new OutBuffer()
+
+export class HttpConnection implements WireHandler, ClientSide {
+  readonly wire: Wire
+  readonly arrival: Arrival
+  readonly id: string
+  readonly privateKeys = new Set<string>()
+  readonly #options: HttpConnectionOptions
+  readonly #context: Context
+  readonly #scanner: HeadScanner
+  readonly #held = new HeldBytes()
+  readonly #wait: WaitLimit
+  readonly #origin: RequestOrigin
+  #runtime: Runtime | undefined
+  #manager: CompiledHttpManager
+  #exchange: Exchange | undefined
+  #requests = 0
+  #paused = 0
+  #isProcessing = false
+  #isEnding = false
+  /** Bytes of the held head that have been looked at. */
+  #searched = 0
+
+  constructor(options: HttpConnectionOptions) {
+    this.#options = options
+    this.#context = options.context
+    this.wire = options.wire
+    this.arrival = options.arrival
+    this.id = options.flow.id
+    const { source, destination } = options.flow.draft
+    this.#origin = { id: this.id, arrival: options.arrival, source, destination }
+    this.#runtime = options.runtime
+    this.#manager = options.manager ?? plainManager
+    scanner ??= new HeadScanner(options.context.limits.headers)
+    this.#scanner = scanner
+    this.#wait = new WaitLimit(this.#context.deadlines, this.#context.clock, () => this.#onExpired())
+  }
+
+  /** Takes over the connection with what was held of it. */
+  begin(held: HeldBytes): void {
+    const { bytes, start, end } = held
+    held.clear()
+    this.wire.handler = this
+    this.wire.resume()
+    this.#wait.start(this.#context.limits.keepAliveMs)
+    if (end > start) this.onData(bytes, start, end)
+    if (this.wire.ended) this.onEnd()
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    if (this.#isEnding) return
+    if (this.#held.length === 0) return this.#process(bytes, start, end, false)
+    this.#held.append(bytes, start, end)
+    if (this.#isHeadIncomplete()) return
+    this.#process(this.#held.bytes, this.#held.start, this.#held.end, true)
+  }
+
+  onEnd(): void {
+    if (this.#exchange?.hasWholeRequest) return
+    if (this.#exchange) return this.#exchange.onClientGone('downstream_remote_disconnect')
+    this.#end()
+  }
+
+  onDrain(): void {
+    this.#exchange?.onClientDrain()
+  }
+
+  onClose(error: Error | undefined): void {
+    this.#isEnding = true
+    this.#exchange?.onClientGone(error ? `downstream_remote_disconnect|${messageOf(error)}` : 'downstream_remote_disconnect')
+    this.#finish()
+  }
+
+  judgeAgain(runtime: Runtime): void {
+    const exchange = this.#exchange
+    this.#options.names.forget()
+    if (exchange) return this.#judgeExchange(exchange, runtime)
+    if (this.#isEnding || this.#held.length > 0) return
+    // A client that waits with its next request had better connect anew, where this port is served in another way now.
+    const decision = this.#decideConnection(runtime)
+    if (decision.verdict === 'deny') this.#options.flow.draft.reason = decision.reason
+    if (decision.verdict !== 'http' && decision.verdict !== 'gather') this.#end()
+  }
+
+  drain(): void {
+    if (!this.#exchange && this.#held.length === 0) this.#end()
+  }
+
+  cut(details: string): void {
+    if (this.#exchange) return this.#exchange.cut(details)
+    this.#options.flow.draft.details = details
+    this.wire.close()
+  }
+
+  pause(reason: PauseReason): void {
+    if (this.#paused === 0) this.wire.pause()
+    this.#paused |= pauseReasons[reason]
+  }
+
+  resume(reason: PauseReason): void {
+    if ((this.#paused & pauseReasons[reason]) === 0) return
+    this.#paused &= ~pauseReasons[reason]
+    if (this.#paused === 0) this.wire.resume()
+  }
+
+  proceed(): void {
+    if (!this.#isProcessing) this.#process(this.#held.bytes, this.#held.start, this.#held.end, true)
+  }
+
+  touch(): void {
+    this.#wait.touch()
+  }
+
+  onExchangeOver(keepAlive: boolean): void {
+    this.#exchange = undefined
+    this.#paused = 0
+    if (!keepAlive || this.wire.closed) return this.#end()
+    this.wire.resume()
+    this.#wait.start(this.#context.limits.keepAliveMs)
+    this.proceed()
+    if (!this.#exchange && this.wire.ended) this.#end()
+  }
+
+  /** Goes on with the bytes until they are used up or must wait; what is left is held. */
+  #process(bytes: Buffer, start: number, end: number, isHeld: boolean): void {
+    this.#isProcessing = true
+    let at = start
+    try {
+      for (;;) {
+        const next = this.#step(bytes, at, end)
+        if (next === undefined) break
+        at = next
+      }
+    } finally {
+      this.#isProcessing = false
+    }
+    if (isHeld) this.#held.consume(at - start)
+    else if (!this.#isEnding) this.#held.append(bytes, at, end)
+    if (this.#exchange && this.#held.length >= this.#context.limits.headBytes) this.pause('pipeline')
+  }
+
+  /** One step on; undefined: nothing more can be done now. */
+  #step(bytes: Buffer, at: number, end: number): number | undefined {
+    if (this.#isEnding) return undefined
+    const exchange = this.#exchange
+    if (!exchange) return at < end ? this.#readHead(bytes, at, end) : undefined
+    if (exchange.state === 'open') {
+      const next = exchange.takeBody(bytes, at, end)
+      exchange.dispatch()
+      return next
+    }
+    if (exchange.state !== 'sent' || exchange.hasWholeRequest || at === end) return undefined
+    return exchange.takeBody(bytes, at, end)
+  }
+
+  #readHead(bytes: Buffer, start: number, end: number): number | undefined {
+    const { limits } = this.#context
+    const at = this.#scanner.scanRequest(bytes, start, end)
+    if (at === -1) return this.#refuseHead(this.#scanner.problem ?? { status: 400, text: 'the request head is malformed' })
+    if (at === 0 ? end - start > limits.headBytes : at - start > limits.headBytes) {
+      return this.#refuseHead({ status: 431, text: `the request head is longer than ${limits.headBytes} bytes` })
+    }
+    if (at === 0) {
+      this.#searched = end - start
+      this.#wait.start(limits.headMs)
+      return undefined
+    }
+    this.#searched = 0
+    const state = this.#refreshManager()
+    if (state !== 'ready') return undefined
+    const result = interpretRequest(this.#scanner, {
+      isStrict: this.#runtime?.strict ?? true,
+      pathNormalization: this.#manager.pathNormalization,
+    })
+    if ('problem' in result) return this.#refuse(result.problem)
+    const { head } = result
+    this.#countRequest()
+    const requestFlow = openRequestFlow(this.#context, this.#origin, head)
+    requestOut.reset()
+    const written = writeRequest(requestOut, this.#scanner, head, this.#hopRules())
+    const exchange = new Exchange({
+      context: this.#context,
+      client: this,
+      manager: this.#manager,
+      runtime: this.#runtime,
+      connection: this.#options.facts(),
+      head,
+      requestFlow,
+      out: requestOut,
+      written,
+      deny: this.#options.deny,
+    })
+    this.#exchange = exchange
+    this.#wait.start(this.#context.limits.streamIdleMs)
+    exchange.decide()
+    return at
+  }
+
+  /** A request that dribbles in is scanned again only when a line of it has ended. */
+  #isHeadIncomplete(): boolean {
+    if (this.#exchange || this.#paused !== 0) return this.#paused !== 0
+    const { bytes, start, end } = this.#held
+    if (end - start > this.#context.limits.headBytes) return false
+    const from = start + this.#searched
+    this.#searched = end - start
+    return !hasLineEnd(bytes, from, end)
+  }
+
+  #hopRules(): HopRules {
+    const { source } = this.arrival
+    if (!this.#manager.useRemoteAddress || !source) return { isEdge: false }
+    return { peer: source.ip, isEdge: !isInternalAddress(source.ip) }
+  }
+
+  /** A newer configuration may serve this connection by another manager, or not at all. */
+  #refreshManager(): 'ready' | 'waiting' | 'over' {
+    const runtime = this.#context.runtime()
+    if (this.#options.deny || runtime === this.#runtime || !runtime) return 'ready'
+    const decision = this.#decideConnection(runtime)
+    if (decision.verdict === 'http') {
+      this.#runtime = runtime
+      this.#manager = decision.manager
+      return 'ready'
+    }
+    const { names } = this.#options
+    if (decision.verdict === 'gather' && decision.name !== undefined && names.mayLearn(decision.name)) {
+      this.pause('decision')
+      names.learn(decision.name, decision.until, () => {
+        this.resume('decision')
+        this.proceed()
+      })
+      return 'waiting'
+    }
+    this.#refuse(problemOf(decision))
+    return 'over'
+  }
+
+  #decideConnection(runtime: Runtime): ConnectionDecision {
+    try {
+      return this.#context.judge.decide(runtime, this.#options.facts())
+    } catch (error) {
+      return ownDeny('internal-error', `the decision failed: ${messageOf(error)}`)
+    }
+  }
+
+  #judgeExchange(exchange: Exchange, runtime: Runtime): void {
+    if (this.#exchange !== exchange || this.#context.runtime() !== runtime) return
+    const decision = this.#decideConnection(runtime)
+    const { names } = this.#options
+    if (decision.verdict === 'http') return exchange.judgeAgain(runtime, decision.manager)
+    if (decision.verdict === 'deny') return exchange.judgeAgain(runtime, decision)
+    if (decision.verdict === 'gather' && decision.name !== undefined && names.mayLearn(decision.name)) {
+      names.learn(decision.name, decision.until, () => this.#judgeExchange(exchange, runtime))
+    }
+    // Now it is carried without being read: that is an allow.
+  }
+
+  #countRequest(): void {
+    this.#requests++
+    if (this.#requests === 1) this.#options.flow.discard()
+  }
+
+  #refuseHead(problem: { readonly status: number; readonly text: string }): undefined {
+    const details = problem.status === 426 ? 'low_version' : problem.status === 431 ? 'request_headers_too_large' : 'http1.codec_error'
+    return this.#refuse({ ...problem, code: 'bad-request', details })
+  }
+
+  /** Answers a request that cannot be served as one, and ends the connection: what follows it cannot be trusted. */
+  #refuse(problem: RequestProblem): undefined {
+    this.#countRequest()
+    const { flow } = openRequestFlow(this.#context, this.#origin, undefined)
+    const deny = ownDeny(problem.code, problem.text, {
+      status: problem.status,
+      flag: problem.code === 'bad-request' ? 'DPE' : '-',
+      explain: this.#runtime?.strict ?? true,
+      details: problem.details ?? 'http1.codec_error',
+    })
+    const { draft } = flow
+    draft.reason = deny.reason
+    draft.flag = deny.flag
+    draft.details = deny.details
+    draft.status = deny.status
+    draft.bytesReceived = sendReply(this.wire, {
+      ...denyReply(this.#context, { deny, arrival: this.arrival, flow, head: undefined }),
+      serverName: this.#manager.serverName,
+      date: httpDate(this.#context.clock),
+      closes: true,
+      isHead: false,
+    })
+    flow.close()
+    this.#end()
+    return undefined
+  }
+
+  #onExpired(): void {
+    if (this.#exchange) return this.#exchange.onIdle()
+    if (this.#held.length > 0) {
+      this.#refuse({ status: 408, code: 'bad-request', text: 'the request head did not come in time', details: 'request_header_timeout' })
+      return
+    }
+    this.#end()
+  }
+
+  /** Nothing more is served; what was sent still goes out. */
+  #end(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.#wait.stop()
+    this.#held.clear()
+    this.#paused = 0
+    closePolitely(this.wire, this.#context, () => this.#finish())
+  }
+
+  #finish(): void {
+    this.#wait.stop()
+    this.#held.clear()
+    for (const key of this.privateKeys) this.#context.pool.closeKey(key)
+    this.privateKeys.clear()
+    if (this.#requests === 0) {
+      const { draft } = this.#options.flow
+      draft.protocol = 'http'
+      const { deny } = this.#options
+      if (deny) draft.reason = deny.reason
+      else if (draft.reason.code === 'internal-error')
+        draft.reason = { code: 'bad-request', text: 'the connection ended before it made a request' }
+      draft.details ??= 'no_request'
+    }
+    this.#options.onDone()
+  }
+}
+
+function problemOf(decision: ConnectionDecision): RequestProblem {
+  if (decision.verdict === 'deny') {
+    const { status, details } = decision
+    return { status: status || 403, code: decision.reason.code, text: decision.reason.text, details }
+  }
+  const text = 'the configuration has changed, and this connection is no longer served as HTTP: connect again'
+  return { status: 503, code: 'protocol-not-supported', text, details: 'policy_changed' }
+}

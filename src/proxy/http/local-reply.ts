@@ -1,0 +1,27 @@
+// Builds the answers that the proxy gives itself, in the order and spelling of Envoy's.
+import { STATUS_CODES } from 'node:http'
+
+export interface LocalReply {
+  readonly status: number
+  readonly body: string
+  readonly contentType: string
+  readonly serverName: string
+  readonly date: string
+  readonly closes: boolean
+  /** Id of the flow, for whoever wants to look it up. */
+  readonly decision?: string
+  /** A HEAD request gets the head only. */
+  readonly isHead: boolean
+}
+
+export function buildReply(reply: LocalReply): Buffer {
+  const body = Buffer.from(reply.body, 'utf8')
+  const lines = [`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? 'Unknown'}`]
+  if (body.length > 0) lines.push(`content-length: ${body.length}`, `content-type: ${reply.contentType}`)
+  if (reply.decision !== undefined) lines.push(`x-sallyport-decision: ${reply.decision}`)
+  lines.push(`date: ${reply.date}`, `server: ${reply.serverName}`)
+  if (reply.closes) lines.push('connection: close')
+  if (body.length === 0) lines.push('content-length: 0')
+  const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  return reply.isHead ? head : Buffer.concat([head, body])
+}

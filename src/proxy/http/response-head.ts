@@ -1,0 +1,57 @@
+// Makes sense of a scanned response head: how its body is framed, and whether its connection may be used again.
+import type { HeadScanner } from './head-scanner.ts'
+import { headerKinds } from './header-name.ts'
+
+export type ResponseFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'until-close' }
+
+export interface ResponseHead {
+  readonly status: number
+  readonly body: ResponseFraming
+  readonly keepAlive: boolean
+  readonly nominated: ReadonlySet<string> | undefined
+  /** Content-Length as sent, kept where there is no body to measure (HEAD, 304). */
+  readonly declaredLength: number | undefined
+}
+
+/** A string says why the response cannot be trusted. */
+export function interpretResponse(scanner: HeadScanner, method: string): ResponseHead | string {
+  let length: number | undefined
+  let isChunked = false
+  let closes = scanner.minorVersion === 0
+  let nominated: Set<string> | undefined
+  for (let line = 0; line < scanner.count; line++) {
+    const kind = headerKinds[scanner.kind(line)]
+    if (kind !== 'content-length' && kind !== 'transfer-encoding' && kind !== 'connection') continue
+    const value = scanner.value(line).toLowerCase()
+    if (kind === 'content-length') {
+      if (length !== undefined) return 'two Content-Length headers'
+      if (!/^[0-9]{1,15}$/.test(value)) return 'Content-Length is not a number'
+      length = Number(value)
+    } else if (kind === 'transfer-encoding') {
+      if (isChunked || value !== 'chunked' || scanner.minorVersion === 0) return 'an unknown transfer coding'
+      isChunked = true
+    } else {
+      for (const part of value.split(',')) {
+        const name = part.trim()
+        if (name === 'close') closes = true
+        else if (name === 'keep-alive') closes = false
+        else if (name !== '') (nominated ??= new Set()).add(name)
+      }
+    }
+  }
+  if (isChunked && length !== undefined) return 'both Content-Length and Transfer-Encoding'
+  if (scanner.status === 101) return 'a switch of protocols that nobody asked for'
+  const body = framingOf(scanner.status, method, isChunked, length)
+  return { status: scanner.status, body, keepAlive: !closes && body.kind !== 'until-close', nominated, declaredLength: length }
+}
+
+/** RFC 9112 §6.3 */
+function framingOf(status: number, method: string, isChunked: boolean, length: number | undefined): ResponseFraming {
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return { kind: 'none' }
+  if (isChunked) return { kind: 'chunked' }
+  return length === undefined ? { kind: 'until-close' } : { kind: 'length', length }
+}

@@ -1,0 +1,4 @@
+// Door of the proxy room.
+export { createDataPlane, type DataPlane, type DataPlaneOptions } from './data-plane.ts'
+export type { Judge } from './context.ts'
+export type { Limits } from './limits.ts'

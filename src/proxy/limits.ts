@@ -1,0 +1,60 @@
+// Holds every limit of the executor in one place, so that no buffer and no wait in this room is without one.
+
+export interface Limits {
+  /** Bytes of one HTTP head, request or response. */
+  readonly headBytes: number
+  /** Header lines of one HTTP head. */
+  readonly headers: number
+  /** Bytes kept while a connection is being decided. */
+  readonly firstBytes: number
+  /** Wait for the first bytes where the decision names no time of its own. */
+  readonly firstBytesMs: number
+  /** From a request's first byte to the end of its head. */
+  readonly headMs: number
+  /** Between two requests of a connection. */
+  readonly keepAliveMs: number
+  /** Silence of both sides of a request that is under way. */
+  readonly streamIdleMs: number
+  /** Silence of both sides of a TCP connection. */
+  readonly tcpIdleMs: number
+  readonly connectMs: number
+  readonly connectAttempts: number
+  /** Idle upstream connections kept for one cluster and target, how many in all, and for how long. */
+  readonly poolPerTarget: number
+  readonly poolTotal: number
+  readonly poolIdleMs: number
+  /** How long a connection that was refused may go on talking into the void. */
+  readonly lingerMs: number
+  readonly lingerBytes: number
+  /** How many such times an unsent answer may make no progress. */
+  readonly lingerStalls: number
+  /** Connections that are open at one time. */
+  readonly connections: number
+  /** A PROXY protocol header has to be complete within this time. */
+  readonly proxyHeaderMs: number
+  /** How often a listener that could not be bound is tried again. */
+  readonly rebindMs: number
+}
+
+/** No looser than Envoy's recommended settings for an edge, except where Istio switches a time limit off: there it is long. */
+export const defaultLimits: Limits = {
+  headBytes: 65_536,
+  headers: 100,
+  firstBytes: 65_536,
+  firstBytesMs: 60_000,
+  headMs: 60_000,
+  keepAliveMs: 60_000,
+  streamIdleMs: 3_600_000,
+  tcpIdleMs: 3_600_000,
+  connectMs: 10_000,
+  connectAttempts: 3,
+  poolPerTarget: 64,
+  poolTotal: 1024,
+  poolIdleMs: 60_000,
+  lingerMs: 1000,
+  lingerBytes: 262_144,
+  lingerStalls: 60,
+  connections: 20_000,
+  proxyHeaderMs: 5000,
+  rebindMs: 1000,
+}

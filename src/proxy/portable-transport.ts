@@ -1,0 +1,239 @@
+// Carries bytes over `node:net` with one read buffer for all sockets, so that a read allocates nothing and bypasses Node's streams.
+import { type OnReadOpts, type Server, Socket, type SocketConstructorOpts } from 'node:net'
+import { type Address, parseIp, SallyportError } from '../base/index.ts'
+import type { Target } from '../runtime/index.ts'
+import type { Dialling, DialHandler, Transport, Wire, WireHandler } from './transport.ts'
+
+const SHARED_BYTES = 65_536
+const PRIVATE_BYTES = 262_144
+/** Private buffers at one time: 32 MB. */
+const PRIVATE_COUNT = 128
+/** Bytes that may wait for one slow peer before its source is paused. */
+const WATERMARK = 262_144
+/** What Node's own write queue calls full: above it a `drain` event is certain, which `lend` relies on. */
+const NODE_WATERMARK = 16_384
+
+export function createPortableTransport(): Transport {
+  return new PortableTransport()
+}
+
+/** The handler of a wire between two owners: what arrives then has no taker, and the wire is closed. */
+const nobody: WireHandler = {
+  onData: () => undefined,
+  onEnd: () => undefined,
+  onDrain: () => undefined,
+  onClose: () => undefined,
+}
+
+class PortableTransport implements Transport {
+  readonly shared = Buffer.allocUnsafeSlow(SHARED_BYTES)
+  privateBuffers = 0
+
+  dial(target: Target, handler: DialHandler): Dialling {
+    const wire = new PortableWire(this)
+    const socket = new Socket(wire.socketOptions(undefined))
+    wire.attach(socket)
+    const onFail = (error: Error): void => {
+      socket.removeListener('connect', onConnect)
+      handler.onFail(error)
+    }
+    const onConnect = (): void => {
+      socket.removeListener('error', onFail)
+      wire.guard(() => handler.onConnect(wire))
+    }
+    socket.once('error', onFail)
+    socket.once('connect', onConnect)
+    if ('pipe' in target) socket.connect({ path: target.pipe })
+    else socket.connect({ host: target.ip, port: target.port, noDelay: true })
+    return {
+      cancel: () => {
+        socket.removeListener('error', onFail)
+        socket.removeListener('connect', onConnect)
+        wire.close()
+      },
+    }
+  }
+
+  /**
+   * Node offers no way to give accepted sockets a read buffer, so the handle's callback is taken over; what
+   * `net.Server` does besides (counting connections, `connection` events) is not wanted here.
+   */
+  adopt(server: Server, onWire: (wire: Wire, socket: Socket) => void): void {
+    const handle = handleOf(server)
+    if (handle === undefined || !('onconnection' in handle)) {
+      throw new SallyportError('SLP0301', 'the listening socket has no handle that connections can be taken from', {
+        fix: 'hand over a server that is listening, and run a Node.js version that Sallyport supports',
+      })
+    }
+    Reflect.set(handle, 'onconnection', (status: number, accepted: unknown) => {
+      if (status !== 0 || typeof accepted !== 'object' || accepted === null) return
+      const wire = new PortableWire(this)
+      const socket = new Socket(wire.socketOptions(accepted))
+      socket.setNoDelay(true)
+      wire.attach(socket)
+      wire.guard(() => onWire(wire, socket))
+    })
+  }
+}
+
+function handleOf(owner: Server): object | undefined {
+  const handle: unknown = Reflect.get(owner, '_handle')
+  return typeof handle === 'object' && handle !== null ? handle : undefined
+}
+
+/** `handle` is how Node itself makes a socket of an accepted connection; the type definitions leave it out. */
+function handleOption(handle: object | undefined): SocketConstructorOpts & { readonly handle?: object } {
+  return handle === undefined ? {} : { handle, readable: true, writable: true }
+}
+
+class PortableWire implements Wire {
+  handler: WireHandler = nobody
+  ended = false
+  closed = false
+  readonly #transport: PortableTransport
+  #socket = unattached
+  #private: Buffer | undefined
+  #isPaused = false
+  #error: Error | undefined
+  #local: Address | undefined
+  #remote: Address | undefined
+
+  constructor(transport: PortableTransport) {
+    this.#transport = transport
+  }
+
+  socketOptions(handle: object | undefined): SocketConstructorOpts {
+    const onread: OnReadOpts = {
+      buffer: () => this.#private ?? this.#transport.shared,
+      callback: (length, bytes) => {
+        this.#read(length, bytes)
+        return true
+      },
+    }
+    return { ...handleOption(handle), allowHalfOpen: true, onread, writableHighWaterMark: NODE_WATERMARK } as SocketConstructorOpts
+  }
+
+  attach(socket: Socket): void {
+    this.#socket = socket
+    socket.on('end', () => {
+      this.ended = true
+      this.guard(() => this.handler.onEnd())
+    })
+    socket.on('drain', () => {
+      this.guard(() => this.handler.onDrain())
+    })
+    socket.on('error', (error) => {
+      this.#error = error
+    })
+    socket.on('close', () => this.#onClosed())
+  }
+
+  get local(): Address | undefined {
+    this.#local ??= addressOf(this.#socket.localAddress, this.#socket.localPort)
+    return this.#local
+  }
+
+  get remote(): Address | undefined {
+    this.#remote ??= addressOf(this.#socket.remoteAddress, this.#socket.remotePort)
+    return this.#remote
+  }
+
+  get pending(): number {
+    return this.#socket.writableLength
+  }
+
+  get isPrivate(): boolean {
+    return this.#private !== undefined
+  }
+
+  send(bytes: Uint8Array, start: number, end: number): boolean {
+    if (start === end || !this.#socket.writable) return true
+    // libuv keeps a reference to what the kernel does not take at once, and the next read of any socket overwrites the shared buffer.
+    const copy = Buffer.allocUnsafe(end - start)
+    copy.set(bytes.subarray(start, end), 0)
+    this.#socket.write(copy)
+    return this.#socket.writableLength < WATERMARK
+  }
+
+  lend(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start < NODE_WATERMARK) return this.send(bytes, start, end)
+    if (!this.#socket.writable) return true
+    this.#socket.write(bytes.subarray(start, end))
+    return this.#socket.writableLength === 0
+  }
+
+  finish(): void {
+    if (this.#socket.writable) this.#socket.end()
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  reset(): void {
+    if (this.closed || this.#socket.destroyed) return
+    // Only TCP knows RST; a peer that is gone already needs none.
+    if (this.remote === undefined) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    if (!this.closed && !this.#socket.destroyed) this.#socket.resume()
+  }
+
+  promote(): void {
+    if (this.#private !== undefined || this.closed || this.#transport.privateBuffers >= PRIVATE_COUNT) return
+    this.#transport.privateBuffers++
+    this.#private = Buffer.allocUnsafeSlow(PRIVATE_BYTES)
+  }
+
+  demote(): void {
+    if (this.#private === undefined) return
+    this.#transport.privateBuffers--
+    this.#private = undefined
+  }
+
+  /** No exception leaves the event loop: it ends this one connection, and its owner hears of it. */
+  guard(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.#socket.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #read(length: number, bytes: Uint8Array): void {
+    // `onread` hands back the very buffer it was given, and ours are Buffers.
+    if (!Buffer.isBuffer(bytes)) return
+    try {
+      this.handler.onData(bytes, 0, length)
+    } catch (error) {
+      this.#socket.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  #onClosed(): void {
+    if (this.closed) return
+    this.closed = true
+    this.demote()
+    const handler = this.handler
+    this.handler = nobody
+    handler.onClose(this.#error)
+  }
+}
+
+/** Stands in until `attach`, which follows at once. */
+const unattached = new Socket()
+
+function addressOf(host: string | undefined, port: number | undefined): Address | undefined {
+  if (host === undefined || port === undefined) return undefined
+  const ip = parseIp(host)
+  return ip === undefined ? undefined : { ip, port }
+}

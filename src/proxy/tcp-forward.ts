@@ -1,0 +1,148 @@
+// Carries out an allow for a connection whose bytes are not looked into: dial, replay what was held, copy both ways.
+import { formatAddress } from '../base/index.ts'
+import type { Forward, Passthrough, Target } from '../runtime/index.ts'
+import type { Arrival } from './arrival.ts'
+import type { Context } from './context.ts'
+import type { Flow } from './flow-recorder.ts'
+import type { HeldBytes } from './held-bytes.ts'
+import { writeProxyHeader } from './proxy-protocol.ts'
+import { closePolitely } from './refusal.ts'
+import { Splice, type SpliceEnd } from './splice.ts'
+import type { Dialling, Wire, WireHandler } from './transport.ts'
+import { type DialFailure, dial, formatTarget } from './upstream/dial.ts'
+import { hopHeader, isRedialled } from './upstream/hop.ts'
+
+export interface TcpForwardOptions {
+  readonly context: Context
+  readonly wire: Wire
+  readonly arrival: Arrival
+  readonly flow: Flow
+  readonly held: HeldBytes
+  readonly decision: Forward | Passthrough
+  /** The first bytes of a client that was not waited for. */
+  readonly onLateBytes: (bytes: Buffer, start: number, end: number) => void
+  /** Called once, when both sides are gone and the flow is recorded. */
+  readonly onDone: () => void
+}
+
+export class TcpForward implements WireHandler {
+  readonly #options: TcpForwardOptions
+  #dialling: Dialling | undefined
+  #splice: Splice | undefined
+  #cutBy: (() => void) | undefined
+
+  constructor(options: TcpForwardOptions) {
+    this.#options = options
+    const { context, wire, decision, flow } = options
+    const { draft } = flow
+    draft.verdict = 'allow'
+    draft.reason = decision.reason
+    draft.path = decision.path
+    draft.cluster = decision.cluster.name
+    flow.decided()
+    wire.handler = this
+    this.#pauseWhenFull()
+    const targets = context.balancer.order(decision.cluster.name, decision.targets)
+    this.#dialling = dial(
+      context,
+      {
+        targets,
+        // Envoy's tcp_proxy makes one attempt at one host; several hosts are worth several.
+        attempts: Math.min(context.limits.connectAttempts, targets.length),
+        connectMs: decision.timeouts.connect || context.limits.connectMs,
+      },
+      { onConnect: (upstream, target) => this.#onConnect(upstream, target), onFail: (failure) => this.#onFail(failure) },
+    )
+  }
+
+  /** Ends both sides at once; `explain` fills in the record's last words. */
+  cut(explain: () => void): void {
+    this.#cutBy = explain
+    if (this.#splice) return this.#splice.cut()
+    this.#dialling?.cancel()
+    this.#options.wire.reset()
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    if (this.#options.held.length === 0) this.#options.onLateBytes(bytes, start, end)
+    this.#options.held.append(bytes, start, end)
+    this.#pauseWhenFull()
+  }
+
+  onEnd(): void {
+    // Half-closed before the upstream answers: the FIN is passed on after the held bytes.
+  }
+
+  onDrain(): void {
+    // Nothing was sent to the client yet.
+  }
+
+  /** The client left while its upstream was being dialled. */
+  onClose(): void {
+    this.#dialling?.cancel()
+    const { draft } = this.#options.flow
+    draft.flag = 'DC'
+    draft.details ??= 'the client left before the connection was made'
+    this.#finish()
+  }
+
+  #pauseWhenFull(): void {
+    if (this.#options.held.length >= this.#options.context.limits.firstBytes) this.#options.wire.pause()
+  }
+
+  #onConnect(upstream: Wire, target: Target): void {
+    const { context, wire, arrival, flow, held, decision } = this.#options
+    this.#dialling = undefined
+    const { draft } = flow
+    draft.upstream = formatTarget(target)
+    if (upstream.local) draft.upstreamLocal = formatAddress(upstream.local)
+    draft.redialled = isRedialled(target, arrival.destination)
+    if (decision.cluster.proxyProtocol) {
+      const header = writeProxyHeader(hopHeader(context, arrival, flow))
+      upstream.send(header, 0, header.length)
+    }
+    const isTaken = upstream.send(held.bytes, held.start, held.end)
+    const splice = new Splice({
+      client: wire,
+      upstream,
+      idleMs: decision.timeouts.idle || context.limits.tcpIdleMs,
+      clock: context.clock,
+      deadlines: context.deadlines,
+      onClientBytes: (bytes, start, end) => this.#options.onLateBytes(bytes, start, end),
+      onEnd: (end, error) => this.#onSpliceEnd(splice, end, error),
+    })
+    this.#splice = splice
+    splice.sent += held.length
+    held.clear()
+    if (isTaken) wire.resume()
+    else wire.pause()
+  }
+
+  #onFail(failure: DialFailure): void {
+    const { context, wire, arrival, flow } = this.#options
+    this.#dialling = undefined
+    const { draft } = flow
+    draft.upstream = formatTarget(failure.target)
+    draft.redialled = isRedialled(failure.target, arrival.destination)
+    draft.flag = 'UF,URX'
+    draft.details = failure.words
+    closePolitely(wire, context, () => this.#finish())
+  }
+
+  #onSpliceEnd(splice: Splice, end: SpliceEnd, error: Error | undefined): void {
+    const { draft } = this.#options.flow
+    draft.bytesSent = splice.sent
+    draft.bytesReceived = splice.received
+    if (end === 'client-reset') draft.flag = 'DC'
+    if (end === 'upstream-reset') draft.flag = 'UR'
+    if (end === 'idle') draft.details = 'idle_timeout'
+    if (error) draft.details ??= error.message
+    this.#finish()
+  }
+
+  #finish(): void {
+    this.#cutBy?.()
+    this.#options.flow.close()
+    this.#options.onDone()
+  }
+}

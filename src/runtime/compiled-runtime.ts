@@ -1,0 +1,72 @@
+// Holds everything that was compiled from one snapshot: what decisions look things up in, and what the executor may read.
+import type { Ip } from '../base/index.ts'
+import { type OriginRef, type PlacedRef, type Reason, reasonCodes } from '../flow/index.ts'
+import type { Snapshot } from '../xds/index.ts'
+import type { ClusterPlan } from './cluster.ts'
+import type { BoundListener, DeclaredName, Runtime } from './compiled.ts'
+import { JudgedNames } from './judged-names.ts'
+import type { ListenerTable } from './listener-match.ts'
+import type { NameTable } from './name-table.ts'
+import { makeReason } from './reasons.ts'
+import type { CompiledRouteConfig } from './route-config.ts'
+
+export interface RuntimeParts {
+  readonly snapshot: Snapshot
+  readonly strict: boolean
+  readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  readonly policyRef: OriginRef | undefined
+  readonly boundListeners: readonly BoundListener[]
+  readonly listeners: ListenerTable
+  readonly routes: ReadonlyMap<string, CompiledRouteConfig>
+  readonly clusters: ReadonlyMap<string, ClusterPlan>
+  readonly names: NameTable
+  readonly own: ReadonlySet<Ip>
+}
+
+export class CompiledRuntime implements Runtime {
+  readonly version: number
+  readonly strict: boolean
+  readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  readonly boundListeners: readonly BoundListener[]
+  /** Who set the outbound policy: every refusal for want of a declaration names it. */
+  readonly policyRef: OriginRef | undefined
+  readonly listeners: ListenerTable
+  readonly routes: ReadonlyMap<string, CompiledRouteConfig>
+  readonly clusters: ReadonlyMap<string, ClusterPlan>
+  readonly names: NameTable
+  readonly own: ReadonlySet<Ip>
+  readonly judged: JudgedNames
+  readonly passthrough: Reason
+  readonly #origins: Snapshot['origins']
+
+  constructor(parts: RuntimeParts) {
+    this.version = parts.snapshot.version
+    this.strict = parts.strict
+    this.outboundPolicy = parts.outboundPolicy
+    this.boundListeners = parts.boundListeners
+    this.policyRef = parts.policyRef
+    this.listeners = parts.listeners
+    this.routes = parts.routes
+    this.clusters = parts.clusters
+    this.names = parts.names
+    this.own = parts.own
+    this.judged = new JudgedNames(parts.own)
+    this.passthrough = makeReason('allow-any', reasonCodes['allow-any'].text, parts.policyRef)
+    this.#origins = parts.snapshot.origins
+  }
+
+  declaredName(name: string): DeclaredName | undefined {
+    return this.names.covering(name)
+  }
+
+  nameOfAddress(ip: Ip): string | undefined {
+    return this.names.ofAddress(ip)
+  }
+
+  placed(ref: OriginRef): PlacedRef {
+    const origin = this.#origins.get(`${ref.kind}/${ref.namespace}/${ref.name}`)
+    if (!origin) return ref
+    if (ref.field === undefined) return { ...ref, file: origin.source, line: origin.line }
+    return { ...ref, file: origin.source, ...origin.placeOf(ref.field) }
+  }
+}

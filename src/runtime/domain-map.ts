@@ -1,0 +1,91 @@
+// Finds what belongs to a host name in Envoy's order: exact, longest `*.x`, longest `x.*`, then `*`; the cost does not grow with the table.
+
+/** Keys are domains as Envoy's virtual hosts and server names write them, not only valid host names: `x.`, an address, a range. */
+export class DomainMap<V> {
+  readonly #exact = new Map<string, V>()
+  /** By `.x` for the domain `*.x`: found by walking the dots of a name. */
+  readonly #suffixes = new Map<string, V>()
+  /** Envoy also takes `*-x.y` and `x.*`: rare, so found by trying each length in use. */
+  readonly #oddSuffixes: Length<V>[] = []
+  readonly #prefixes: Length<V>[] = []
+  #any: V | undefined
+
+  /** The first one to claim a domain keeps it; false = it was taken. Case is ignored. */
+  add(domain: string, value: V): boolean {
+    const name = domain.toLowerCase()
+    if (name === '*') {
+      if (this.#any !== undefined) return false
+      this.#any = value
+      return true
+    }
+    if (name.startsWith('*.')) return claim(this.#suffixes, name.slice(1), value)
+    if (name.startsWith('*')) return claimLength(this.#oddSuffixes, name.slice(1), value)
+    if (name.endsWith('*')) return claimLength(this.#prefixes, name.slice(0, -1), value)
+    return claim(this.#exact, name, value)
+  }
+
+  /** `name` has to be in lower case. A wildcard stands for at least one character. */
+  get(name: string): V | undefined {
+    return this.#exact.get(name) ?? this.#bySuffix(name) ?? byLength(this.#prefixes, name, prefixOf) ?? this.#any
+  }
+
+  /** Only what was declared for this very name. */
+  getExact(name: string): V | undefined {
+    return this.#exact.get(name)
+  }
+
+  #bySuffix(name: string): V | undefined {
+    let found: V | undefined
+    let length = 0
+    if (this.#suffixes.size > 0) {
+      for (let dot = name.indexOf('.', 1); dot > 0; dot = name.indexOf('.', dot + 1)) {
+        found = this.#suffixes.get(name.slice(dot))
+        if (found === undefined) continue
+        length = name.length - dot
+        break
+      }
+    }
+    if (this.#oddSuffixes.length === 0) return found
+    return byLength(this.#oddSuffixes, name, suffixOf, length) ?? found
+  }
+}
+
+interface Length<V> {
+  readonly length: number
+  readonly values: Map<string, V>
+}
+
+function claim<V>(map: Map<string, V>, key: string, value: V): boolean {
+  if (map.has(key)) return false
+  map.set(key, value)
+  return true
+}
+
+function claimLength<V>(lengths: Length<V>[], key: string, value: V): boolean {
+  let entry = lengths.find((each) => each.length === key.length)
+  if (!entry) {
+    entry = { length: key.length, values: new Map() }
+    lengths.push(entry)
+    lengths.sort((a, b) => b.length - a.length)
+  }
+  return claim(entry.values, key, value)
+}
+
+/** The longest entry that is longer than `atLeast` and shorter than the name. */
+function byLength<V>(lengths: Length<V>[], name: string, cut: (name: string, length: number) => string, atLeast = 0): V | undefined {
+  for (const { length, values } of lengths) {
+    if (length >= name.length) continue
+    if (length <= atLeast) return undefined
+    const found = values.get(cut(name, length))
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function suffixOf(name: string, length: number): string {
+  return name.slice(name.length - length)
+}
+
+function prefixOf(name: string, length: number): string {
+  return name.slice(0, length)
+}

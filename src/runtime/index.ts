@@ -1,0 +1,12 @@
+// Door of the runtime room.
+export * from './compile.ts'
+export * from './compiled.ts'
+export * from './decide.ts'
+export * from './decide-request.ts'
+export * from './decision.ts'
+export * from './explain.ts'
+export * from './names.ts'
+export * from './rejection.ts'
+export * from './target.ts'
+export * from './trace.ts'
+export { type AddressClass, classOf } from './address-class.ts'

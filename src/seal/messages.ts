@@ -1,0 +1,97 @@
+// What sidecar and init say to each other over their channel; the init is trusted no more than its messages are well-formed.
+import type { Layer, Refusal, SelfTestReport } from './contract.ts'
+import type { NetworkTools } from '../intercept/index.ts'
+import type { Owner } from './masks.ts'
+
+/** Everything the init needs to know, sent at once: after the masks it could not look for itself. */
+export interface Setup {
+  readonly kind: 'setup'
+  readonly nonce: string
+  readonly probePort: number
+  readonly tools: NetworkTools & { readonly setpriv: string }
+  /** Identities of the sidecar's namespaces: the init's must differ. */
+  readonly outside: Readonly<Record<string, string>>
+  readonly hostSockets: readonly string[]
+  readonly expose: readonly string[]
+  readonly readOnly: readonly string[]
+  readonly privateTmp: boolean
+  readonly resolvConf: string
+  readonly runtimeDirectory?: { readonly path: string; readonly owner: Owner }
+  /** The caller's terminal, if there is one, and whether the command gets it at once. */
+  readonly terminal?: { readonly path: string; readonly fd: number; readonly lent: boolean }
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
+  readonly user?: { readonly uid: number; readonly gid: number }
+  /** Whether the init is root without a user namespace of its own: then it keeps a short list of capabilities. */
+  readonly isRoot: boolean
+  readonly withoutLayer?: Layer
+}
+
+export type ToInit =
+  | Setup
+  /** The sidecar has all sockets: the init closes its own copies. */
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'test'; readonly id: number }
+  | { readonly kind: 'start' }
+  | { readonly kind: 'signal'; readonly name: NodeJS.Signals }
+  /** After a stop. With `lend` the command gets the terminal too. */
+  | { readonly kind: 'continue'; readonly lend: boolean }
+  | { readonly kind: 'dial'; readonly id: number; readonly host: string; readonly port: number }
+  | { readonly kind: 'hide'; readonly paths: readonly string[] }
+
+export const socketNames = ['tcp4', 'tcp6', 'dnsUdp4', 'dnsUdp6', 'dnsTcp4', 'dnsTcp6'] as const
+export type SocketName = (typeof socketNames)[number]
+
+export type FromInit =
+  | { readonly kind: 'socket'; readonly name: SocketName }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly stage: string; readonly message: string; readonly fix?: string }
+  | { readonly kind: 'report'; readonly id: number; readonly report: SelfTestReport }
+  | { readonly kind: 'started' }
+  | { readonly kind: 'unstartable'; readonly code: number; readonly message: string }
+  /** The command is stopped, by this signal: it wants the terminal, or the user wants the shell. */
+  | { readonly kind: 'stopped'; readonly signal: number }
+  | { readonly kind: 'refused'; readonly refusals: readonly Refusal[] }
+  | { readonly kind: 'dialed'; readonly id: number }
+  | { readonly kind: 'undialed'; readonly id: number; readonly message: string }
+  | { readonly kind: 'note'; readonly text: string }
+  /** A later self-test got out: everything inside is over. */
+  | { readonly kind: 'broken'; readonly report: SelfTestReport }
+  | { readonly kind: 'exited'; readonly code: number }
+
+const kinds: readonly string[] = [
+  'socket',
+  'ready',
+  'failed',
+  'report',
+  'started',
+  'stopped',
+  'unstartable',
+  'refused',
+  'dialed',
+  'undialed',
+  'note',
+  'broken',
+  'exited',
+] satisfies readonly FromInit['kind'][]
+
+/** Both ends are one version of one program: a known kind has its fields. */
+export function isFromInit(message: unknown): message is FromInit {
+  return typeof message === 'object' && message !== null && 'kind' in message && kinds.includes(String(message.kind))
+}
+
+const orders: readonly string[] = [
+  'setup',
+  'taken',
+  'test',
+  'start',
+  'signal',
+  'continue',
+  'dial',
+  'hide',
+] satisfies readonly ToInit['kind'][]
+
+export function isToInit(message: unknown): message is ToInit {
+  return typeof message === 'object' && message !== null && 'kind' in message && orders.includes(String(message.kind))
+}

@@ -1,0 +1,54 @@
+// Starts the sealed command and says how it ended, in the exit codes that shells use.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants, type Stats, statSync } from 'node:fs'
+import os from 'node:os'
+import { resolve } from 'node:path'
+
+export interface Unstartable {
+  readonly code: 126 | 127
+  readonly message: string
+}
+
+/** What a shell would say before it tries; absent when the command can be tried. */
+export function whyUnstartable(command: string, path: string | undefined, cwd: string): Unstartable | undefined {
+  const candidates = command.includes('/')
+    ? [resolve(cwd, command)]
+    : (path ?? defaultPath).split(':').map((directory) => resolve(cwd, directory, command))
+  const found = candidates.filter((candidate) => statOrNothing(candidate)?.isFile())
+  if (found.some(isExecutable)) return undefined
+  if (found.length > 0) return { code: 126, message: `${command}: not executable` }
+  const isDirectory = command.includes('/') && statOrNothing(resolve(cwd, command))?.isDirectory()
+  if (isDirectory) return { code: 126, message: `${command}: is a directory` }
+  return { code: 127, message: `${command}: command not found` }
+}
+
+/** As execvp(3) has it when there is no PATH. */
+const defaultPath = '/bin:/usr/bin'
+
+export function startWorkload(command: readonly string[], env: Readonly<Record<string, string>>, cwd: string): ChildProcess {
+  const [program = '', ...args] = command
+  return spawn(program, args, { stdio: ['inherit', 'inherit', 'inherit'], env, cwd })
+}
+
+export function exitCodeOf(code: number | null, signal: NodeJS.Signals | null): number {
+  if (signal !== null) return 128 + os.constants.signals[signal]
+  return code ?? 125
+}
+
+/** A directory of PATH that may not be searched holds nothing for us, as for execvp(3). */
+function statOrNothing(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

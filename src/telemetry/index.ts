@@ -1,0 +1,7 @@
+// Door of the telemetry room.
+export { formatAccess, openAccessLog } from './access-log.ts'
+export * from './events.ts'
+export { configureLog, logger, type LogSettings } from './log.ts'
+export { openRecordWriter } from './record-writer.ts'
+export { createMetrics, type Metrics } from './metrics.ts'
+export { prometheusContentType } from './prometheus.ts'

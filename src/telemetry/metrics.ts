@@ -1,0 +1,168 @@
+// Counts what is told on the channels, and shows the counts to whoever scrapes; the rooms that tell it know nothing of metrics.
+import { type ReasonCode, reasonCodes } from '../flow/index.ts'
+import {
+  configIssue,
+  configPublished,
+  dnsQuery,
+  type FlowClosed,
+  type FlowDecided,
+  flowClosed,
+  flowDecided,
+  flowOpened,
+  linesDropped,
+} from './events.ts'
+import { createFlowMetrics, defaultLimits, type FlowMetricLimits } from './flow-metrics.ts'
+import { type MetricDefinition, type MetricName, metricTable } from './metric-table.ts'
+import { formatLabels, formatMetric } from './prometheus.ts'
+
+export interface Metrics {
+  /** Begins to count; the returned function ends it. */
+  attach(): () => void
+  /** Prometheus' text format. */
+  render(): Promise<string>
+}
+
+export function createMetrics(limits: FlowMetricLimits = defaultLimits): Metrics {
+  const counters = new Counters()
+  const flows = createFlowMetrics((what) => counters.add('sallyport_metric_overflow_total', what), limits)
+  const opened = new OpenedConnections()
+
+  const onDecided = (flow: FlowDecided): void => {
+    if (isTcp(flow) && opened.add(flow.id)) flows.countOpened(flow)
+  }
+  const onClosed = ({ record }: FlowClosed): void => {
+    counters.add('sallyport_flows_recorded_total', `${record.kind}\0${record.verdict}`)
+    if (record.verdict === 'deny') counters.add('sallyport_refusals_total', codeOf(record.reason.code), record.count ?? 1)
+    if (record.kind === 'request') flows.countRequest(record)
+    const wasOpened = record.kind === 'connection' && opened.remove(record.id)
+    if (!wasOpened && !isTcp(record)) return
+    if (!wasOpened) flows.countOpened(record)
+    flows.countClosed(record)
+  }
+
+  return {
+    attach: () => {
+      const leave = [
+        flowOpened.subscribe(({ kind }) => counters.add('sallyport_flows_opened_total', kind)),
+        flowDecided.subscribe(onDecided),
+        flowClosed.subscribe(onClosed),
+        ...subscribeOthers(counters),
+      ]
+      return () => {
+        for (const each of leave) each()
+      }
+    },
+    render: async () => `${flows.render()}${counters.render()}${renderProcess()}`,
+  }
+}
+
+/** A connection that carried HTTP is counted by its requests. */
+function isTcp(flow: Pick<FlowDecided, 'kind' | 'protocol'>): boolean {
+  return flow.kind === 'connection' && flow.protocol !== 'http' && flow.protocol !== 'http2'
+}
+
+/** A code that this version does not know would open a series of its own for each. */
+function codeOf(code: string): ReasonCode | 'other' {
+  return isReasonCode(code) ? code : 'other'
+}
+
+function isReasonCode(code: string): code is ReasonCode {
+  return Object.hasOwn(reasonCodes, code)
+}
+
+function subscribeOthers(counters: Counters): readonly (() => void)[] {
+  return [
+    dnsQuery.subscribe(({ answer }) => counters.add('sallyport_dns_queries_total', answer)),
+    linesDropped.subscribe(({ target, lines }) => counters.add('sallyport_lines_dropped_total', target, lines)),
+    configIssue.subscribe(({ level }) => counters.add('sallyport_config_issues_total', level)),
+    configPublished.subscribe((config) => {
+      counters.add('sallyport_config_published_total', '')
+      counters.clear('sallyport_config_info')
+      counters.set('sallyport_config_info', config.version, 1)
+      counters.set('sallyport_config_published_timestamp_seconds', '', Date.now() / 1000)
+      counters.set('sallyport_config_duration_milliseconds', '', config.durationMs)
+      counters.set('sallyport_config_resources', '', config.resources)
+      counters.set('sallyport_config_issues', 'error', config.errors)
+      counters.set('sallyport_config_issues', 'warning', config.warnings)
+    }),
+  ]
+}
+
+/** Remembers which connections were counted as opened. Whoever is forgotten for want of room is counted late, never twice. */
+class OpenedConnections {
+  readonly #ids = new Set<string>()
+
+  add(id: string): boolean {
+    if (this.#ids.size >= 100_000 || this.#ids.has(id)) return false
+    this.#ids.add(id)
+    return true
+  }
+
+  remove(id: string): boolean {
+    return this.#ids.delete(id)
+  }
+}
+
+type OwnMetric = Extract<MetricName, `sallyport_${string}`>
+
+/** The metrics of our own, whose label values are few by nature. */
+class Counters {
+  /** By the label values, in the order of the table, joined by NUL. */
+  readonly #metrics = new Map<OwnMetric, Map<string, number>>()
+
+  add(name: OwnMetric, values: string, by = 1): void {
+    const series = this.#seriesOf(name)
+    series.set(values, (series.get(values) ?? 0) + by)
+  }
+
+  set(name: OwnMetric, values: string, value: number): void {
+    this.#seriesOf(name).set(values, value)
+  }
+
+  clear(name: OwnMetric): void {
+    this.#metrics.delete(name)
+  }
+
+  /** Every metric of the table, so that a scraper sees its name before anything was counted. */
+  render(): string {
+    const names = Object.keys(metricTable).filter(isOwnMetric)
+    return names
+      .map((name) => {
+        const { labels }: MetricDefinition = metricTable[name]
+        const series = this.#metrics.get(name) ?? new Map(labels.length === 0 ? [['', 0]] : [])
+        return formatMetric(
+          name,
+          Array.from(series, ([values, value]) => ({ labels: labelsOf(labels, values), value })),
+        )
+      })
+      .join('')
+  }
+
+  #seriesOf(name: OwnMetric): Map<string, number> {
+    let series = this.#metrics.get(name)
+    if (!series) {
+      series = new Map()
+      this.#metrics.set(name, series)
+    }
+    return series
+  }
+}
+
+function labelsOf(labels: readonly string[], values: string): string {
+  const parts = values.split('\0')
+  return formatLabels(Object.fromEntries(labels.map((label, index) => [label, parts[index] ?? ''])))
+}
+
+function isOwnMetric(name: string): name is OwnMetric {
+  return name.startsWith('sallyport_')
+}
+
+function renderProcess(): string {
+  const { user, system } = process.cpuUsage()
+  const one = (name: MetricName, value: number): string => formatMetric(name, [{ labels: '', value }])
+  return [
+    one('process_cpu_seconds_total', (user + system) / 1e6),
+    one('process_resident_memory_bytes', process.memoryUsage.rss()),
+    one('process_start_time_seconds', Math.round(performance.timeOrigin) / 1000),
+  ].join('')
+}

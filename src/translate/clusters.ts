@@ -1,0 +1,213 @@
+// Builds the clusters of every destination that the proxy sees, one for each port and subset, with their endpoints.
+import { create } from '@bufbuild/protobuf'
+import { parseDuration } from '../base/index.ts'
+import { type Destination, type DestinationPolicy, type EffectivePolicy, effectivePolicy, type FieldRef } from '../model/index.ts'
+import { isHttp2Only, isWildcardHost, type ServicePort } from '../registry/index.ts'
+import { extensionNames, packAny, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+  Cluster_RefreshRateSchema,
+  ClusterSchema,
+} from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { ClusterConfigSchema } from '../xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js'
+import { type ClusterKind, clusterKind } from './cluster-kind.ts'
+import { type BuiltClusters, type Context, policyOf, refMetadata, refuseUnsupported } from './context.ts'
+import { isEgressGateway, isEmbedded, isOwnGateway, proxyProtocolSocket } from './egress-gateway.ts'
+import { loadAssignment } from './endpoints.ts'
+import type { Filling } from './memo.ts'
+import { adsSource, duration, unchanged } from './messages.ts'
+import { blackHole, clusterName, passthrough } from './names.ts'
+
+/** Istio's default, which the mesh may change. */
+const defaultConnectTimeout = 10_000
+
+export function fillClusters(ctx: Context, destination: Destination): Filling<BuiltClusters> {
+  const policy = policyOf(ctx, destination.service)
+  const { mesh, sallyport } = ctx.model.settings
+  const isGateway = isEgressGateway(ctx, destination)
+  const isOwn = isEmbedded(ctx, destination)
+  const isLoop = ctx.strict && isOwnGateway(ctx, destination)
+  const inputs = [policy, ctx.strict, mesh.connectTimeout, sallyport.privateNames, isGateway, isOwn, isLoop]
+  return { inputs, isSettled: true, make: () => buildClusters(ctx, { destination, policy, isGateway, isLoop }) }
+}
+
+function buildClusters(ctx: Context, init: Omit<Init, 'port' | 'subset'>): BuiltClusters {
+  const clusters: Cluster[] = []
+  const endpoints: ClusterLoadAssignment[] = []
+  for (const port of init.destination.service.ports) {
+    if (port.family === 'none') continue
+    for (const subset of ['', ...(init.policy?.subsets ?? []).map((one) => one.value.name)]) {
+      buildCluster(ctx, { ...init, port, subset }, clusters, endpoints)
+    }
+  }
+  const { maps } = ctx.kept
+  return {
+    clusters: clusters.map((now) => unchanged(ClusterSchema, maps.clusters.map.get(now.name), now)),
+    endpoints: endpoints.map((now) => unchanged(ClusterLoadAssignmentSchema, maps.endpoints.map.get(now.clusterName), now)),
+  }
+}
+
+interface Init {
+  readonly destination: Destination
+  readonly port: ServicePort
+  readonly subset: string
+  readonly policy: DestinationPolicy | undefined
+  readonly isGateway: boolean
+  /** The gateway would send to itself. */
+  readonly isLoop: boolean
+}
+
+function buildCluster(ctx: Context, init: Init, clusters: Cluster[], endpoints: ClusterLoadAssignment[]): void {
+  const { destination, port, subset } = init
+  const kind = clusterKind(ctx, destination, port.number)
+  const name = clusterName(port.number, subset, destination.service.host)
+  const assignment = loadAssignment(name, init, kind)
+  const isDns = kind === 'dns' || kind === 'logical-dns'
+  // A DNS cluster without anything to resolve is left out, as in Istio: what leads there finds no cluster.
+  if (isDns && assignment.endpoints.length === 0) return
+  const policy = effectivePolicy(init.policy, subset, port.number)
+  const isPassthrough = !ctx.strict && isPassthroughBalancer(policy)
+  const discovery = isPassthrough ? discoveryOf('original-dst', assignment, port) : discoveryOf(kind, assignment, port)
+  const cluster = create(ClusterSchema, {
+    name,
+    ...discovery,
+    connectTimeout: duration(connectTimeout(ctx, policy)),
+    metadata: writeMetadata(clusterMetadata(ctx, init, kind, policy)),
+    ...(isEmbedded(ctx, destination) && { transportSocket: proxyProtocolSocket() }),
+  })
+  clusters.push(cluster)
+  if (!isDns && !isPassthrough && hasEndpoints(kind)) endpoints.push(assignment)
+}
+
+function hasEndpoints(kind: ClusterKind): boolean {
+  return kind === 'static' || kind === 'only-address' || kind === 'ambiguous'
+}
+
+function discoveryOf(kind: ClusterKind, assignment: ClusterLoadAssignment, port: ServicePort) {
+  switch (kind) {
+    case 'static':
+    case 'only-address':
+    case 'ambiguous':
+      return {
+        clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
+        lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
+        edsClusterConfig: { edsConfig: adsSource(), serviceName: assignment.clusterName },
+      } as const
+    case 'dns':
+    case 'logical-dns':
+      return dnsDiscovery(kind, assignment)
+    case 'original-dst':
+      return {
+        clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+        lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+        ...(port.targetPort !== undefined && {
+          lbConfig: { case: 'originalDstLbConfig', value: { upstreamPortOverride: port.targetPort } } as const,
+        }),
+      } as const
+    case 'dynamic':
+      return dynamicDiscovery()
+  }
+}
+
+function dnsDiscovery(kind: 'dns' | 'logical-dns', assignment: ClusterLoadAssignment) {
+  const value = kind === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS
+  return {
+    clusterDiscoveryType: { case: 'type', value },
+    lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
+    loadAssignment: assignment,
+    dnsRefreshRate: duration(60_000),
+    dnsFailureRefreshRate: create(Cluster_RefreshRateSchema, { baseInterval: duration(60_000), maxInterval: duration(60_000) }),
+    respectDnsTtl: true,
+    dnsLookupFamily: Cluster_DnsLookupFamily.ALL,
+  } as const
+}
+
+function dynamicDiscovery() {
+  const config = create(ClusterConfigSchema, {
+    clusterImplementationSpecifier: {
+      case: 'dnsCacheConfig',
+      value: { name: 'declared_wildcards', dnsLookupFamily: Cluster_DnsLookupFamily.ALL, maxHosts: 1024 },
+    },
+  })
+  return {
+    clusterDiscoveryType: {
+      case: 'clusterType',
+      value: { name: extensionNames.dynamicForwardProxy, typedConfig: packAny(ClusterConfigSchema, config) },
+    },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+  } as const
+}
+
+function connectTimeout(ctx: Context, policy: EffectivePolicy): number {
+  const said = policy.connectionPool?.value.tcp?.connectTimeout ?? ctx.model.settings.mesh.connectTimeout
+  return (said === undefined ? undefined : parseDuration(said)) ?? defaultConnectTimeout
+}
+
+/** Istio hands the connection to whatever address was dialled; under strictness the declared endpoints stay. */
+function isPassthroughBalancer(policy: EffectivePolicy): boolean {
+  const balancer = policy.loadBalancer?.value
+  return typeof balancer === 'object' && balancer !== null && 'simple' in balancer && balancer.simple === 'PASSTHROUGH'
+}
+
+function clusterMetadata(ctx: Context, init: Init, kind: ClusterKind, policy: EffectivePolicy): SallyportMetadata {
+  const { service } = init.destination
+  const base = {
+    ...refMetadata(service.ref, service.field),
+    ...(init.isGateway && { gateway: true }),
+    ...(ctx.model.settings.sallyport.privateNames === 'allow' && isWildcardHost(service.host) && { privateNames: 'allow' }),
+  }
+  // Differs from Istio, where such a request circles until its head is too long: over 5,000 times.
+  // The rule is to blame, and not who declared the gateway.
+  if (init.isLoop) return { gateway: true, refuse: 'no-route', refuseText: loopText(service.host) }
+  const field = refusedField(init, policy)
+  if (field !== undefined) return { ...base, ...refuseUnsupported(field) }
+  if (kind !== 'ambiguous') return base
+  const refuseText = `${service.host} is declared by ${service.addresses.join(', ')}, and the gateway is not told which address was dialled`
+  return { ...base, refuse: 'ambiguous-destination', refuseText }
+}
+
+function loopText(host: string): string {
+  return `the rule leads from the gateway back to the gateway (${host}): say \`match: [{gateways: [mesh]}]\` in the rule that is meant for workloads, and add one for the gateway`
+}
+
+function refusedField({ destination, port, isGateway }: Init, effective: EffectivePolicy): FieldRef | undefined {
+  const { service } = destination
+  const general = service.unsupported[0] ?? port.unsupported[0]
+  if (general !== undefined) return { ref: service.ref, field: general }
+  // Gateways take HTTP/1.1 on every port.
+  if (isHttp2Only(port.protocol) && !isGateway) return { ref: service.ref, field: `${port.field}.protocol` }
+  const said = effective.refused[0]
+  if (said !== undefined) return said
+  const { tls, tunnel, proxyProtocol } = effective
+  if (tls !== undefined && tls.value.mode !== undefined && tls.value.mode !== 'DISABLE') return { ref: tls.ref, field: `${tls.field}.mode` }
+  const changed = tunnel ?? proxyProtocol
+  return changed === undefined ? undefined : { ref: changed.ref, field: changed.field }
+}
+
+/** Nobody's cluster: what is led here is refused. */
+export function blackHoleCluster(ctx: Context): Cluster {
+  return ctx.kept.assemblies.get('cluster of nobody', [], () =>
+    create(ClusterSchema, {
+      name: blackHole,
+      clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+      connectTimeout: duration(defaultConnectTimeout),
+    }),
+  )
+}
+
+/** The dialled address, whatever it is. */
+export function passthroughCluster(ctx: Context): Cluster {
+  const timeout = connectTimeout(ctx, { refused: [] })
+  return ctx.kept.assemblies.get('cluster of the dialled address', [timeout], () =>
+    create(ClusterSchema, {
+      name: passthrough,
+      clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+      lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+      connectTimeout: duration(timeout),
+    }),
+  )
+}

@@ -1,0 +1,126 @@
+// Carries what every part of a translation needs to know: the proxy, what it sees, how strict to be, and what was built before.
+import type { Issue, ResourceRef } from '../api/index.ts'
+import type { Destination, DestinationPolicy, FieldRef, Model, Scope } from '../model/index.ts'
+import type { Service } from '../registry/index.ts'
+import type { SallyportMetadata } from '../xds/index.ts'
+import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
+import type { ClusterLoadAssignment } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import type { Listener } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
+import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
+import type { VirtualHost } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
+import type { DnsTable_DnsVirtualDomain } from '../xds/gen/envoy/data/dns/v3/dns_table_pb.js'
+import type { TranslationCode } from './issue-codes.ts'
+import type { Arrival } from './listener-entry.ts'
+import type { PartMap } from './patched-map.ts'
+import type { Assemblies, Memo, Sequence } from './memo.ts'
+
+export interface Proxy {
+  readonly role: 'sidecar' | 'gateway'
+  readonly namespace: string
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  /** IP address by which declared endpoints name this proxy (gateways). */
+  readonly address?: string
+}
+
+export interface TranslateOptions {
+  /** A gateway of the same process stands in for those that no file provides; it is reached by Unix sockets in this directory. */
+  readonly embeddedGateway?: { readonly socketDirectory: string }
+}
+
+export interface Context {
+  readonly model: Model
+  readonly proxy: Proxy
+  readonly options: TranslateOptions
+  readonly scope: Scope
+  readonly strict: boolean
+  readonly policy: 'ALLOW_ANY' | 'REGISTRY_ONLY'
+  /** Hosts that lead to a gateway in this same process. */
+  readonly embedded: ReadonlySet<string>
+  /** Another object whenever something changes that may concern every service. */
+  readonly epoch: object
+  readonly kept: Kept
+  readonly issues: Issue[]
+}
+
+export interface ListenersAndRoutes {
+  readonly listeners: readonly Listener[]
+  readonly routes: readonly RouteConfiguration[]
+}
+
+/** What is kept from one translation for a proxy to the next. */
+export interface Kept {
+  readonly memo: Memo
+  readonly assemblies: Assemblies
+  readonly arrivals: Sequence<Context, Service, readonly Arrival[]>
+  readonly clusters: Sequence<Context, Destination, BuiltClusters>
+  readonly names: Sequence<Context, Destination, DnsTable_DnsVirtualDomain>
+  /** By port. */
+  readonly hosts: Map<number, Sequence<Context, Service, PlacedHost>>
+  readonly embedded: Map<string, Service>
+  readonly maps: {
+    clusters: PartMap<BuiltClusters, Cluster>
+    endpoints: PartMap<BuiltClusters, ClusterLoadAssignment>
+    names: PartMap<DnsTable_DnsVirtualDomain, DnsTable_DnsVirtualDomain>
+  }
+  epoch: { readonly inputs: readonly unknown[] }
+}
+
+export interface BuiltClusters {
+  readonly clusters: readonly Cluster[]
+  readonly endpoints: readonly ClusterLoadAssignment[]
+}
+
+/** A virtual host with all the domains that it may have. */
+export interface PlacedHost {
+  readonly host: VirtualHost
+  readonly domains: readonly string[]
+}
+
+export function policyOf(ctx: Context, service: Service): DestinationPolicy | undefined {
+  return ctx.scope.policy(service, ctx.proxy.labels)
+}
+
+export function refMetadata(ref: ResourceRef, field: string): SallyportMetadata {
+  return { kind: ref.kind, namespace: ref.namespace, name: ref.name, field }
+}
+
+/** Metadata that refuses whatever reaches the thing, because `at` is not carried out. */
+export function refuseUnsupported(at: FieldRef): SallyportMetadata {
+  return { ...refMetadata(at.ref, at.field), refuse: 'not-supported', refuseText: unsupportedText(at) }
+}
+
+export function unsupportedText(at: FieldRef): string {
+  return `${at.ref.kind} ${at.ref.namespace}/${at.ref.name} uses ${at.field}, which is not carried out yet`
+}
+
+export interface Warning {
+  readonly code: TranslationCode
+  readonly message: string
+  readonly fix: string
+}
+
+export function warn(ctx: Context, at: FieldRef, warning: Warning): void {
+  const resource = findResource(ctx.model, at.ref)
+  ctx.issues.push({
+    level: 'warning',
+    ...warning,
+    path: at.field,
+    ref: at.ref,
+    source: resource?.origin.source ?? '',
+    ...(resource && { place: resource.origin.placeOf(at.field) }),
+  })
+}
+
+function findResource(model: Model, ref: ResourceRef) {
+  switch (ref.kind) {
+    case 'ServiceEntry':
+    case 'VirtualService':
+    case 'DestinationRule':
+    case 'Gateway':
+    case 'Service':
+      return model.resources.get(ref.kind, ref.namespace, ref.name)
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,96 @@
+// Builds the route table of a gateway's HTTP port: hosts that its servers and the bound VirtualServices have in common.
+import { intersectHosts, type RuleSet, type ServerConfig } from '../model/index.ts'
+import { compareText } from '../registry/index.ts'
+import type { SallyportMetadata } from '../xds/index.ts'
+import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
+import type { Route, VirtualHost } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
+import { type Context, refMetadata, refuseUnsupported } from './context.ts'
+import type { GatewayPort } from './gateway-ports.ts'
+import { catchAllRefusal, httpRoutes, isCatchAll, isWidened } from './http-routes.ts'
+import { routeTable, virtualHost } from './route-tables.ts'
+
+interface HostPlan {
+  readonly port: number
+  readonly routes: Route[]
+  readonly metadata: SallyportMetadata
+  /** Server that refuses the host as a whole. */
+  refused?: { readonly server: ServerConfig; readonly field: string }
+}
+
+export function gatewayTable(ctx: Context, name: string, port: GatewayPort): RouteConfiguration {
+  const plans = new Map<string, HostPlan>()
+  for (const server of port.servers) {
+    addRules(ctx, plans, server)
+    const field = refusedServerField(ctx, server) ?? redirectField(server)
+    if (field !== undefined) refuseHosts(plans, server, field)
+  }
+  const hosts = [...plans].map(([host, plan]) => hostOf(ctx, name, host, plan))
+  hosts.sort((a, b) => compareText(a.name, b.name))
+  return routeTable(ctx, name, hosts.length > 0 ? hosts : [emptyHost(ctx, port)])
+}
+
+/** Fields of the server, or of the Gateway as a whole, that are not carried out. */
+export function refusedServerField(ctx: Context, server: ServerConfig): string | undefined {
+  const gateway = ctx.model.gateways.find((one) => one.key === server.gateway)
+  return server.unsupported[0] ?? gateway?.unsupported[0]
+}
+
+function redirectField({ server, field }: ServerConfig): string | undefined {
+  return server.tls?.httpsRedirect === true ? `${field}.tls.httpsRedirect` : undefined
+}
+
+/** Several VirtualServices for one host are joined, unlike at sidecars: oldest first, catch-alls last. */
+function addRules(ctx: Context, plans: Map<string, HostPlan>, server: ServerConfig): void {
+  for (const rules of ctx.scope.rules(server.gateway).all) {
+    for (const host of intersectHosts(server, rules.namespace, rules.hosts)) {
+      const routes = routesFor(ctx, server, rules, host)
+      if (routes.length === 0) continue
+      const plan = plans.get(host)
+      if (plan !== undefined) plan.routes.push(...routes)
+      else plans.set(host, { port: server.server.port.number, routes: [...routes], metadata: refMetadata(rules.ref, 'spec.hosts') })
+    }
+  }
+}
+
+function routesFor(ctx: Context, server: ServerConfig, rules: RuleSet, host: string): readonly Route[] {
+  return httpRoutes(ctx, rules, { gateway: server.gateway, port: server.server.port.number, hosts: [host] })
+}
+
+function refuseHosts(plans: Map<string, HostPlan>, server: ServerConfig, field: string): void {
+  for (const { host } of server.hosts) {
+    const plan = plans.get(host) ?? { port: server.server.port.number, routes: [], metadata: refMetadata(server.ref, field) }
+    plan.refused ??= { server, field }
+    plans.set(host, plan)
+  }
+  // Narrower hosts that VirtualServices brought are the server's too.
+  for (const [host, plan] of plans) {
+    const isOwn = server.hosts.some((own) => own.host === '*' || (own.host.startsWith('*') && host.endsWith(own.host.slice(1))))
+    if (isOwn) plan.refused ??= { server, field }
+  }
+}
+
+function hostOf(ctx: Context, table: string, host: string, plan: HostPlan): VirtualHost {
+  const name = `${host}:${plan.port}`
+  const { refused } = plan
+  const routes = refused === undefined ? sortRoutes(plan.routes) : [refusingRoute(ctx, refused.server, refused.field)]
+  return ctx.kept.assemblies.get(`host ${table} ${host}`, [name, ...routes], () =>
+    virtualHost({ name, domains: [host], routes, metadata: plan.metadata }),
+  )
+}
+
+function sortRoutes(routes: readonly Route[]): readonly Route[] {
+  const isLast = (route: Route): boolean => isCatchAll(route) && !isWidened(route)
+  return [...routes.filter((route) => !isLast(route)), ...routes.filter(isLast)]
+}
+
+function refusingRoute(ctx: Context, server: ServerConfig, field: string): Route {
+  return ctx.kept.memo.get(server, 'refusing route', [field], () => catchAllRefusal(refuseUnsupported({ ref: server.ref, field })))
+}
+
+/** No VirtualService at all: every request is answered with 404, which says that the gateway is there. */
+function emptyHost(ctx: Context, port: GatewayPort): VirtualHost {
+  const number = port.servers[0]?.server.port.number ?? port.port
+  return ctx.kept.assemblies.get(`no host ${port.bind} ${port.port}`, [number], () =>
+    virtualHost({ name: `blackhole:${number}`, domains: ['*'], routes: [], metadata: {} }),
+  )
+}

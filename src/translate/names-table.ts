@@ -1,0 +1,41 @@
+// Says what the workload's DNS answers for every declared name.
+import { create } from '@bufbuild/protobuf'
+import { parseIp } from '../base/index.ts'
+import type { Destination } from '../model/index.ts'
+import type { VirtualAddresses } from '../registry/index.ts'
+import { type DnsTable_DnsVirtualDomain, DnsTable_DnsVirtualDomainSchema } from '../xds/gen/envoy/data/dns/v3/dns_table_pb.js'
+import type { Context } from './context.ts'
+import type { Filling } from './memo.ts'
+import { unchanged } from './messages.ts'
+import { followParts } from './patched-map.ts'
+
+/** No address means: answer with what the name resolves to. A host that leads to a gateway of this process is nobody's to ask for. */
+export function declaredNames(ctx: Context): ReadonlyMap<string, DnsTable_DnsVirtualDomain> {
+  const names: DnsTable_DnsVirtualDomain[] = []
+  for (const destination of ctx.scope.destinations) {
+    if (ctx.embedded.has(destination.service.host)) continue
+    names.push(ctx.kept.names.get(ctx, destination, addressesOf(ctx, destination.parts)))
+  }
+  const { maps } = ctx.kept
+  maps.names = followParts(maps.names, names, (name) => [[name.name, name]])
+  return maps.names.map
+}
+
+export function fillName(ctx: Context, { service, parts }: Destination): Filling<DnsTable_DnsVirtualDomain> {
+  const virtual = addressesOf(ctx, parts)
+  const make = (): DnsTable_DnsVirtualDomain => {
+    const given = parts.flatMap((part) => part.addresses.filter((address) => parseIp(address) !== undefined))
+    const address = given.length > 0 || virtual === undefined ? given : [virtual.v4, virtual.v6]
+    const now = create(DnsTable_DnsVirtualDomainSchema, {
+      name: service.host,
+      endpoint: { endpointConfig: { case: 'addressList', value: { address } } },
+    })
+    return unchanged(DnsTable_DnsVirtualDomainSchema, ctx.kept.maps.names.map.get(service.host), now)
+  }
+  return { inputs: [virtual], isSettled: true, make }
+}
+
+/** Declarations of one host in one namespace share their virtual address. */
+function addressesOf(ctx: Context, [first]: Destination['parts']): VirtualAddresses | undefined {
+  return first && ctx.model.virtualAddresses(first)
+}

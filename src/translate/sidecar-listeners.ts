@@ -1,0 +1,250 @@
+// Builds the listeners of a sidecar: one per bind address and port of the declared services, and the one that catches all else.
+import { create } from '@bufbuild/protobuf'
+import { parseDuration } from '../base/index.ts'
+import { isRange, isWildcardHost, type Service, type ServicePort, type VirtualAddresses } from '../registry/index.ts'
+import { type SallyportMetadata, writeMetadata } from '../xds/index.ts'
+import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
+import { type FilterChain, FilterChainMatchSchema } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
+import { AdditionalAddressSchema, type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
+import { type ChainPlan, isSamePlan, planChain } from './chain-plan.ts'
+import { type Context, policyOf, refMetadata } from './context.ts'
+import { routeInputs } from './destinations.ts'
+import { governedMetadata, governing } from './governed.ts'
+import { httpManager } from './http-manager.ts'
+import { type ChainSite, tcpChains, tlsChains } from './l4-chains.ts'
+import { addChain, type Arrival, ListenerEntries, type ListenerEntry } from './listener-entry.ts'
+import type { Filling } from './memo.ts'
+import { duration, filterChain, httpInspector, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
+import { type Closed, refusingChain } from './narrower-hosts.ts'
+import { anyV4, blackHole, listenerName, outboundPort, passthrough, tableName } from './names.ts'
+
+export function sidecarListeners(ctx: Context, closed: readonly Closed[]): Listener[] {
+  const governed = governing(ctx)
+  if (governed !== undefined) return [virtualOutbound(ctx, governedMetadata(governed))]
+  const entries = new ListenerEntries()
+  const { services, destinations, isOneToOne } = ctx.scope
+  let i = 0
+  for (const service of services) {
+    const destination = isOneToOne ? destinations[i++] : ctx.scope.destination(service.host)
+    for (const arrival of ctx.kept.arrivals.get(ctx, service, virtualOf(ctx, service), destination)) entries.arrive(arrival)
+  }
+  for (const one of closed) {
+    const entry = entries.onPort(one.port)
+    if (entry !== undefined && one.family === 'tls') addChain(entry, refusingChain(ctx, one))
+  }
+  const fallback = fallbackChain(ctx)
+  return [...entries.all.map((entry) => listenerOf(ctx, entry, fallback)), virtualOutbound(ctx)]
+}
+
+interface Place {
+  readonly bind: string
+  readonly extraBinds: readonly string[]
+  readonly range?: string
+  readonly isOwnAddress: boolean
+  readonly resolvesTo?: string
+  readonly isForRequestsOnly?: true
+}
+
+/** Where names tell services apart, their listeners do not ask for addresses. */
+function virtualOf(ctx: Context, service: Service): VirtualAddresses | undefined {
+  return service.isPlain && service.addresses.length === 0 ? ctx.model.virtualAddresses(service) : undefined
+}
+
+export function fillArrivals(ctx: Context, service: Service): Filling<readonly Arrival[]> {
+  const rules = ctx.scope.rules('mesh').about(service.host)
+  const routes = rules.flatMap((one) => [...one.tls, ...one.tcp].flatMap((rule) => rule.route ?? []))
+  const own = [ctx.scope.destination(service.host), virtualOf(ctx, service), policyOf(ctx, service)]
+  const settings = [ctx.strict, ctx.model.settings.mesh.pathNormalization?.normalization]
+  const inputs = [...own, ...settings, ...rules, ...routeInputs(ctx, routes)]
+  return { inputs, isSettled: rules.length === 0, make: () => buildArrivals(ctx, service) }
+}
+
+function buildArrivals(ctx: Context, service: Service): readonly Arrival[] {
+  return service.ports.flatMap((port) => placesOf(ctx, service, port).map((place) => arrivalAt(ctx, service, port, place)))
+}
+
+/** Where a port of a service listens; HTTP always on the wildcard address, where the host decides. */
+function placesOf(ctx: Context, service: Service, port: ServicePort): Place[] {
+  const wildcard = { bind: anyV4, extraBinds: [], isOwnAddress: false }
+  if (port.family === 'none') return []
+  if (port.family === 'http') return [wildcard]
+  if (service.addresses.length > 0) {
+    return service.addresses.map((address) =>
+      isRange(address) ? { ...wildcard, range: address } : { bind: address, extraBinds: [], isOwnAddress: true },
+    )
+  }
+  if (service.resolution === 'none' && hasEndpoints(service)) return endpointPlaces(service)
+  if (port.family === 'tls') return [wildcard]
+  return unaddressedPlaces(ctx, service, port, wildcard)
+}
+
+function hasEndpoints(service: Service): boolean {
+  return service.ref.kind === 'Service' || service.endpoints.length > 0 || service.selector !== undefined
+}
+
+/** Headless: every endpoint's address is an address of the service. */
+function endpointPlaces(service: Service): Place[] {
+  return service.endpoints.map(({ address }) => ({ bind: address, extraBinds: [], isOwnAddress: true }))
+}
+
+function unaddressedPlaces(ctx: Context, service: Service, port: ServicePort, wildcard: Place): Place[] {
+  const virtual = ctx.model.virtualAddresses(service)
+  const own = virtual === undefined ? [] : [{ bind: virtual.v4, extraBinds: [virtual.v6], isOwnAddress: true }]
+  // Istio: a virtual address replaces the wildcard one; without it every address on the port belongs to the service.
+  if (!ctx.strict) return own.length > 0 ? own : [wildcard]
+  // Differs from Istio: only addresses that the host resolves to; a wildcard host has none, so that only requests can name it.
+  if (isWildcardHost(service.host)) return port.family === 'unset' ? [{ ...wildcard, isForRequestsOnly: true }] : []
+  return [...own, { ...wildcard, resolvesTo: service.host }]
+}
+
+function arrivalAt(ctx: Context, service: Service, port: ServicePort, place: Place): Arrival {
+  const { bind, extraBinds, range, isOwnAddress, resolvesTo } = place
+  const site: ChainSite = {
+    service,
+    port,
+    isOwnAddress,
+    ...(range !== undefined && { range }),
+    ...(resolvesTo !== undefined && { resolvesTo }),
+  }
+  const at = { name: listenerName(bind, port.number), bind, extraBinds, port }
+  if (place.isForRequestsOnly) return httpArrival(ctx, at)
+  switch (port.family) {
+    case 'http':
+      return httpArrival(ctx, at)
+    case 'tls':
+      return { ...at, own: tlsChains(ctx, site), http: [] }
+    case 'unset':
+      return { ...at, ...sniffedChains(ctx, site, bind) }
+    default:
+      return { ...at, own: tcpChains(ctx, site), http: [] }
+  }
+}
+
+/** One object for all HTTP services of a port, because nothing else depends on the service. */
+function httpArrival(ctx: Context, at: Omit<Arrival, 'own' | 'http'>): Arrival {
+  const chain = httpChain(ctx, { bind: at.bind, port: at.port.number }, String(at.port.number))
+  return ctx.kept.memo.get(chain, 'arrival', [], () => ({ ...at, own: [], http: [chain] }))
+}
+
+/** Both sides of a port that says no protocol. */
+function sniffedChains(ctx: Context, site: ChainSite, bind: string): Pick<Arrival, 'own' | 'http'> {
+  const { service, port, range } = site
+  const own = tcpChains(ctx, site)
+  const table = tableName(service, port.number)
+  // Differs from Istio: a range keeps its own table too, so that a Host header cannot lead there from any other address.
+  if (ctx.strict && range !== undefined) return { own: [...own, httpChain(ctx, { bind, port: port.number }, table, range)], http: [] }
+  return { own, http: [httpChain(ctx, { bind, port: port.number }, site.isOwnAddress ? table : String(port.number))] }
+}
+
+function httpChain(
+  ctx: Context,
+  { bind, port }: { readonly bind: string; readonly port: number },
+  table: string,
+  range?: string,
+): ChainPlan {
+  const { mesh } = ctx.model.settings
+  const statPrefix = `outbound_${listenerName(bind, port)};`
+  const make = (): ChainPlan =>
+    planChain({
+      match: { isHttp: true, ...(range !== undefined && { ranges: [range] }) },
+      filter: httpManager({ routeConfig: table, statPrefix, role: 'sidecar', mesh }),
+      metadata: {},
+    })
+  // All HTTP services of a port have one chain.
+  if (table !== String(port)) return make()
+  return ctx.kept.memo.get(ctx.kept, `http ${bind} ${port}`, [mesh.pathNormalization?.normalization], make)
+}
+
+/** What nothing declared: to the dialled address, or nowhere. */
+function fallbackChain(ctx: Context): FilterChain {
+  return ctx.kept.assemblies.get('fallback', [ctx.policy, ...Object.values(catchAllMetadata(ctx))], () =>
+    filterChain({
+      name: 'PassthroughFilterChain',
+      match: create(FilterChainMatchSchema),
+      filter: catchAllFilter(ctx),
+      metadata: catchAllMetadata(ctx),
+    }),
+  )
+}
+
+function catchAllFilter(ctx: Context) {
+  const cluster = ctx.policy === 'ALLOW_ANY' ? passthrough : blackHole
+  return tcpProxy([{ cluster, weight: 1 }], cluster)
+}
+
+function catchAllMetadata(ctx: Context): SallyportMetadata {
+  const { policyRef } = ctx.model.settings
+  const ref = policyRef === undefined ? {} : refMetadata(policyRef, policyRef.field)
+  return ctx.policy === 'ALLOW_ANY' ? ref : { ...ref, refuse: 'not-declared' }
+}
+
+function listenerOf(ctx: Context, entry: ListenerEntry, fallback: FilterChain): Listener {
+  const name = listenerName(entry.bind, entry.port)
+  const wait = inspectionTimeout(ctx, entry)
+  const parts = { inputs: [wait, fallback, entry.extraBinds.join()], parts: entry.chains, keyOf: keyOfPlan, isEqual: isSamePlan }
+  return ctx.kept.assemblies.assemble(`listener ${name}`, parts, (plans) => {
+    const listener = create(ListenerSchema, {
+      name,
+      address: socketAddress(entry.bind, entry.port),
+      additionalAddresses: entry.extraBinds.map((bind) => create(AdditionalAddressSchema, { address: socketAddress(bind, entry.port) })),
+      bindToPort: false,
+      trafficDirection: TrafficDirection.OUTBOUND,
+      continueOnListenerFiltersTimeout: true,
+      listenerFilters: inspectors(entry),
+      listenerFiltersTimeout: duration(wait),
+    })
+    // A chain that matches everything is the default beside others; alone it stays where it is.
+    const matchAll = plans.length === 1 ? undefined : plans.find((plan) => plan.isMatchAll)
+    listener.filterChains = plans.filter((plan) => plan !== matchAll).map((plan) => plan.chain)
+    const isWhole = plans.length === 1 && plans[0]?.isMatchAll === true
+    if (!isWhole) listener.defaultFilterChain = matchAll?.chain ?? fallback
+    return listener
+  })
+}
+
+function keyOfPlan(plan: ChainPlan): string {
+  return plan.key
+}
+
+function inspectors(entry: ListenerEntry) {
+  const looksAtNames = entry.chains.some((plan) => plan.looksAtNames)
+  const looksAtHttp = entry.chains.some((plan) => plan.looksAtHttp)
+  return [...(looksAtNames ? [tlsInspector()] : []), ...(looksAtHttp ? [httpInspector()] : [])]
+}
+
+/** 0 = no limit said here. */
+function inspectionTimeout(ctx: Context, entry: ListenerEntry): number {
+  const looksAtHttp = entry.chains.some((plan) => plan.looksAtHttp)
+  const looks = looksAtHttp || entry.chains.some((plan) => plan.looksAtNames)
+  if (!ctx.strict) return looksAtHttp ? (parseDuration(ctx.model.settings.mesh.protocolDetectionTimeout ?? '') ?? 0) : 0
+  // Differs from Istio: a server that speaks first is not kept waiting for ever behind an inspected port.
+  const servesSilence = ctx.policy === 'ALLOW_ANY' || entry.chains.some((plan) => plan.servesSilence)
+  return looks && servesSilence ? 250 : 0
+}
+
+function virtualOutbound(ctx: Context, refusal?: SallyportMetadata): Listener {
+  const { policyRef } = ctx.model.settings
+  const metadata = refusal ?? catchAllMetadata(ctx)
+  const inputs = [ctx.strict, ctx.policy, policyRef?.name, policyRef?.field, ...Object.values(metadata)]
+  return ctx.kept.assemblies.get('listener virtualOutbound', inputs, () =>
+    create(ListenerSchema, {
+      name: 'virtualOutbound',
+      address: socketAddress(anyV4, outboundPort),
+      useOriginalDst: true,
+      trafficDirection: TrafficDirection.OUTBOUND,
+      filterChains: [
+        filterChain({
+          name: 'virtualOutbound-blackhole',
+          match: create(FilterChainMatchSchema, { destinationPort: outboundPort }),
+          filter: tcpProxy([{ cluster: blackHole, weight: 1 }], blackHole),
+        }),
+        filterChain({ name: 'virtualOutbound-catchall-tcp', filter: catchAllFilter(ctx), metadata }),
+      ],
+      metadata: writeMetadata({
+        strictness: ctx.strict ? 'strict' : 'istio',
+        outboundPolicy: ctx.policy,
+        ...(policyRef && refMetadata(policyRef, policyRef.field)),
+      }),
+    }),
+  )
+}

@@ -1,0 +1,111 @@
+// Puts together everything that one proxy should have.
+import type { Model } from '../model/index.ts'
+import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
+import type { Issue } from '../api/index.ts'
+import type { Snapshot } from '../xds/index.ts'
+import { blackHoleCluster, fillClusters, passthroughCluster } from './clusters.ts'
+import { type BuiltClusters, type Context, type Kept, type Proxy, type TranslateOptions } from './context.ts'
+import { embeddedServices } from './egress-gateway.ts'
+import { gatewayResources } from './gateway-listeners.ts'
+import { declaredNames, fillName } from './names-table.ts'
+import { Assemblies, Memo, sameItems, Sequence } from './memo.ts'
+import { origins } from './origins.ts'
+import { followParts } from './patched-map.ts'
+import { sidecarResources } from './sidecar.ts'
+import { fillArrivals } from './sidecar-listeners.ts'
+
+export interface Translation {
+  readonly snapshot: Snapshot
+  readonly issues: readonly Issue[]
+}
+
+/** By the object that a caller uses for its proxy, for as long as it uses it. */
+const keptFor = new WeakMap<Proxy, Kept>()
+
+/**
+ * What `proxy` should have under `model`. The content depends on the arguments alone. Whoever passes the same `proxy` object again gets
+ * unchanged messages as the same objects, and pays for what has changed only.
+ */
+export function translate(model: Model, proxy: Proxy, options: TranslateOptions = {}): Translation {
+  const kept = keptFor.get(proxy) ?? newKept()
+  keptFor.set(proxy, kept)
+  const ctx = newContext(model, proxy, options, kept)
+  const { listeners, routes } = proxy.role === 'sidecar' ? sidecarResources(ctx) : gatewayResources(ctx)
+  const clusters = [blackHoleCluster(ctx), ...(proxy.role === 'sidecar' ? [passthroughCluster(ctx)] : [])]
+  const snapshot: Snapshot = {
+    version: model.version,
+    listeners: byName(listeners),
+    routes: byName(routes),
+    ...allClusters(ctx, clusters),
+    names: proxy.role === 'sidecar' ? declaredNames(ctx) : new Map(),
+    origins: origins(model),
+  }
+  finish(kept)
+  return { snapshot, issues: ctx.issues }
+}
+
+/** Makes ready for the next translation; what this one did not ask for is forgotten. */
+function finish(kept: Kept): void {
+  kept.assemblies.sweep()
+  for (const sequence of [kept.arrivals, kept.clusters, kept.names, ...kept.hosts.values()]) sequence.rewind()
+}
+
+const emptyParts = { parts: [], map: new Map<string, never>() }
+
+function newKept(): Kept {
+  return {
+    memo: new Memo(),
+    assemblies: new Assemblies(),
+    arrivals: new Sequence(fillArrivals),
+    clusters: new Sequence(fillClusters),
+    names: new Sequence(fillName),
+    hosts: new Map(),
+    embedded: new Map(),
+    maps: { clusters: emptyParts, endpoints: emptyParts, names: emptyParts },
+    epoch: { inputs: [] },
+  }
+}
+
+function newContext(model: Model, proxy: Proxy, options: TranslateOptions, kept: Kept): Context {
+  const added = embeddedServices(model, options, kept.embedded)
+  return {
+    model,
+    proxy,
+    options,
+    scope: model.scope(proxy.namespace, added),
+    strict: model.strict,
+    policy: policyOf(model),
+    embedded: new Set(added.map((service) => service.host)),
+    epoch: epochOf(model, options, kept),
+    kept,
+    issues: [],
+  }
+}
+
+function epochOf(model: Model, options: TranslateOptions, kept: Kept): object {
+  const { mesh, sallyport, policyRef } = model.settings
+  const lists = (['VirtualService', 'DestinationRule', 'Gateway'] as const).map((kind) => model.resources.of(kind))
+  const inputs = [JSON.stringify([mesh, sallyport, policyRef, options, ...kept.embedded.keys()]), ...lists]
+  if (!sameItems(kept.epoch.inputs, inputs)) kept.epoch = { inputs }
+  return kept.epoch
+}
+
+/** Istio allows anything by default; a mode that is not carried out allows nothing that is not declared. */
+function policyOf(model: Model): Context['policy'] {
+  return (model.settings.mesh.outboundTrafficPolicy?.mode ?? 'ALLOW_ANY') === 'ALLOW_ANY' ? 'ALLOW_ANY' : 'REGISTRY_ONLY'
+}
+
+function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {
+  return new Map(items.map((item) => [item.name, item]))
+}
+
+/** Built for every destination that the proxy sees; a part per destination. */
+function allClusters(ctx: Context, fixed: readonly Cluster[]): Pick<Snapshot, 'clusters' | 'endpoints'> {
+  const first = ctx.kept.assemblies.get('fixed clusters', fixed, () => ({ clusters: fixed, endpoints: [] }))
+  const parts: BuiltClusters[] = [first]
+  for (const destination of ctx.scope.destinations) parts.push(ctx.kept.clusters.get(ctx, destination))
+  const { maps } = ctx.kept
+  maps.clusters = followParts(maps.clusters, parts, ({ clusters }) => clusters.map((cluster) => [cluster.name, cluster] as const))
+  maps.endpoints = followParts(maps.endpoints, parts, ({ endpoints }) => endpoints.map((one) => [one.clusterName, one] as const))
+  return { clusters: maps.clusters.map, endpoints: maps.endpoints.map }
+}

@@ -1,0 +1,21 @@
+// Names the extensions that resources use, and packs their typed configuration into `Any`.
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt'
+
+/** Names of the extensions that are used, as Envoy registers them. */
+export const extensionNames = {
+  tcpProxy: 'envoy.filters.network.tcp_proxy',
+  httpConnectionManager: 'envoy.filters.network.http_connection_manager',
+  router: 'envoy.filters.http.router',
+  tlsInspector: 'envoy.filters.listener.tls_inspector',
+  httpInspector: 'envoy.filters.listener.http_inspector',
+  proxyProtocolListener: 'envoy.filters.listener.proxy_protocol',
+  originalDst: 'envoy.filters.listener.original_dst',
+  proxyProtocolUpstream: 'envoy.transport_sockets.upstream_proxy_protocol',
+  rawBuffer: 'envoy.transport_sockets.raw_buffer',
+  dynamicForwardProxy: 'envoy.clusters.dynamic_forward_proxy',
+} as const
+
+export function packAny<D extends DescMessage>(schema: D, message: MessageShape<D>): Any {
+  return anyPack(schema, message)
+}

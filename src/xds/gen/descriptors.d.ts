@@ -1,0 +1,2 @@
+import type { DescFile } from "@bufbuild/protobuf";
+export declare function descriptorOf(name: string): DescFile;

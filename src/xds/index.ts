@@ -1,0 +1,4 @@
+// Door of the xds room. Generated messages are imported from `xds/gen` directly.
+export * from './metadata.ts'
+export * from './snapshot.ts'
+export * from './extensions.ts'

@@ -1,0 +1,43 @@
+// Writes and reads the metadata `dev.sallyport`: the only words of ours inside Envoy's resources.
+import { create, type JsonObject } from '@bufbuild/protobuf'
+import { type Metadata, MetadataSchema } from './gen/envoy/config/core/v3/base_pb.js'
+
+const namespace = 'dev.sallyport'
+
+/**
+ * On listeners, filter chains, virtual hosts, routes and clusters. `kind`, `namespace`, `name`, `field` are the stable reference to
+ * what declared the thing; places travel apart. The others say what Envoy has no field for, and are listed as engine differences.
+ */
+export interface SallyportMetadata {
+  readonly kind?: string
+  readonly namespace?: string
+  readonly name?: string
+  readonly field?: string
+  /** Chain, route or cluster: refuse with this reason code. */
+  readonly refuse?: string
+  /** Sentence for the refusal, when the code's own is not enough. */
+  readonly refuseText?: string
+  /** Chain: take the connection only when its destination is an address that this name resolves to. */
+  readonly resolvesTo?: string
+  /** Chain of a port whose protocol nobody said: TLS that carries a server name must carry this one, or one that this wildcard covers. */
+  readonly serverName?: string
+  /** Listener `virtualOutbound` and gateway listeners: 'strict' or 'istio'. */
+  readonly strictness?: string
+  /** Listener `virtualOutbound`: 'REGISTRY_ONLY' or 'ALLOW_ANY'. */
+  readonly outboundPolicy?: string
+  /** Cluster: private addresses are allowed for dynamic and wildcard names too. */
+  readonly privateNames?: string
+  /** Cluster: the traffic goes to an egress gateway (path `gateway` in records). */
+  readonly gateway?: boolean
+}
+
+export function writeMetadata(content: SallyportMetadata): Metadata {
+  const fields: JsonObject = {}
+  for (const [key, value] of Object.entries(content)) if (value !== undefined) fields[key] = value
+  return create(MetadataSchema, { filterMetadata: { [namespace]: fields } })
+}
+
+/** The empty object when the resource comes from another control plane and has none. */
+export function readMetadata(metadata: Metadata | undefined): SallyportMetadata {
+  return metadata?.filterMetadata[namespace] ?? {}
+}

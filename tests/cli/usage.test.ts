@@ -1,0 +1,89 @@
+// Holds help, usage errors and what is loaded for them: a person who asks for help waits for nothing else.
+import { posix } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { importsOf, readSources, resolveImport, type SourceFile } from '../house/sources.ts'
+import { sallyport } from './cli.ts'
+
+const commands = ['run', 'gateway', 'explain', 'analyze', 'doctor']
+
+describe('help', () => {
+  test('lists every command, with examples', async () => {
+    const { code, stdout, stderr } = await sallyport(['--help'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
+    expect(stdout).toContain('Examples:')
+  })
+
+  test.each(commands)('of %s goes to standard output, and hides nothing behind an internal option', async (command) => {
+    const { code, stdout, stderr } = await sallyport([command, '--help'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain(`Usage: sallyport ${command}`)
+    expect(stdout).not.toContain('--sockets')
+  })
+
+  test('loads the command tree alone: no other room, and no command’s file', async () => {
+    const loaded = closureOf('src/main/bin.ts')
+    const rooms = new Set([...loaded].map((path) => path.split('/')[1]))
+    expect([...rooms].filter((room) => room !== 'main')).toEqual(['cli'])
+    expect([...loaded].filter((path) => path.startsWith('src/main/'))).toEqual(['src/main/bin.ts'])
+    expect([...loaded].filter((path) => path.startsWith('src/cli/commands/'))).toEqual([])
+  })
+
+  test('the version is one line', async () => {
+    expect(await sallyport(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\S*\n$/) })
+  })
+})
+
+const wrong: Record<string, { args: readonly string[]; code: number; says: RegExp }> = {
+  'no command at all': { args: [], code: 2, says: /Usage: sallyport/ },
+  'an unknown command, with the one that was meant': { args: ['explian', 'x'], code: 2, says: /unknown command.*\n?.*explain/ },
+  'an unknown option, with the one that was meant': { args: ['analyze', '--filenam', 'x'], code: 2, says: /--filename/ },
+  'an option without its value': { args: ['explain', 'http://x/', '--from'], code: 2, says: /argument missing/ },
+  'explain without a URL': { args: ['explain'], code: 2, says: /missing required argument 'url'/ },
+  'explain with too many URLs': { args: ['explain', 'http://a/', 'http://b/'], code: 2, says: /too many arguments/ },
+  'explain with a URL of no such kind': { args: ['explain', 'ftp://a/'], code: 2, says: /ftp:\/\/a\/.*\n.*fix: write http/ },
+  'explain with tcp and no port': { args: ['explain', 'tcp://a'], code: 2, says: /has no port/ },
+  'explain with an address that is none': { args: ['explain', 'http://a/', '--dialled', 'b'], code: 2, says: /--dialled "b" is not an IP/ },
+  'explain with half a workload': { args: ['explain', 'http://a/', '--from', 'x'], code: 2, says: /NAMESPACE\/NAME/ },
+  'a format that does not exist': { args: ['explain', 'http://a/', '-o', 'xml'], code: 2, says: /xml/ },
+  'a policy that does not exist': {
+    args: ['explain', 'http://a/', '--outbound', 'REGISTER_ONLY'],
+    code: 2,
+    says: /REGISTRY_ONLY, ALLOW_ANY/,
+  },
+  'analyze of nothing': { args: ['analyze'], code: 2, says: /fix: name files/ },
+  'a gateway that nothing can select': { args: ['gateway'], code: 2, says: /fix: add -l/ },
+  'a gateway for peers that are none': { args: ['gateway', '-l', 'a=b', '--from', 'x'], code: 2, says: /--from "x"/ },
+  'a label without a value': { args: ['gateway', '-l', 'a'], code: 2, says: /key=value/ },
+  'run without a command': { args: ['run'], code: 125, says: /missing required argument 'command'/ },
+  'run with an unknown option': { args: ['run', '--no-such', '--', 'true'], code: 125, says: /unknown option/ },
+  'run with a label without a value': { args: ['run', '-l', 'a', '--', 'true'], code: 125, says: /key=value/ },
+  'run with a port that is none': { args: ['run', '--publish', 'x', '--', 'true'], code: 125, says: /--publish.*\n.*fix: / },
+  'run with a name that is none': { args: ['run', '--name', 'A b', '--', 'true'], code: 125, says: /is not a DNS label/ },
+}
+
+describe('what is typed wrongly', () => {
+  test.each(Object.entries(wrong))('%s is said on standard error', async (_name, { args, code, says }) => {
+    const ran = await sallyport(args)
+    expect(ran).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(says) })
+    expect(ran.stderr).not.toMatch(/\n {4}at /)
+  })
+})
+
+/** Every file that is read when this one is, by what it imports at once and as a value. */
+function closureOf(entry: string): ReadonlySet<string> {
+  const files = new Map<string, SourceFile>(readSources('src').map((file) => [posix.normalize(file.path), file]))
+  const seen = new Set<string>()
+  const visit = (path: string): void => {
+    const file = files.get(path)
+    if (file === undefined || seen.has(path)) return
+    seen.add(path)
+    for (const { specifier, isTypeOnly, line } of importsOf(file)) {
+      const isLazy = file.text.split('\n')[line - 1]?.includes('import(') === true
+      const target = specifier === undefined ? undefined : resolveImport(path, specifier)
+      if (target !== undefined && !isTypeOnly && !isLazy) visit(target)
+    }
+  }
+  visit(entry)
+  return seen
+}

@@ -1,0 +1,583 @@
+// Proves on real sockets that HTTP/1.1 requests are decided one by one, forwarded canonically, and answered as Envoy would.
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  answering,
+  closedPort,
+  deny,
+  dialPeer,
+  forward,
+  http,
+  local,
+  type Origin,
+  passthrough,
+  type Plane,
+  type RuntimeParts,
+  sniffThen,
+  startOrigin,
+  startPlane,
+  until,
+} from './proxy-kit.ts'
+
+const open: { close(): unknown }[] = []
+
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close()
+})
+
+async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
+  const started = await startPlane(...args)
+  open.push(started)
+  return started
+}
+
+async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
+  const started = await startOrigin(...args)
+  open.push(started)
+  return started
+}
+
+function serving(upstream: Origin, changes: Parameters<typeof forward>[1] = {}): RuntimeParts {
+  return { connection: sniffThen(() => http), request: () => forward([upstream.target], changes) }
+}
+
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: world\r\n\r\nhi'
+
+describe('a request', () => {
+  it('is forwarded canonically with the headers that Envoy adds, and its response too', async () => {
+    const upstream = await origin(answering(ok))
+    const { port, record, plane: dataPlane } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write(
+      'GET /a/../b?c=d#e HTTP/1.1\r\nHOST: Origin.Example\r\nX-Mixed-Case:   kept  \r\nTE: trailers\r\nx-envoy-max-retries: 9\r\n\r\n',
+    )
+    const answer = await client.until('\r\n\r\nhi')
+    const seen = upstream.received()
+    expect(seen.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, 'UUID')).toBe(
+      'GET /b?c=d HTTP/1.1\r\nhost: Origin.Example\r\nx-mixed-case: kept\r\nx-forwarded-proto: http\r\nx-request-id: UUID\r\nx-envoy-attempt-count: 1\r\n\r\n',
+    )
+    expect(answer.replace(/date: [^\r]+/, 'date: D').replace(/time: \d+/, 'time: T')).toBe(
+      'HTTP/1.1 200 OK\r\ncontent-length: 2\r\nserver: envoy\r\ndate: D\r\nx-envoy-upstream-service-time: T\r\n\r\nhi',
+    )
+    expect(await record(0)).toMatchObject({
+      kind: 'request',
+      method: 'GET',
+      requestPath: '/b?c=d',
+      host: 'origin.example',
+      status: 200,
+      verdict: 'allow',
+      protocol: 'http',
+      flag: '-',
+      details: 'via_upstream',
+      cluster: 'outbound|80||origin.example',
+      upstream: `127.0.0.1:${upstream.port}`,
+      bytesSent: 0,
+      bytesReceived: 2,
+    })
+    client.socket.end()
+    await client.untilEnd()
+    expect(dataPlane.counters).toEqual({ opened: 1, recorded: 1, active: 0 })
+  })
+
+  it('shares the connection with others, each decided on its own, over one upstream connection', async () => {
+    const upstream = await origin(answering(ok))
+    const started = await plane({
+      connection: sniffThen(() => http),
+      request: ({ authority }) => (authority === 'origin.example' ? forward([upstream.target]) : deny({ status: 403 })),
+    })
+    const client = await dialPeer(started.port)
+    client.write('GET /1 HTTP/1.1\r\nHost: origin.example\r\n\r\n')
+    await client.until('\r\n\r\nhi')
+    client.text = ''
+    client.write('GET /2 HTTP/1.1\r\nHost: other.example\r\n\r\n')
+    expect(await client.until('Retrying')).toContain('HTTP/1.1 403 Forbidden')
+    await client.until('protocol: HTTP\n')
+    client.text = ''
+    client.write('GET /3 HTTP/1.1\r\nHost: origin.example\r\n\r\n')
+    await client.until('\r\n\r\nhi')
+    expect(upstream.peers).toHaveLength(1)
+    expect(upstream.received()).not.toContain('/2')
+    const [one, two, three] = [await started.record(0), await started.record(1), await started.record(2)]
+    expect([one.verdict, two.verdict, three.verdict]).toEqual(['allow', 'deny', 'allow'])
+    expect(new Set([one.connection, two.connection, three.connection]).size).toBe(1)
+    expect(new Set([one.id, two.id, three.id]).size).toBe(3)
+  })
+
+  it('is served in order when several come at once', async () => {
+    const upstream = await origin(
+      answering((head) => {
+        const path = head.split(' ')[1]!
+        return `HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`
+      }),
+    )
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write(Array.from({ length: 20 }, (_, index) => `GET /n${index} HTTP/1.1\r\nHost: a.example\r\n\r\n`).join(''))
+    await client.until('/n19')
+    const paths = [...client.text.matchAll(/\r\n\r\n(\/n\d+)/g)].map((match) => match[1])
+    expect(paths).toEqual(Array.from({ length: 20 }, (_, index) => `/n${index}`))
+    await record(19)
+  })
+
+  it('arrives whole when it is cut into single bytes', async () => {
+    const upstream = await origin((peer) => {
+      peer.socket.on('data', () => {
+        if (peer.text.endsWith('0\r\n\r\n')) peer.write(ok)
+      })
+    })
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    for (const character of 'POST /x HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n') {
+      client.write(character)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await client.until('\r\n\r\nhi')
+    const body = upstream.received().split('\r\n\r\n').slice(1).join('\r\n\r\n')
+    expect(body.replaceAll(/[0-9]+\r\n|\r\n/g, '')).toBe('abc')
+  })
+
+  it('keeps x-request-id and x-forwarded-* of the client at a sidecar', async () => {
+    const upstream = await origin(answering(ok))
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write(
+      'GET / HTTP/1.1\r\nHost: a.example\r\nx-request-id: mine\r\nx-forwarded-proto: https\r\nx-forwarded-for: 192.0.2.1\r\n\r\n',
+    )
+    await client.until('hi')
+    expect(upstream.received()).toContain('x-request-id: mine\r\nx-forwarded-proto: https\r\nx-forwarded-for: 192.0.2.1\r\n')
+    expect(upstream.received().match(/x-request-id/g)).toHaveLength(1)
+  })
+
+  it('is told apart from a forged flow: only gateway clusters see the header, and only ours', async () => {
+    const upstream = await origin(answering(ok))
+    const started = await plane({
+      connection: sniffThen(() => http),
+      request: ({ path }) => forward([upstream.target], { cluster: { name: path, gateway: path === '/gateway', proxyProtocol: false } }),
+    })
+    const client = await dialPeer(started.port)
+    client.write('GET /direct HTTP/1.1\r\nHost: a.example\r\nX-Sallyport-Flow: forged\r\nx-sallyport-source: a/b\r\n\r\n')
+    await client.until('hi')
+    expect(upstream.received()).not.toMatch(/sallyport/i)
+    client.text = ''
+    client.write('GET /gateway HTTP/1.1\r\nHost: a.example\r\nX-Sallyport-Flow: forged\r\n\r\n')
+    await client.until('hi')
+    const flow = await started.record(1)
+    expect(upstream.received()).toContain(`x-sallyport-flow: ${flow.id}\r\nx-sallyport-source: default/app\r\n`)
+    expect(upstream.received()).not.toContain('forged')
+  })
+
+  it('loses what the Connection header names', async () => {
+    const upstream = await origin(answering(ok))
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write(
+      'GET / HTTP/1.1\r\nHost: a.example\r\nConnection: x-Secret, keep-alive\r\nX-Secret: 1\r\nKeep-Alive: 5\r\nX-Other: 2\r\n\r\n',
+    )
+    await client.until('hi')
+    expect(upstream.received()).toContain('x-other: 2')
+    expect(upstream.received()).not.toMatch(/x-secret|keep-alive|connection/)
+  })
+
+  it('overrides Host by an absolute URI that says the same, and drops its user info', async () => {
+    const upstream = await origin(answering(ok))
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET http://me:secret@A.example/x?y HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('hi')
+    expect(upstream.received()).toMatch(/^GET \/x\?y HTTP\/1\.1\r\nhost: A\.example\r\n/)
+  })
+})
+
+describe('a body', () => {
+  it('goes up and comes down by content length, at the pace of the slower side', async () => {
+    const size = 8_000_000
+    const upstream = await origin((peer) => {
+      peer.socket.on('data', () => {
+        if (peer.bytes >= size)
+          peer.socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`), Buffer.alloc(size, 'y')]))
+      })
+    })
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write(`POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: ${size}\r\n\r\n`)
+    client.write(Buffer.alloc(size, 'x'))
+    await until(() => client.bytes > size, 'the body', 10_000)
+    expect(await record(0)).toMatchObject({ bytesSent: size, bytesReceived: size, status: 200 })
+  })
+
+  it('is framed anew when it is chunked, without extensions and trailers', async () => {
+    const upstream = await origin(
+      answering('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: t\r\n\r\n'),
+    )
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwxyz\r\n1\r\n!\r\n0\r\nx-t: 1\r\n\r\n')
+    const answer = await client.until('0\r\n\r\n')
+    expect(answer.split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe('5\r\nabcde\r\n0\r\n\r\n')
+    expect(upstream.received().split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe('5\r\nwxyz!\r\n0\r\n\r\n')
+    expect(await record(0)).toMatchObject({ bytesSent: 5, bytesReceived: 5 })
+  })
+
+  it('that ends with the connection becomes chunked, and the connection is not used again', async () => {
+    const upstream = await origin((peer) =>
+      peer.socket.on('data', () => peer.socket.end('HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nuntil the end')),
+    )
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    for (let round = 1; round <= 2; round++) {
+      client.text = ''
+      client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+      expect(await client.until('0\r\n\r\n')).toMatch(/transfer-encoding: chunked\r\n\r\nd\r\nuntil the end\r\n0\r\n\r\n$/)
+      expect(upstream.peers).toHaveLength(round)
+    }
+  })
+
+  it('is asked for when the client waits to be asked', async () => {
+    const upstream = await origin((peer) => {
+      peer.socket.on('data', () => {
+        if (peer.text.endsWith('body')) peer.write(ok)
+      })
+    })
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('PUT / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n')
+    await client.until('HTTP/1.1 100 Continue\r\n\r\n')
+    client.write('body')
+    await client.until('hi')
+    expect(upstream.received()).not.toMatch(/expect/i)
+  })
+
+  it('is absent after HEAD, 204 and 304, whatever the headers say', async () => {
+    const upstream = await origin(
+      answering((head) => {
+        if (head.startsWith('HEAD')) return 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n'
+        if (head.startsWith('GET /204')) return 'HTTP/1.1 204 No Content\r\n\r\n'
+        return 'HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n'
+      }),
+    )
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write(
+      'HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\nGET /204 HTTP/1.1\r\nHost: a.example\r\n\r\nGET /304 HTTP/1.1\r\nHost: a.example\r\n\r\n',
+    )
+    expect((await record(2)).status).toBe(304)
+    await until(() => client.text.split('\r\n\r\n').length === 4, 'three heads')
+    const heads = client.text.split('\r\n\r\n')
+    expect(heads).toHaveLength(4)
+    expect(heads[0]).toContain('content-length: 1000')
+    expect(heads[1]).not.toContain('content-length')
+    expect(upstream.peers).toHaveLength(1)
+  })
+
+  it('may come after an interim response', async () => {
+    const upstream = await origin(answering(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n${ok}`))
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    expect(await client.until('hi')).toMatch(/^HTTP\/1\.1 103 Early Hints\r\nlink: <\/a>\r\n\r\nHTTP\/1\.1 200 OK\r\n/)
+  })
+})
+
+describe('an upstream that fails', () => {
+  it('refuses connections: 503 URX,UF after three attempts', async () => {
+    const dead = await closedPort()
+    const { port, record } = await plane({ connection: sniffThen(() => http), request: () => forward([local(dead)]) })
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    expect(await client.until('remote connection failure')).toMatch(
+      /^HTTP\/1\.1 503 Service Unavailable\r\ncontent-length: 121\r\ncontent-type: text\/plain\r\ndate: [^\r]+\r\nserver: envoy\r\n\r\nupstream connect error or disconnect\/reset before headers\. retried and the latest reset reason: remote connection failure$/,
+    )
+    expect(await record(0)).toMatchObject({
+      verdict: 'allow',
+      status: 503,
+      flag: 'URX,UF',
+      details: 'upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}',
+    })
+  })
+
+  it('refuses connections under ALLOW_ANY: 503 UF after one attempt', async () => {
+    const dead = await closedPort()
+    const { port, record } = await plane({ connection: sniffThen(() => http), request: () => passthrough([local(dead)]) })
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('503')
+    expect(await record(0)).toMatchObject({ status: 503, flag: 'UF' })
+  })
+
+  it('closes before it answers: 503 UC', async () => {
+    const upstream = await origin((peer) => peer.socket.on('data', () => peer.socket.end()))
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    expect(await client.until('connection termination')).toContain('HTTP/1.1 503')
+    expect(await record(0)).toMatchObject({ status: 503, flag: 'UC' })
+  })
+
+  it('answers with garbage: 502 UPE, and the connection is closed', async () => {
+    const upstream = await origin(answering('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'))
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    expect(await client.until('protocol error')).toContain('HTTP/1.1 502')
+    expect(await record(0)).toMatchObject({ status: 502, flag: 'UPE' })
+    await (await upstream.peer(0)).untilEnd()
+  })
+
+  it('stops half-way: the client sees the response cut, not complete', async () => {
+    const upstream = await origin((peer) =>
+      peer.socket.on('data', () => peer.socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')),
+    )
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.untilEnd()
+    expect(client.text).not.toContain('0\r\n\r\n')
+    expect(await record(0)).toMatchObject({ flag: 'UC', status: 200 })
+  })
+
+  it('takes too long: 504 UT', async () => {
+    const upstream = await origin()
+    const { port, record } = await plane(serving(upstream, { timeouts: { connect: 0, request: 120, idle: 0 } }))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    expect(await client.until('upstream request timeout')).toContain('HTTP/1.1 504')
+    expect(await record(0)).toMatchObject({ flag: 'UT', status: 504, details: 'response_timeout' })
+    expect(upstream.received()).toContain('x-envoy-expected-rq-timeout-ms: 120\r\n')
+  })
+
+  it('had closed a waiting connection: the request is sent again on a new one', async () => {
+    const upstream = await origin((peer) => {
+      peer.socket.on('data', () => {
+        if (peer.text.match(/GET/g)?.length === 1) peer.write(ok)
+        else peer.socket.resetAndDestroy()
+      })
+    })
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('hi')
+    client.text = ''
+    client.write('GET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('hi')
+    expect(upstream.peers).toHaveLength(2)
+    expect(await record(1)).toMatchObject({ status: 200, flag: '-' })
+  })
+})
+
+describe('a client that leaves', () => {
+  it('in the middle of a response ends its upstream, and is recorded as DC', async () => {
+    const upstream = await origin((peer) => peer.socket.on('data', () => peer.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc')))
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('abc')
+    client.socket.resetAndDestroy()
+    expect(await record(0)).toMatchObject({ flag: 'DC', status: 200, bytesReceived: 3 })
+    await (await upstream.peer(0)).untilEnd()
+  })
+
+  it('after it has asked still gets its answer when it only closed its own side', async () => {
+    const upstream = await origin(answering(ok))
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.socket.end('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    expect(await client.untilEnd()).toContain('hi')
+  })
+
+  it('without a request is recorded once', async () => {
+    const upstream = await origin(answering(ok))
+    const { port, record, plane: dataPlane } = await plane({ connection: () => http, request: () => forward([upstream.target]) })
+    const client = await dialPeer(port)
+    client.socket.end()
+    expect(await record(0)).toMatchObject({ kind: 'connection', protocol: 'http', reason: { code: 'bad-request' } })
+    expect(dataPlane.counters).toEqual({ opened: 1, recorded: 1, active: 0 })
+  })
+})
+
+describe('a refusal', () => {
+  it('says in text what was refused, by what, and what would allow it', async () => {
+    const reason = {
+      code: 'not-declared',
+      text: 'nothing declares d2iq.com',
+      by: { kind: 'ConfigMap', namespace: 'istio-system', name: 'istio' },
+    } as const
+    const { port, record } = await plane({ connection: sniffThen(() => http), request: () => deny({ status: 403, reason }) })
+    const client = await dialPeer(port)
+    client.write('GET /x HTTP/1.1\r\nHost: d2iq.com\r\n\r\n')
+    const answer = await client.until('protocol: HTTP\n')
+    const flow = await record(0)
+    expect(answer).toContain('HTTP/1.1 403 Forbidden\r\n')
+    expect(answer).toContain('content-type: text/plain')
+    expect(answer).toContain(`x-sallyport-decision: ${flow.id}\r\n`)
+    expect(answer).toContain('GET http://d2iq.com/x')
+    expect(answer).toContain('nothing declares d2iq.com [not-declared]')
+    expect(answer).toContain('ConfigMap istio-system/istio (egress.yaml:7)')
+    expect(answer).toContain('Retrying will not help.')
+    expect(answer).toContain('  hosts:\n  - d2iq.com\n')
+    expect(flow).toMatchObject({ verdict: 'deny', status: 403, reason: { code: 'not-declared' }, host: 'd2iq.com', path: 'none' })
+  })
+
+  it('is JSON for who asks for JSON', async () => {
+    const { port, record } = await plane({ connection: sniffThen(() => http), request: () => deny({ status: 403 }) })
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: d2iq.com\r\nAccept: application/json\r\nConnection: close\r\n\r\n')
+    const [head = '', body = ''] = (await client.untilEnd()).split('\r\n\r\n')
+    expect(head).toContain('content-type: application/json')
+    expect(JSON.parse(body)).toMatchObject({ code: 'not-declared', retry: false, decision: (await record(0)).id, url: 'http://d2iq.com/' })
+  })
+
+  it('has no body and nothing of ours where Istio has none', async () => {
+    const { port } = await plane({
+      connection: sniffThen(() => http),
+      request: () => deny({ status: 502, explain: false, details: 'direct_response' }),
+      strict: false,
+    })
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: d2iq.com\r\nConnection: close\r\n\r\n')
+    expect(await client.untilEnd()).toMatch(
+      /^HTTP\/1\.1 502 Bad Gateway\r\ndate: [^\r]+\r\nserver: envoy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n$/,
+    )
+  })
+
+  it('of the whole connection is said in HTTP to a client that speaks it, and recorded as its request', async () => {
+    const { port, record } = await plane({ connection: sniffThen(() => deny({ status: 403 })) })
+    const client = await dialPeer(port)
+    client.write('GET /y HTTP/1.1\r\nHost: d2iq.com\r\n\r\n')
+    expect(await client.untilEnd()).toContain('HTTP/1.1 403')
+    expect(await record(0)).toMatchObject({ kind: 'request', host: 'd2iq.com', requestPath: '/y', verdict: 'deny' })
+  })
+
+  it('of HTTP/2 without TLS is said in HTTP/2', async () => {
+    const { port, record } = await plane({ connection: sniffThen(() => http) })
+    const client = await dialPeer(port)
+    client.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    const answer = Buffer.from(await client.untilEnd(), 'latin1')
+    client.socket.end()
+    expect(answer[3]).toBe(4)
+    expect(answer[9 + 3]).toBe(7)
+    expect(answer.readUInt32BE(9 + 9 + 4)).toBe(0x0d)
+    expect(await record(0)).toMatchObject({ protocol: 'http2', reason: { code: 'protocol-not-supported' } })
+  })
+
+  it('of CONNECT holds even where a rule would forward it', async () => {
+    const upstream = await origin(answering(ok))
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n')
+    expect(await client.until('CONNECT is not')).toContain('HTTP/1.1 501')
+    expect(await record(0)).toMatchObject({ method: 'CONNECT', host: 'b.example', reason: { code: 'protocol-not-supported' } })
+    expect(upstream.peers).toHaveLength(0)
+  })
+
+  it('of an offer of h2c is none: the offer is ignored', async () => {
+    const upstream = await origin(answering(ok))
+    const { port } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write(
+      'GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+    )
+    await client.until('hi')
+    expect(upstream.received()).not.toMatch(/upgrade|http2-settings|connection/i)
+  })
+
+  it('of an upgrade names it', async () => {
+    const upstream = await origin(answering(ok))
+    const { port, record } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET /chat HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    expect(await client.untilEnd()).toContain('HTTP/1.1 501')
+    expect(await record(0)).toMatchObject({ reason: { code: 'protocol-not-supported' } })
+    expect(upstream.peers).toHaveLength(0)
+  })
+})
+
+describe('an idle client', () => {
+  it('that never finishes its head gets 408', async () => {
+    const upstream = await origin(answering(ok))
+    const { port, record } = await plane(serving(upstream), { limits: { headMs: 150 } })
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.ex')
+    expect(await client.untilEnd()).toContain('HTTP/1.1 408')
+    expect(await record(0)).toMatchObject({ status: 408, verdict: 'deny' })
+  })
+
+  it('between two requests is let go', async () => {
+    const upstream = await origin(answering(ok))
+    const { port } = await plane(serving(upstream), { limits: { keepAliveMs: 150 } })
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('hi')
+    await client.untilEnd()
+  })
+})
+
+describe('a new configuration', () => {
+  it('counts for the next request of a connection that is kept open', async () => {
+    const upstream = await origin(answering(ok))
+    const { port, set } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('hi')
+    set({ connection: sniffThen(() => http), request: () => deny({ status: 403 }) })
+    client.text = ''
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    expect(await client.until('HTTP\n')).toContain('HTTP/1.1 403')
+    set(serving(upstream))
+    client.text = ''
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('hi')
+  })
+
+  it('lets an idle connection go that it no longer serves as HTTP', async () => {
+    const upstream = await origin(answering(ok))
+    const { port, set } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await client.until('hi')
+    set({ connection: () => forward([upstream.target]) })
+    await client.untilEnd()
+  })
+
+  it('ends a request that it forbids, and leaves one alone that it still allows', async () => {
+    const upstream = await origin()
+    const { port, set, record, closed } = await plane(serving(upstream))
+    const client = await dialPeer(port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await (await upstream.peer(0)).until('\r\n\r\n')
+    set(serving(upstream))
+    expect(closed).toHaveLength(0)
+    set({ connection: sniffThen(() => http), request: () => deny({ status: 403 }) })
+    expect(await client.until('HTTP/1.1')).toContain('403')
+    expect(await record(0)).toMatchObject({ verdict: 'deny', details: 'policy_changed' })
+    await (await upstream.peer(0)).untilEnd()
+  })
+})
+
+describe('draining', () => {
+  it('lets the request under way end, tells the client to go, and then is done', async () => {
+    const upstream = await origin()
+    const started = await plane(serving(upstream))
+    const idle = await dialPeer(started.port)
+    const busy = await dialPeer(started.port)
+    busy.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    const peer = await upstream.peer(0)
+    await peer.until('\r\n\r\n')
+    const drained = started.plane.drain(5000)
+    peer.write(ok)
+    expect(await busy.untilEnd()).toContain('connection: close')
+    busy.socket.end()
+    expect(await idle.untilEnd()).toBe('')
+    idle.socket.end()
+    await drained
+    expect(started.plane.counters.active).toBe(0)
+  })
+
+  it('cuts what does not end in time', async () => {
+    const upstream = await origin()
+    const started = await plane(serving(upstream))
+    const client = await dialPeer(started.port)
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
+    await (await upstream.peer(0)).until('\r\n\r\n')
+    await started.plane.drain(100)
+    expect(await started.record(0)).toMatchObject({ details: 'drained' })
+  })
+})

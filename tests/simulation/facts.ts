@@ -1,0 +1,98 @@
+// Boils a snapshot down to lines of text, one per chain, virtual host and cluster: the form in which recordings of real Istio are kept.
+import { anyUnpack } from '@bufbuild/protobuf/wkt'
+import type { Snapshot } from '../../src/xds/index.ts'
+import { type Cluster, Cluster_DiscoveryType } from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.js'
+import type { Address } from '../../src/xds/gen/envoy/config/core/v3/address_pb.js'
+import type { ClusterLoadAssignment } from '../../src/xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import type { Filter, FilterChain, FilterChainMatch } from '../../src/xds/gen/envoy/config/listener/v3/listener_components_pb.js'
+import type { Listener } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.js'
+import type { Route, VirtualHost } from '../../src/xds/gen/envoy/config/route/v3/route_components_pb.js'
+import { HttpConnectionManagerSchema } from '../../src/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { TcpProxySchema } from '../../src/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+
+/** Sorted; listeners begin with `L`, route tables with `R`, clusters with `C`. */
+export function factsOf(snapshot: Snapshot): string[] {
+  return [
+    ...[...snapshot.listeners.values()].flatMap(listenerLines),
+    ...[...snapshot.routes.values()].flatMap((table) => table.virtualHosts.map((host) => hostLine(table.name, host))),
+    ...[...snapshot.clusters.values()].map((cluster) => clusterLine(cluster, snapshot.endpoints.get(cluster.name))),
+  ].sort()
+}
+
+function listenerLines(listener: Listener): string[] {
+  const { name, listenerFiltersTimeout: timeout } = listener
+  const inspectors = listener.listenerFilters.map((filter) => filter.name.replace('envoy.filters.listener.', ''))
+  // The recordings have a time only where something is looked at.
+  const waits = timeout && listener.bindToPort === false ? [`${Number(timeout.seconds) + timeout.nanos / 1e9}s`] : []
+  const bound = listener.bindToPort === false ? 'by-hand-over' : 'bound'
+  return [
+    ['L', name, addressText(listener.address), bound, ...inspectors, ...waits].join(' '),
+    ...listener.filterChains.map((chain) => `L ${name} chain ${chainText(chain)}`),
+    ...(listener.defaultFilterChain ? [`L ${name} default ${chainText(listener.defaultFilterChain)}`] : []),
+  ]
+}
+
+function chainText(chain: FilterChain): string {
+  return [chain.name, ...matchTexts(chain.filterChainMatch), '->', target(chain.filters[0])].filter((part) => part !== '').join(' ')
+}
+
+function matchTexts(match: FilterChainMatch | undefined): string[] {
+  if (match === undefined) return []
+  const { destinationPort, prefixRanges, serverNames, transportProtocol, applicationProtocols } = match
+  return [
+    ...(destinationPort === undefined ? [] : [`port=${destinationPort}`]),
+    ...(prefixRanges.length === 0 ? [] : [`prefixes=${prefixRanges.map((range) => `${range.addressPrefix}/${range.prefixLen}`).join()}`]),
+    ...(serverNames.length === 0 ? [] : [`sni=${serverNames.join()}`]),
+    ...(transportProtocol === '' ? [] : [`transport=${transportProtocol}`]),
+    ...(applicationProtocols.length === 0 ? [] : [`alpn=${applicationProtocols.join()}`]),
+  ]
+}
+
+function target(filter: Filter | undefined): string {
+  const config = filter?.configType.case === 'typedConfig' ? filter.configType.value : undefined
+  const tcp = config && anyUnpack(config, TcpProxySchema)
+  if (tcp?.clusterSpecifier.case === 'cluster') return tcp.clusterSpecifier.value
+  if (tcp?.clusterSpecifier.case === 'weightedClusters') return weights(tcp.clusterSpecifier.value.clusters)
+  const http = config && anyUnpack(config, HttpConnectionManagerSchema)
+  return http?.routeSpecifier.case === 'rds' ? `table ${http.routeSpecifier.value.routeConfigName}` : '?'
+}
+
+function weights(clusters: readonly { readonly name: string; readonly weight?: number | undefined }[]): string {
+  return clusters.map((one) => `${one.name}*${one.weight}`).join(' ')
+}
+
+function hostLine(table: string, host: VirtualHost): string {
+  return [`R ${table}`, host.name, `[${host.domains.join(' ')}]`, ...host.routes.map(routeText)].join(' | ')
+}
+
+function routeText(route: Route): string {
+  const path = route.match?.pathSpecifier
+  const value = path?.case === 'safeRegex' ? path.value.regex : path?.value
+  return `${path?.case} ${typeof value === 'string' ? value : '-'} -> ${actionText(route)}`
+}
+
+function actionText({ action }: Route): string {
+  if (action.case === 'directResponse') return `status ${action.value.status}`
+  if (action.case !== 'route') return String(action.case)
+  const to = action.value.clusterSpecifier
+  if (to.case === 'weightedClusters') return weights(to.value.clusters)
+  return to.case === 'cluster' ? to.value : String(to.case)
+}
+
+function clusterLine(cluster: Cluster, assignment: ClusterLoadAssignment | undefined): string {
+  const type = cluster.clusterDiscoveryType
+  const localities = (assignment ?? cluster.loadAssignment)?.endpoints ?? []
+  const endpoints = localities.flatMap((locality) =>
+    locality.lbEndpoints.map(({ hostIdentifier: host }) => (host.case === 'endpoint' ? addressText(host.value.address) : '?')),
+  )
+  const kind = type.case === 'clusterType' ? type.value.name : (Cluster_DiscoveryType[type.value ?? 0] ?? '?')
+  return ['C', cluster.name, kind, ...endpoints.sort()].join(' ')
+}
+
+function addressText(address: Address | undefined): string {
+  const it = address?.address
+  if (it?.case === 'pipe') return it.value.path
+  if (it?.case !== 'socketAddress') return '?'
+  const port = it.value.portSpecifier.case === 'portValue' ? it.value.portSpecifier.value : 0
+  return `${it.value.address}:${port}`
+}

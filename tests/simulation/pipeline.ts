@@ -1,0 +1,45 @@
+// Takes declarations the whole way to verdicts, without sockets: YAML, model, translation, runtime, decision.
+import { parseIp } from '../../src/base/index.ts'
+import { type ReadOptions, readText } from '../../src/config/index.ts'
+import { buildModel } from '../../src/model/index.ts'
+import { type Call, play, type Played, tell } from '../../src/runtime/play.test-kit.ts'
+import { compile, type Runtime } from '../../src/runtime/index.ts'
+import { translate } from '../../src/translate/index.ts'
+
+export interface Setting extends ReadOptions {
+  readonly role?: 'sidecar' | 'gateway'
+  readonly namespace?: string
+  readonly labels?: Readonly<Record<string, string>>
+  /** Addresses of the node itself. */
+  readonly own?: readonly string[]
+  /** Gateways without an address run beside the sidecar, with their sockets here. */
+  readonly sockets?: string
+}
+
+/** What a proxy runs by when `yaml` is declared; REGISTRY_ONLY unless said otherwise. */
+export function runtimeFor(yaml: string, setting: Setting = {}): Runtime {
+  const { role = 'sidecar', namespace = 'default', labels = {}, own = [], sockets, ...options } = setting
+  const { resources, settings, issues } = readText(yaml, 'policy.yaml', { outboundPolicy: 'REGISTRY_ONLY', ...options })
+  const errors = issues.filter((issue) => issue.level === 'error' && issue.code !== 'SLP1201')
+  if (errors.length > 0) throw new Error(errors.map((issue) => issue.message).join('\n'))
+  const model = buildModel(resources, settings)
+  const translated = translate(
+    model,
+    { role, namespace, labels, name: 'one' },
+    sockets === undefined ? {} : { embeddedGateway: { socketDirectory: sockets } },
+  )
+  return compile(translated.snapshot, { addresses: own.flatMap((ip) => parseIp(ip) ?? []) }).runtime
+}
+
+export interface Attempt extends Call {
+  /** Dials the address that the sidecar's DNS gives out for this name. */
+  readonly toName?: { readonly name: string; readonly port: number }
+}
+
+export function attempt(runtime: Runtime, { toName, ...call }: Omit<Attempt, 'to'> & { readonly to?: string }): Played {
+  if (toName === undefined) return play(runtime, { to: '192.0.2.1:80', ...call })
+  const ip = runtime.declaredName(toName.name)?.addresses[0] ?? '240.241.0.1'
+  return play(runtime, { ...call, to: `${ip}:${toName.port}`, virtualName: toName.name })
+}
+
+export { tell }

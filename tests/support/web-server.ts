@@ -1,0 +1,121 @@
+// HTTP/1.1 servers, plain and over TLS, that answer for every host with what they saw; request headers and paths steer the answer.
+import http from 'node:http'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import tls from 'node:tls'
+import type { Socket } from 'node:net'
+import { localOf, peerOf } from './endpoints.ts'
+import type { Seen, SeenRequest } from './seen.ts'
+
+export interface WebOptions {
+  readonly log: (seen: Seen) => void
+  /** Addresses whose every answer is a 503. */
+  readonly broken: readonly string[]
+  /** A folder of `NAME.crt` and `NAME.key`, and the names in it. */
+  readonly certificates: { readonly folder: string; readonly names: readonly string[] }
+}
+
+export interface WebServers {
+  readonly plain: http.Server
+  readonly secure: tls.Server
+}
+
+/**
+ * Steering: `x-world-status: 503` · `x-world-delay-ms: 1500` · `x-world-reset: 1` (the connection is destroyed instead) ·
+ * `x-world-fail-first: 2` with `x-world-key: K` (503 for the first two requests with this key) · `x-world-half: 1` (destroyed amid the body) ·
+ * path `/bytes/N` (a body of N bytes).
+ */
+export function createWebServers(options: WebOptions): WebServers {
+  const failed = new Map<string, number>()
+  const plain = http.createServer({ maxHeaderSize: 262_144, keepAliveTimeout: 60_000 }, (request, response) => {
+    const chunks = { length: 0 }
+    request.on('data', (chunk: Buffer) => (chunks.length += chunk.length))
+    request.on('error', () => request.destroy())
+    request.on('end', () => {
+      const seen = describe(request, chunks.length)
+      options.log(seen)
+      const status = options.broken.some((ip) => seen.local.startsWith(`${ip}:`)) ? 503 : steeredStatus(request, failed)
+      const delay = Number(request.headers['x-world-delay-ms'] ?? 0)
+      setTimeout(() => answer(request, response, { seen, status }), delay)
+    })
+  })
+  plain.on('clientError', (error, socket) => {
+    options.log({ proto: 'http-error', error: error.message })
+    socket.destroy()
+  })
+  return { plain, secure: createSecureServer(plain, options) }
+}
+
+function createSecureServer(plain: http.Server, options: WebOptions): tls.Server {
+  const { folder, names } = options.certificates
+  const pair = (name: string): tls.SecureContextOptions => ({
+    cert: readFileSync(join(folder, `${name}.crt`)),
+    key: readFileSync(join(folder, `${name}.key`)),
+  })
+  const contexts = new Map(names.map((name) => [name, tls.createSecureContext(pair(name))]))
+  const server = tls.createServer({
+    ...pair('default'),
+    ALPNProtocols: ['http/1.1'],
+    SNICallback: (name, done) => done(null, contexts.get(certificateFor(name, names))),
+  })
+  server.on('secureConnection', (socket) => {
+    shown.set(socket, certificateFor(socket.servername || '', names))
+    plain.emit('connection', socket)
+  })
+  server.on('tlsClientError', (error, socket) => {
+    options.log({ proto: 'tls-error', local: localOf(socket), peer: peerOf(socket), error: error.message })
+  })
+  return server
+}
+
+/** Which certificate a connection was shown. */
+const shown = new WeakMap<Socket, string>()
+
+function certificateFor(sni: string, names: readonly string[]): string {
+  const wildcard = `_.${sni.split('.').slice(1).join('.')}`
+  return [sni, wildcard].find((name) => names.includes(name)) ?? 'default'
+}
+
+function describe(request: http.IncomingMessage, bodyLength: number): SeenRequest {
+  const { socket, rawHeaders } = request
+  const headers: [string, string][] = []
+  for (let index = 0; index < rawHeaders.length; index += 2) headers.push([rawHeaders[index] ?? '', rawHeaders[index + 1] ?? ''])
+  const secure = socket instanceof tls.TLSSocket ? { sni: String(socket.servername || ''), certificate: shown.get(socket) ?? '' } : {}
+  return {
+    proto: socket instanceof tls.TLSSocket ? 'https' : 'http',
+    version: request.httpVersion,
+    method: request.method ?? '',
+    target: request.url ?? '',
+    local: localOf(socket),
+    peer: peerOf(socket),
+    headers,
+    bodyLength,
+    ...secure,
+  }
+}
+
+function steeredStatus(request: http.IncomingMessage, failed: Map<string, number>): number {
+  const first = Number(request.headers['x-world-fail-first'] ?? 0)
+  const key = String(request.headers['x-world-key'] ?? '')
+  const times = (failed.get(key) ?? 0) + 1
+  if (first > 0) failed.set(key, times)
+  return first > 0 && times <= first ? 503 : Number(request.headers['x-world-status'] ?? 200)
+}
+
+function answer(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  result: { readonly seen: SeenRequest; readonly status: number },
+): void {
+  if (response.destroyed) return
+  if (request.headers['x-world-reset'] !== undefined) {
+    request.socket.destroy()
+    return
+  }
+  const size = /^\/bytes\/(\d+)$/.exec(request.url ?? '')?.[1]
+  const body = size === undefined ? Buffer.from(JSON.stringify(result.seen)) : Buffer.alloc(Number(size), 'x')
+  const head = { 'content-type': 'application/json', 'content-length': body.length, 'x-world-addr': result.seen.local, server: 'world' }
+  response.writeHead(result.status, head)
+  if (request.headers['x-world-half'] !== undefined) response.write(body.subarray(0, body.length / 2), () => request.socket.destroy())
+  else response.end(request.method === 'HEAD' ? undefined : body)
+}

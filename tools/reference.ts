@@ -1,0 +1,138 @@
+// Makes the pages of docs/reference from the tables in the sources, so that they cannot say anything else than the program does.
+import { findingCodes } from '../src/analysis/index.ts'
+import { fieldTable, issueCodes, kindNames, type SchemaName } from '../src/api/index.ts'
+import { errorCodes } from '../src/base/index.ts'
+import { flowRecordFields, reasonCodes, responseFlags } from '../src/flow/index.ts'
+import { events } from '../src/telemetry/index.ts'
+import { translationCodes } from '../src/translate/index.ts'
+import { buckets, type MetricDefinition, metricTable } from '../src/telemetry/metric-table.ts'
+
+/** The text of each page by the name of its file. */
+export function referencePages(): Readonly<Record<string, string>> {
+  return { 'flow-record.md': flowRecordPage(), 'metrics.md': metricsPage(), 'errors.md': errorsPage(), 'kinds.md': kindsPage() }
+}
+
+function flowRecordPage(): string {
+  return page('Flow records', [
+    'Every connection, every HTTP request, every refused packet (counted together) and every refused DNS question ends in exactly one flow record.',
+    'Written to a file or to stdout, it is one JSON object a line. A field that says nothing about a flow is absent.',
+    'Where an output could not follow and records had to be dropped, a line `{"kind":"lost","count":N,"closed":MILLISECONDS}` stands in their place.',
+    heading('Fields'),
+    table(
+      ['field', 'meaning'],
+      Object.entries(flowRecordFields).map(([name, text]) => [code(name), text]),
+    ),
+    heading('Reason codes'),
+    table(
+      ['code', 'verdict', 'meaning'],
+      Object.entries(reasonCodes).map(([name, { allow, text }]) => [code(name), allow ? 'allow' : 'deny', text]),
+    ),
+    heading('Response flags'),
+    'The flags are Envoy’s, so that what is known of Envoy’s logs holds here.',
+    table(
+      ['flag', 'meaning'],
+      Object.entries(responseFlags).map(([name, text]) => [code(name), text]),
+    ),
+  ])
+}
+
+function metricsPage(): string {
+  const entries: [string, MetricDefinition][] = Object.entries(metricTable)
+  const ofIstio = entries.filter(([name]) => name.startsWith('istio_'))
+  const requestLabels: readonly string[] = metricTable.istio_requests_total.labels
+  const tcpLabels: readonly string[] = metricTable.istio_tcp_connections_opened_total.labels
+  return page('Metrics', [
+    'The admin server shows them at `/stats/prometheus` in Prometheus’ text format.',
+    heading('Istio’s standard metrics'),
+    'Names, labels and meanings are those of Istio’s sidecar, so that dashboards made for it work. Both the sidecar and the egress gateway report as `source`.',
+    table(
+      ['metric', 'type', 'meaning'],
+      ofIstio.map(([name, { type, text }]) => [code(name), type, text]),
+    ),
+    `Labels of connections: ${tcpLabels.map(code).join(', ')}.`,
+    `Labels of requests: the same, and ${requestLabels
+      .filter((label) => !tcpLabels.includes(label))
+      .map(code)
+      .join(', ')}.`,
+    'For traffic that leaves the mesh, `destination_service` is the Host of the request, or the declared host of a connection. `destination_service_name` is the declared host, `BlackHoleCluster` for what nothing declares, or `PassthroughCluster` for what went out under ALLOW_ANY. What is not known of the destination is `unknown`.',
+    `Histograms have the buckets ${buckets.join(', ')} and +Inf.`,
+    'Memory is bounded: at most 10,000 label sets for requests and for connections each, 500 with histograms of their own, and 1,000 host names that only clients chose. What comes after them is counted with the label value `other`, and in `sallyport_metric_overflow_total`. Bytes of a connection are counted when it ends.',
+    heading('Metrics of Sallyport'),
+    table(
+      ['metric', 'type', 'labels', 'meaning'],
+      entries
+        .filter(([name]) => !name.startsWith('istio_'))
+        .map(([name, { type, labels, text }]) => [code(name), type, labels.map(code).join(', '), text]),
+    ),
+    heading('Channels'),
+    'Metrics, records and logs subscribe to channels of node’s `diagnostics_channel`; a program that embeds Sallyport may do so too.',
+    table(
+      ['channel', 'told when'],
+      Object.values(events).map(({ channel, text }) => [code(channel.name), text]),
+    ),
+  ])
+}
+
+function errorsPage(): string {
+  return page('Codes of errors, issues and findings', [
+    'Refused traffic has a [reason code](flow-record.md#reason-codes). Everything else that can be wrong has one of these codes; the message says what is wrong in the case at hand, and what to do.',
+    heading('Errors of the program and its environment'),
+    codeTable(errorCodes),
+    heading('Issues of a resource or file'),
+    'Codes that begin with IST are Istio’s, where the meaning is the same.',
+    codeTable(issueCodes),
+    heading('Findings across resources'),
+    codeTable({ ...findingCodes, ...translationCodes }),
+  ])
+}
+
+const supportWords = {
+  yes: 'carried out',
+  warn: 'not carried out; a warning, since leaving it undone opens nothing',
+  deny: 'not carried out: an error, and what it governs is refused',
+  'no-effect': 'read; has no effect',
+} as const
+
+function kindsPage(): string {
+  const names: readonly SchemaName[] = [...kindNames, 'MeshConfig', 'SallyportSettings']
+  return page('Kinds and fields', [
+    'Every field of the kinds that are read, and what is done with it. A field that is not listed is an error.',
+    '`SallyportSettings` is the key `sallyport` of the ConfigMap `istio` in `istio-system`; `MeshConfig` is its key `mesh`, or a document of its own.',
+    ...names.flatMap((name) => [heading(name), fieldsTable(name)]),
+  ])
+}
+
+function fieldsTable(name: SchemaName): string {
+  return table(
+    ['field', 'what becomes of it', 'meaning'],
+    fieldTable(name).map(({ path, support, except, description }) => {
+      const exceptions = Object.entries(except ?? {}).map(([value, fate]) => `; ${code(value)}: ${supportWords[fate]}`)
+      return [code(path), `${supportWords[support]}${exceptions.join('')}`, description]
+    }),
+  )
+}
+
+function codeTable(codes: Readonly<Record<string, string>>): string {
+  return table(
+    ['code', 'meaning'],
+    Object.entries(codes).map(([name, text]) => [code(name), text]),
+  )
+}
+
+function page(title: string, parts: readonly string[]): string {
+  return `<!-- Made by tools/gen-docs.mjs from the tables in src/. Change those, and run it. -->\n\n# ${title}\n\n${parts.join('\n\n')}\n`
+}
+
+function heading(text: string): string {
+  return `## ${text}`
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n')
+}

@@ -1,0 +1,34 @@
+// Says which tests are unit tests (unprivileged, quick, sharing workers) and which drive the whole system one file at a time.
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'tests/architecture.test.ts', 'tests/house/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+          testTimeout: 10_000,
+          hookTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['tests/{netns,in-process,oracle,simulation,cli,demo}/**/*.test.ts'],
+          pool: 'forks',
+          isolate: true,
+          fileParallelism: false,
+          // After the others: a busy machine spoils what these measure and wait for.
+          sequence: { groupOrder: 1 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+})
