@@ -1,6 +1,6 @@
 // Composes `sallyport run`: the seal and, outside it, the sidecar; CMD starts only when both stand.
 import { randomUUID } from 'node:crypto'
-import { closeSync, existsSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { SallyportError } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
@@ -12,6 +12,7 @@ import { searchDomains } from './search-domains.ts'
 export async function runWorkload(options: RunOptions): Promise<number> {
   const nonce = randomUUID()
   const publish = options.publish.map(readPublish)
+  noteReadOnlyWork(options)
   // The seal is made by another process, so it is begun before the sidecar's own code is even loaded.
   const sealing = settled(sealOf(options, publish, nonce))
   try {
@@ -54,6 +55,16 @@ function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string)
     },
     onNote: (text) => process.stderr.write(`sallyport: ${text}\n`),
   })
+}
+
+/** `-f .` is allowed, and what it means is told before the command wonders why it cannot write. */
+function noteReadOnlyWork({ files }: RunOptions): void {
+  const here = realpathSync('.')
+  const around = files.find((path) => path !== '-' && isKept(path) && `${here}/`.startsWith(`${realpathSync(path)}/`))
+  if (around !== undefined)
+    process.stderr.write(
+      `sallyport: -f ${around} is read-only for the command, which works in it: give declarations a folder of their own\n`,
+    )
 }
 
 /** Nor are records the command's to write: their files are made before the seal, so that they can be shown to it read-only. */

@@ -139,8 +139,8 @@ async function makeReadOnly({ at, optional }: Extract<MaskStep, { do: 'read-only
         flags: flagsOf(entry) | mountFlags.remount | mountFlags.bind | mountFlags.readOnly,
       })
     } catch (error) {
-      // Hidden below a later mount: nobody can reach it to write either.
-      if (entry.point === at || !isAbsent(error)) throw error
+      // Hidden below a later mount (the path is gone, or is no mount there): nobody can reach it to write either.
+      if (entry.point === at || !isHidden(error)) throw error
     }
   }
 }
@@ -168,6 +168,11 @@ function statOrNothing(path: string): ReturnType<typeof lstatSync> | undefined {
 const absent: readonly number[] = [errno.ENOENT, errno.EACCES, 20]
 
 /** Errors of Node carry errno negated, ours as it is. */
+/** EINVAL: what stands at the path now is not a mount, as below the fresh /proc at `sys/fs/binfmt_misc`. */
+function isHidden(error: unknown): boolean {
+  return isAbsent(error) || (error instanceof SystemCallError && error.errno === errno.EINVAL)
+}
+
 function isAbsent(error: unknown): boolean {
   if (error instanceof SystemCallError) return absent.includes(error.errno)
   const number: unknown = error instanceof Error ? Object.getOwnPropertyDescriptor(error, 'errno')?.value : undefined

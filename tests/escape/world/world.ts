@@ -109,6 +109,8 @@ function layFiles(): void {
     'mkdir -p /tmp/escape /tmp/mounted /tmp/mounted-again /tmp/second/proc /tmp/relative /tmp/linked /tmp/renamed /tmp/own',
     'mount -t tmpfs none /tmp/mounted; mount --bind /tmp/mounted /tmp/mounted-again',
     'mount -t proc none /tmp/second/proc || true',
+    // As most hosts have it: a mount that the seal's fresh /proc hides.
+    'mount -t binfmt_misc none /proc/sys/fs/binfmt_misc || true',
     'mount -t devpts -o newinstance,ptmxmode=0666,mode=0600 none /dev/pts; mount --bind /dev/pts/ptmx /dev/ptmx',
     `printf '%s' '${hosts}' > /tmp/own/hosts; mount --bind /tmp/own/hosts /etc/hosts`,
     `printf '%s' '${resolvConf}' > /tmp/own/resolv.conf`,
