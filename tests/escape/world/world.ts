@@ -99,8 +99,9 @@ function layFiles(): void {
   const top = resolve(import.meta.dirname, basename(import.meta.dirname) === 'dist' ? '..' : '../../..')
   // The repository, or the program that runs this, may lie below what is about to be covered.
   const kept = [top, dirname(process.execPath)].filter((path) => /^\/(tmp|run|dev\/shm)\//.test(path))
+  // Unresolved (-c): the path that the descriptor once had is covered by now.
   const keep = kept.map((path, index) => `exec ${index + 5}<'${path}'`)
-  const put = kept.map((path, index) => `mkdir -p '${path}'; mount --bind /proc/self/fd/${index + 5} '${path}'`)
+  const put = kept.map((path, index) => `mkdir -p '${path}'; mount -c --bind /proc/self/fd/${index + 5} '${path}'`)
   const conf = resolveLink('/etc/resolv.conf')
   shell([
     ...keep,
