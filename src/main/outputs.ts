@@ -1,5 +1,4 @@
 // Opens what a role writes: flow records, access log, metrics and the admin server; all of them only subscribe.
-import { startAdmin } from '../admin/index.ts'
 import type { ProxyOptions } from '../cli/index.ts'
 import type { MeshConfig } from '../api/index.ts'
 import { createMetrics, flowClosed, openAccessLog, openRecordWriter } from '../telemetry/index.ts'
@@ -35,6 +34,8 @@ export async function openOutputs(options: ProxyOptions, mesh: MeshConfig, readi
   if (options.admin !== undefined) {
     const metrics = createMetrics()
     closers.push(metrics.attach())
+    // Loaded only when it is wanted: an HTTP server is no small part of a start.
+    const { startAdmin } = await import('../admin/index.ts')
     const admin = await startAdmin({ address: options.admin, ready: readiness, metrics })
     closers.push(() => admin.close())
   }
