@@ -1,18 +1,32 @@
 // Prints how a test run ended, `N passed, N failed` on the last line, from the JSON report of vitest and its exit code; exits 1 unless all is well.
 import { existsSync, readFileSync } from 'node:fs'
 
-const [reportPath, exitCode] = process.argv.slice(2)
+const [reportPath, exitCode, tallyPath] = process.argv.slice(2)
 if (reportPath === undefined || exitCode === undefined) {
-  process.stderr.write('usage: node tools/summary.mjs REPORT.json EXIT_CODE\n')
+  process.stderr.write('usage: node tools/summary.mjs REPORT.json EXIT_CODE [FLOWS.jsonl]\n')
   process.exit(2)
 }
 
 const { passed, failed, skipped } = count(readReport(reportPath))
 // A run that failed without a failed test (an unhandled error, a killed worker, a build that broke) must not look like a good one.
-const shown = failed === 0 && exitCode !== '0' ? 1 : failed
+const isBalanced = tallyPath === undefined || sayFlows(tallyPath)
+const shown = (failed === 0 && exitCode !== '0' ? 1 : failed) + (isBalanced ? 0 : 1)
 if (skipped > 0) process.stdout.write(`${skipped} skipped\n`)
 process.stdout.write(`${passed} passed, ${shown} failed\n`)
 process.exitCode = shown > 0 || passed === 0 ? 1 : 0
+
+/** Every flow that any sidecar or gateway of the run opened has ended in one record. */
+function sayFlows(path) {
+  const lines = existsSync(path)
+    ? readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+    : []
+  const tallies = lines.map((line) => JSON.parse(line))
+  const sum = (name) => tallies.reduce((total, tally) => total + tally[name], 0)
+  process.stdout.write(`${sum('opened')} flows opened, ${sum('recorded')} recorded, by ${tallies.length} processes\n`)
+  return tallies.every((tally) => tally.opened === tally.recorded)
+}
 
 /** The report, or nothing when the run ended before it was written whole. */
 function readReport(path) {

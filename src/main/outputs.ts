@@ -2,7 +2,7 @@
 import type { ProxyOptions } from '../cli/index.ts'
 import type { MeshConfig } from '../api/index.ts'
 import { createMetrics, flowClosed, openAccessLog, openRecordWriter } from '../telemetry/index.ts'
-import { watchFlowBalance } from './flow-balance.ts'
+import { tallyVariable, watchFlowBalance } from './flow-balance.ts'
 
 export interface Outputs {
   /** Writes out what is waiting and closes everything. */
@@ -40,7 +40,7 @@ export async function openOutputs(options: ProxyOptions, mesh: MeshConfig, readi
     closers.push(() => admin.close())
   }
   // Flows are told of only while somebody listens: whoever wants no output does not pay for the check either.
-  const balance = closers.length === 0 ? undefined : watchFlowBalance()
+  const balance = closers.length === 0 && process.env[tallyVariable] === undefined ? undefined : watchFlowBalance()
   return {
     async close() {
       const fault = balance?.fault()
