@@ -25,6 +25,8 @@ function sayFlows(path) {
   const tallies = lines.map((line) => JSON.parse(line))
   const sum = (name) => tallies.reduce((total, tally) => total + tally[name], 0)
   process.stdout.write(`${sum('opened')} flows opened, ${sum('recorded')} recorded, by ${tallies.length} processes\n`)
+  // Nothing counted holds nothing: where everything must run, that is a failure too.
+  if (tallies.length === 0) return process.env.CI !== 'true'
   return tallies.every((tally) => tally.opened === tally.recorded)
 }
 
