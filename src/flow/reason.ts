@@ -20,6 +20,7 @@ export interface PlacedRef extends OriginRef {
 export const reasonCodes = {
   declared: { allow: true, text: 'a declaration names this destination' },
   'allow-any': { allow: true, text: 'the outbound policy is ALLOW_ANY and nothing declares this destination' },
+  answered: { allow: true, text: 'a rule answers the request itself' },
   'not-declared': { allow: false, text: 'no ServiceEntry declares this destination and the outbound policy is REGISTRY_ONLY' },
   'not-supported': { allow: false, text: 'a declaration that governs this destination uses a feature that is not carried out yet' },
   'no-route': { allow: false, text: 'the host is declared, but no rule of its VirtualService matches' },

@@ -1,7 +1,7 @@
 // Leads one accepted connection from its first facts to a decision, and hands it to whoever carries that out.
 import { formatAddress, messageOf } from '../base/index.ts'
 import type { AccessDetails, ConnectionFacts, FirstBytes, FlowProtocol } from '../flow/index.ts'
-import type { ConnectionDecision, Deny, Gather, Runtime } from '../runtime/index.ts'
+import type { ConnectionDecision, Deny, Gather, RequestDecision, Runtime } from '../runtime/index.ts'
 import { type Arrival, sourceOf } from './arrival.ts'
 import { type Context, ownDeny } from './context.ts'
 import type { Flow } from './flow-recorder.ts'
@@ -298,7 +298,7 @@ export class Connection implements WireHandler, LiveConnection {
     if (this.#isOver || this.#context.runtime() !== runtime) return
     const facts = this.#facts()
     const first = this.#first ?? this.#late
-    let decision = this.#decide(runtime, facts)
+    let decision: ConnectionDecision | RequestDecision = this.#decide(runtime, facts)
     if (decision.verdict === 'gather' && decision.need === 'first-bytes') {
       decision = this.#decide(runtime, { ...facts, first: first ?? { protocol: 'silent' } })
     }
@@ -322,7 +322,7 @@ export class Connection implements WireHandler, LiveConnection {
     manager: Parameters<Context['judge']['decideRequest']>[1],
     connection: ConnectionFacts,
     first: FirstBytes | undefined,
-  ): ConnectionDecision {
+  ): ConnectionDecision | RequestDecision {
     if (first?.protocol !== 'http1' || first.host === undefined) {
       return ownDeny('not-declared', 'this port now serves HTTP, and the connection was opened without its requests being judged')
     }
@@ -335,6 +335,9 @@ export class Connection implements WireHandler, LiveConnection {
         method,
         authority: host,
         path: target,
+        scheme: 'http',
+        headers: () => [],
+        chance: () => 0,
         names,
         random,
       })

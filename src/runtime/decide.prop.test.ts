@@ -113,6 +113,9 @@ test('every decision is one of the known ones, and an allow dials judged address
         method: 'GET',
         authority,
         path,
+        scheme: 'http',
+        headers: () => [],
+        chance: () => 0,
         names: facts.names,
         random: facts.random,
       }

@@ -25,6 +25,61 @@ export interface Deny {
   readonly route?: string
 }
 
+/** A change of one header, in the order of application; names are in lower case. */
+export type HeaderChange =
+  | { readonly kind: 'set' | 'append' | 'add-if-absent'; readonly name: string; readonly value: string }
+  | { readonly kind: 'remove'; readonly name: string }
+
+/** When and how often a failed request is tried again. Times in milliseconds; 0 = no limit said. */
+export interface RetryPlan {
+  /** Tries besides the first. */
+  readonly retries: number
+  /** Envoy's words: `connect-failure`, `5xx`, `gateway-error`, `reset`, `retriable-4xx`, `refused-stream`, `retriable-status-codes`. */
+  readonly on: ReadonlySet<string>
+  readonly statuses: ReadonlySet<number>
+  readonly perTry: number
+  /** Envoy's fully jittered exponential back-off: up to `base`, then doubled, never over `max`. */
+  readonly backOff: { readonly base: number; readonly max: number }
+}
+
+/** A copy of the request that is sent elsewhere; what comes back is thrown away. */
+export interface MirrorPlan {
+  readonly cluster: CompiledCluster
+  readonly targets: readonly Target[]
+  readonly connect: number
+}
+
+/** What the route of a request changes besides choosing the destination. Absent parts change nothing. */
+export interface HttpPlan {
+  /** Path and query to send in place of the request's; the original goes along as x-envoy-original-path. */
+  readonly path?: string
+  /** Authority to send in place of the request's. */
+  readonly authority?: string
+  readonly requestHeaders?: readonly HeaderChange[]
+  readonly responseHeaders?: readonly HeaderChange[]
+  /** Absent: Istio's default for a route, which `defaultRetries` holds. */
+  readonly retry?: RetryPlan
+  /** Milliseconds to wait before anything is sent (fault injection). */
+  readonly delay?: number
+  readonly mirrors?: readonly MirrorPlan[]
+}
+
+/** The route answers by itself: a redirect, a direct response, an aborting fault, a preflight request. */
+export interface Answer {
+  readonly verdict: 'answer'
+  readonly reason: Reason
+  readonly status: number
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly body: Uint8Array
+  readonly flag: ResponseFlag
+  /** Envoy's response code details: `direct_response`, `fault_filter_abort`, … */
+  readonly details: string
+  /** Milliseconds to wait first. */
+  readonly delay: number
+  readonly route?: string
+  readonly responseHeaders?: readonly HeaderChange[]
+}
+
 export interface Forward {
   readonly verdict: 'forward'
   readonly reason: Reason
@@ -34,6 +89,7 @@ export interface Forward {
   readonly path: FlowPath
   readonly timeouts: Timeouts
   readonly route?: string
+  readonly http?: HttpPlan
 }
 
 export interface Passthrough {
@@ -44,6 +100,7 @@ export interface Passthrough {
   readonly path: FlowPath
   readonly timeouts: Timeouts
   readonly route?: string
+  readonly http?: HttpPlan
 }
 
 /** Facts still missing. The executor learns them and asks again with more facts; asking is free of side effects. */
@@ -63,4 +120,4 @@ export interface ServeHttp {
 }
 
 export type ConnectionDecision = Deny | Forward | Passthrough | Gather | ServeHttp
-export type RequestDecision = Deny | Forward | Passthrough | Gather
+export type RequestDecision = Deny | Forward | Passthrough | Gather | Answer

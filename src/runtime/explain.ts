@@ -23,6 +23,15 @@ export function traceDecision(
   const connection = decide(runtime, facts, steps)
   if (connection.verdict !== 'http' || !request) return { steps, connection }
   const { names, random } = facts
-  const whole: RequestFacts = { kind: 'request', connection: facts, names, random, ...request }
+  const whole: RequestFacts = {
+    kind: 'request',
+    connection: facts,
+    names,
+    random,
+    scheme: 'http',
+    headers: () => [],
+    chance: () => 0,
+    ...request,
+  }
   return { steps, connection, request: decideRequest(runtime, connection.manager, whole, steps) }
 }

@@ -4,7 +4,7 @@ import type { FirstBytes } from '../flow/index.ts'
 import type { Runtime } from './compiled.ts'
 import { decide } from './decide.ts'
 import { decideRequest } from './decide-request.ts'
-import type { ConnectionDecision, Deny, Forward, Passthrough, RequestDecision } from './decision.ts'
+import type { Answer, ConnectionDecision, Deny, Forward, Passthrough, RequestDecision } from './decision.ts'
 import { connection, request } from './snapshot-builder.test-kit.ts'
 
 export interface Call {
@@ -22,7 +22,7 @@ export interface Call {
 }
 
 export interface Played {
-  readonly end: Deny | Forward | Passthrough
+  readonly end: Answer | Deny | Forward | Passthrough
   /** Every question in order: `first-bytes 250`, `addresses a.com`. */
   readonly asked: readonly string[]
   readonly wasHttp: boolean
@@ -61,6 +61,7 @@ export function play(runtime: Runtime, call: Call): Played {
 /** The verdict in a few words: `forward CLUSTER -> ADDRESSES`, `deny CODE STATUS FLAG`. */
 export function tell({ end }: Played): string {
   if (end.verdict === 'deny') return `deny ${end.reason.code} ${end.status} ${end.flag}`
+  if (end.verdict === 'answer') return `answer ${end.status} ${end.flag}`
   const targets = end.targets.map((target) => ('pipe' in target ? target.pipe : formatAddress(target)))
   return `${end.verdict} ${end.cluster.name} -> ${targets.join(' ')}`
 }

@@ -199,9 +199,10 @@ test('a gateway whose port is taken says so with a remedy, and serves once the p
     '198.18.0.1',
   ]
   const gateway = gw.spawn(process.execPath, [bundled('bin.js'), ...place, ...files])
-  await gateway.says('8080')
   await expect.poll(() => gateway.stderr()).toMatch(/8080.*(in use|EADDRINUSE).*\n?/)
-  expect((await gw.exec('curl', ['-sS', '-m', '2', `http://${admin}/ready`])).stdout).toContain('8080')
+  // The admin server is bound on its own, and may come later than the first attempt at the port.
+  const why = async (): Promise<string> => (await gw.exec('curl', ['-sS', '-m', '2', `http://${admin}/ready`])).stdout
+  await expect.poll(why, { timeout: 10_000 }).toContain('8080')
   taken.signal('SIGKILL')
   const ready = async (): Promise<number | null> => (await gw.exec('curl', ['-fsS', '-m', '2', `http://${admin}/ready`])).code
   await expect.poll(ready, { timeout: 10_000 }).toBe(0)

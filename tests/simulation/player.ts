@@ -59,6 +59,7 @@ export function verdict(runtime: Runtime, call: Call): string {
   const decision = play(runtime, call)
   if (decision.verdict === 'deny') return `${decision.reason.code} ${decision.status} ${decision.flag}`
   if (decision.verdict === 'gather' || decision.verdict === 'http') return decision.verdict
+  if (decision.verdict === 'answer') return `answer ${decision.status} ${decision.flag}`
   const targets = decision.targets.map((target) => ('pipe' in target ? target.pipe : formatAddress(target)))
   return `${decision.cluster.name} -> ${targets.join(' ')}`
 }
@@ -101,7 +102,18 @@ function connection(call: Call, first: FirstBytes | undefined, known: ReadonlyMa
 
 function request(call: Call, facts: ConnectionFacts): RequestFacts {
   const { method = 'GET', host = '', path = '/' } = call
-  return { kind: 'request', connection: facts, method, authority: host, path, names: facts.names, random: 0 }
+  return {
+    kind: 'request',
+    connection: facts,
+    method,
+    authority: host,
+    path,
+    scheme: 'http',
+    headers: () => [],
+    chance: () => 0,
+    names: facts.names,
+    random: 0,
+  }
 }
 
 function firstBytes(call: Call): FirstBytes {

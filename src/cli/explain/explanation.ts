@@ -50,6 +50,7 @@ export function explainQuestion(config: ConfigSnapshot, question: Question): Exp
     const hop = hopOf(seat, name, outcome)
     hops.push(hop)
     if (outcome.verdict === 'deny') return { verdict: 'deny', path: 'none', reason: hop.reason, hops }
+    if (outcome.verdict === 'answer') return { verdict: 'allow', path: 'none', reason: hop.reason, hops }
     if (path === 'none') path = outcome.path
     const next = outcome.cluster.gateway && hops.length < mostHops ? gatewayBehind(model, outcome) : undefined
     if (next === undefined) return { verdict: 'allow', path, reason: hops[0]?.reason ?? hop.reason, hops }
@@ -77,7 +78,7 @@ function runtimeOf(model: Model, { proxy, isEmbedded }: Seated): Runtime {
 }
 
 /** The gateway that answers at what the hop before would dial; undefined when nothing of the files listens there. */
-function gatewayBehind(model: Model, outcome: Exclude<Outcome, { verdict: 'deny' }>): { seat: Seat; name: string } | undefined {
+function gatewayBehind(model: Model, outcome: Exclude<Outcome, { verdict: 'answer' | 'deny' }>): { seat: Seat; name: string } | undefined {
   const host = outcome.cluster.name.split('|')[3] ?? ''
   for (const seated of gatewayProxies(model, host)) {
     const { proxy } = seated
@@ -124,6 +125,7 @@ function hopOf(seat: Seat, name: string, outcome: Outcome): Hop {
       ...(outcome.status === 0 ? {} : { status: outcome.status }),
     }
   }
+  if (outcome.verdict === 'answer') return { role, name, verdict: 'allow', reason, ...route, targets: [], status: outcome.status }
   return { role, name, verdict: 'allow', reason, cluster: outcome.cluster.name, ...route, targets: outcome.targets.map(textOfTarget) }
 }
 

@@ -8,7 +8,7 @@ import { destinationOf, type Question } from './question.ts'
 export const assumedAddress = '192.0.2.1' as Ip
 
 /** What the executor would finally do: never `gather` or `http`. */
-export type Outcome = Exclude<ConnectionDecision, { verdict: 'gather' | 'http' }>
+export type Outcome = Exclude<ConnectionDecision | RequestDecision, { verdict: 'gather' | 'http' }>
 
 // A decision asks for first bytes once and for each name once; more rounds would be a fault of `decide`.
 const mostRounds = 16
@@ -46,6 +46,9 @@ function judgeRequest(
       method: question.method,
       authority: question.authority,
       path: question.path,
+      scheme: 'http',
+      headers: () => [],
+      chance: () => 0,
       names: connection.names,
       random: connection.random,
     })

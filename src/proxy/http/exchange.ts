@@ -1,7 +1,7 @@
 // Leads one request from its decision to its record: forwards it and passes the response back, or answers itself.
 import { formatAddress, messageOf } from '../../base/index.ts'
 import type { ConnectionFacts, RequestFacts } from '../../flow/index.ts'
-import type { CompiledHttpManager, Deny, Forward, Passthrough, RequestDecision, Runtime, Target } from '../../runtime/index.ts'
+import type { Answer, CompiledHttpManager, Deny, Forward, Passthrough, RequestDecision, Runtime, Target } from '../../runtime/index.ts'
 import { workloadName } from '../arrival.ts'
 import { type Context, ownDeny } from '../context.ts'
 import { NameGathering } from '../name-gathering.ts'
@@ -105,6 +105,7 @@ export class Exchange {
       this.#names.learn(name, decision.until, () => this.#decideAgain())
       return
     }
+    if (decision.verdict === 'answer') return this.#answer(decision)
     if (this.#options.head.method === 'CONNECT') {
       return this.#deny(
         ownDeny('protocol-not-supported', 'CONNECT is not carried out yet', { status: 501, explain: this.#runtime?.strict ?? false }),
@@ -232,6 +233,9 @@ export class Exchange {
       method: head.method,
       authority: head.authority,
       path: head.path,
+      scheme: 'http',
+      headers: () => [],
+      chance: () => 0,
       names: this.#names.facts,
       random: this.#random,
     }
@@ -305,6 +309,16 @@ export class Exchange {
       return this.#finish(false)
     }
     this.#reply(denyReply(context, { deny, arrival: client.arrival, flow: requestFlow.flow, head }))
+  }
+
+  #answer(answer: Answer): void {
+    const { draft } = this.#options.requestFlow.flow
+    draft.verdict = 'allow'
+    draft.reason = answer.reason
+    draft.flag = answer.flag
+    draft.details = answer.details
+    if (answer.route !== undefined) this.#options.requestFlow.notes.routeName = answer.route
+    this.#reply({ status: answer.status, body: Buffer.from(answer.body).toString('utf8') })
   }
 
   #onConnected(wire: Wire, target: Target): void {
