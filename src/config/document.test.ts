@@ -36,6 +36,13 @@ const cases: Record<string, { readonly file: string; readonly documents: readonl
     ],
   },
   'JSON is one document': { file: '{\n "a": "---"\n}\n', documents: [[1, '{\n "a": "---"\n}\n']] },
+  'documents in JSON, with markers between them': {
+    file: '{"a":1}\n---\n{"b":2}\n',
+    documents: [
+      [1, '{"a":1}\n'],
+      [3, '{"b":2}\n'],
+    ],
+  },
   'a byte order mark is dropped': { file: '\uFEFFa: 1\n', documents: [[1, 'a: 1\n']] },
   nothing: { file: '', documents: [] },
 }

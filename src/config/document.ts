@@ -6,10 +6,9 @@ export interface DocumentText {
   readonly line: number
 }
 
-/** The documents of a YAML stream; a JSON file is one document. Documents without content are left out. */
+/** The documents of a YAML stream; JSON has no line that could be taken for a marker. Documents without content are left out. */
 export function splitDocuments(file: string): DocumentText[] {
   const content = file.startsWith('\uFEFF') ? file.slice(1) : file
-  if (/^\s*[{[]/.test(content)) return [{ text: content, line: 1 }]
   const documents: DocumentText[] = []
   let start = 0
   let startLine = 1
