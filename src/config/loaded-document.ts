@@ -49,9 +49,26 @@ function loadEntry(parsed: ParsedDocument, entry: Entry, source: string, line: n
 }
 
 function placeOf(parsed: ParsedDocument, base: FieldPath, field: string, firstLine: number): Place {
-  const spot = spotOf(parsed.text, astOf(parsed), [...base, ...parseFieldPath(field)])
-  const { line, column } = lineAndColumn(parsed.text, spot.offset)
+  const { line, column } = fieldPlace(parsed, base, field)
   return { line: firstLine + line, column: column + 1 }
+}
+
+/** Of the fields that were asked for, for as long as their document counts: what has decided one flow will decide the next. */
+const fieldPlaces = new WeakMap<ParsedDocument, Map<string, Place>>()
+
+/** Counted from 0, and from the beginning of the document. */
+function fieldPlace(parsed: ParsedDocument, base: FieldPath, field: string): Place {
+  let places = fieldPlaces.get(parsed)
+  if (places === undefined) {
+    places = new Map()
+    fieldPlaces.set(parsed, places)
+  }
+  const key = `${base.join('/')} ${field}`
+  const known = places.get(key)
+  if (known !== undefined) return known
+  const place = lineAndColumn(parsed.text, spotOf(parsed.text, astOf(parsed), [...base, ...parseFieldPath(field)]).offset)
+  places.set(key, place)
+  return place
 }
 
 /** Syntax trees are large and rarely asked for: a few are kept, the others are made again. */

@@ -38,6 +38,8 @@ export class CompiledRuntime implements Runtime {
   readonly judged: JudgedNames
   readonly passthrough: Reason
   readonly #origins: Snapshot['origins']
+  /** A runtime and its places last until the next change: each reference is joined once. */
+  readonly #placed = new WeakMap<OriginRef, PlacedRef>()
 
   constructor(parts: RuntimeParts) {
     this.version = parts.snapshot.version
@@ -64,6 +66,15 @@ export class CompiledRuntime implements Runtime {
   }
 
   placed(ref: OriginRef): PlacedRef {
+    let placed = this.#placed.get(ref)
+    if (placed === undefined) {
+      placed = this.#place(ref)
+      this.#placed.set(ref, placed)
+    }
+    return placed
+  }
+
+  #place(ref: OriginRef): PlacedRef {
     const origin = this.#origins.get(`${ref.kind}/${ref.namespace}/${ref.name}`)
     if (!origin) return ref
     if (ref.field === undefined) return { ...ref, file: origin.source, line: origin.line }
