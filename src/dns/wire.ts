@@ -1,5 +1,5 @@
 // Reads a DNS question from the wire and writes the reply to it, so that everything between deals in plain values and no packet can harm it.
-import { decode, encode } from 'dns-packet'
+import { encode } from 'dns-packet'
 import type { Answer, OptAnswer } from 'dns-packet'
 
 /** Response codes that are ever sent (RFC 1035 §4.1.1, RFC 6891 for BADVERS). */
@@ -71,6 +71,9 @@ const smallestUdp = 512
 const ourPayloadSize = 1232
 const largestUdp = 4096
 const mostAdditional = 16
+const typeOpt = 41
+/** Type, class, TTL and length, which follow the name of a record (RFC 1035 §4.1.3). */
+const recordFields = 10
 const flags = { response: 0x8000, authoritative: 0x0400, truncated: 0x0200, recursionDesired: 0x0100, recursionAvailable: 0x0080 }
 
 const typeNames: Readonly<Record<number, string>> = {
@@ -96,7 +99,7 @@ export function readQuery(packet: Buffer): ReadResult {
   if (packet.length < headerLength || (packet.readUInt16BE(2) & flags.response) !== 0) return { kind: 'drop' }
   if (((packet.readUInt16BE(2) >> 11) & 0xf) !== 0) return { kind: 'error', reply: bareError(packet, 'NOTIMP') }
   const body = packet.readUInt16BE(4) === 1 ? readQuestion(packet) : undefined
-  const edns = body === undefined ? 'malformed' : readEdns(packet)
+  const edns = body === undefined ? 'malformed' : readEdns(packet, headerLength + body.rawQuestion.length)
   if (body === undefined || edns === 'malformed') return { kind: 'error', reply: bareError(packet, 'FORMERR') }
   const recursionDesired = (packet.readUInt16BE(2) & flags.recursionDesired) !== 0
   return { kind: 'query', query: { id: packet.readUInt16BE(0), recursionDesired, edns, ...body } }
@@ -200,17 +203,35 @@ function labelText(label: Buffer): string {
   return text
 }
 
-function readEdns(packet: Buffer): Query['edns'] | 'malformed' {
-  if (packet.readUInt16BE(6) + packet.readUInt16BE(8) > 0 || packet.readUInt16BE(10) > mostAdditional) return 'malformed'
-  if (packet.readUInt16BE(10) === 0) return undefined
-  let additionals: readonly Answer[]
-  try {
-    additionals = decode(packet).additionals ?? []
-  } catch {
-    return 'malformed'
+/** Strict: a record that is cut short is not read with what follows it, nor with less than it says. */
+function readEdns(packet: Buffer, from: number): Query['edns'] | 'malformed' {
+  const count = packet.readUInt16BE(10)
+  if (packet.readUInt16BE(6) + packet.readUInt16BE(8) > 0 || count > mostAdditional) return 'malformed'
+  let edns: Query['edns']
+  let at = from
+  for (let index = 0; index < count; index++) {
+    const fields = skipName(packet, at)
+    if (fields === undefined || fields + recordFields > packet.length) return 'malformed'
+    if (packet.readUInt16BE(fields) === typeOpt) {
+      // RFC 6891 §6.1.1 and §6.1.2: one, owned by the root.
+      if (edns !== undefined || packet[at] !== 0) return 'malformed'
+      edns = { payloadSize: packet.readUInt16BE(fields + 2), version: packet.readUInt8(fields + 5) }
+    }
+    at = fields + recordFields + packet.readUInt16BE(fields + recordFields - 2)
+    if (at > packet.length) return 'malformed'
   }
-  const opts = additionals.filter((record): record is OptAnswer => record.type === 'OPT')
-  if (opts.length > 1) return 'malformed'
-  const opt = opts[0]
-  return opt && { payloadSize: opt.udpPayloadSize, version: opt.ednsVersion }
+  return edns
+}
+
+/** Where an owner's name ends; where a pointer in it leads is of no interest here. */
+function skipName(packet: Buffer, from: number): number | undefined {
+  let at = from
+  for (;;) {
+    const length = packet[at]
+    if (length === undefined) return undefined
+    if (length >= 0xc0) return at + 2
+    if (length > 63) return undefined
+    at += 1 + length
+    if (length === 0) return at
+  }
 }

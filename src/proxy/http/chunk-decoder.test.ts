@@ -38,6 +38,11 @@ describe('ChunkDecoder', () => {
     'what follows is left alone': { text: '1\r\na\r\n0\r\n\r\nGET /', body: 'a', rest: 'GET /' },
     'trailers are dropped': { text: '1\r\na\r\n0\r\nX-A: 1\r\nX-B: 2\r\n\r\nnext', body: 'a', rest: 'next' },
     'extensions of an origin are dropped': { text: '1;a="b c"\r\na\r\n0;x\r\n\r\n', body: 'a', allowsExtensions: true },
+    'extensions of many chunks, each of a length that is borne': {
+      text: `${`1;${'x'.repeat(900)}\r\na\r\n`.repeat(3)}0\r\n\r\n`,
+      body: 'aaa',
+      allowsExtensions: true,
+    },
     'CR and LF in the payload are payload': { text: '4\r\n\r\n\r\n\r\n0\r\n\r\n', body: '\r\n\r\n' },
   }
   for (const [name, { text, body, rest = '', allowsExtensions = false }] of Object.entries(whole)) {

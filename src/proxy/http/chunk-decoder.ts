@@ -26,6 +26,7 @@ const CR = 0x0d
 const LF = 0x0a
 /** Hexadecimal digits of a chunk size: 2^48 bytes. */
 const MAX_DIGITS = 12
+/** Bytes of one chunk's extensions. */
 const MAX_EXTENSION = 1024
 const MAX_TRAILER = 16_384
 const MAX_TRAILER_LINES = 64
@@ -87,6 +88,7 @@ export class ChunkDecoder {
         if (bytes[at] !== LF) return this.#break('a chunk does not end with CRLF', at)
         this.#state = 'size'
         this.#digits = 0
+        this.#extension = 0
         this.#size = 0
         return at + 1
       case 'trailer':

@@ -117,6 +117,7 @@ describe('scanResponse', () => {
     'no reason phrase': { text: 'HTTP/1.1 404\r\n\r\n', expected: { end: 16, first: '404', lines: [] } },
     'an empty reason phrase': { text: 'HTTP/1.0 404 \r\n\r\n', expected: { end: 17, first: '404', lines: [] } },
     'half a status': { text: 'HTTP/1.1 20', expected: 'more' },
+    'no status': { text: 'HTTP/1.1\r\n\r\n', expected: 'broken' },
     'a status of four digits': { text: 'HTTP/1.1 2000 OK\r\n\r\n', expected: 'broken' },
     'a status below 100': { text: 'HTTP/1.1 099 X\r\n\r\n', expected: 'broken' },
     'a status that is no number': { text: 'HTTP/1.1 2x0 X\r\n\r\n', expected: 'broken' },

@@ -108,11 +108,12 @@ export class HeadScanner {
     this.bytes = bytes
     let at = this.#scanVersion(bytes, start, end)
     if (at <= 0) return at
+    if (bytes[at] !== SP) return this.#refuse('the version is not followed by one space')
     if (at + 4 >= end) return 0
     const hundreds = digit(bytes[at + 1])
     const tens = digit(bytes[at + 2])
     const units = digit(bytes[at + 3])
-    if (bytes[at] !== SP || hundreds < 1 || tens < 0 || units < 0) return this.#refuse('the status line has no valid status')
+    if (hundreds < 1 || tens < 0 || units < 0) return this.#refuse('the status line has no valid status')
     this.status = hundreds * 100 + tens * 10 + units
     at += 4
     if (bytes[at] !== SP && bytes[at] !== CR) return this.#refuse('the status has more than three digits')

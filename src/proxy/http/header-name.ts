@@ -24,6 +24,9 @@ export const headerKinds = [
   'server',
   'date',
   'x-envoy-upstream-service-time',
+  /** Servers of the CGI family do not tell these from the names with hyphens. */
+  'content_length',
+  'transfer_encoding',
   /** Any other name that begins with `x-envoy-`. */
   'x-envoy-*',
 ] as const
@@ -41,22 +44,26 @@ interface Candidate {
 const byLength: readonly (readonly Candidate[])[] = Array.from({ length: 64 }, (_, length) =>
   headerKinds
     .filter((kind, index) => index > 0 && !kind.endsWith('*') && kind.length === length)
-    .map((kind) => ({ bytes: Buffer.from(kind, 'latin1'), index: kindIndex[kind] })),
+    .map((kind) => ({ bytes: folded(kind), index: kindIndex[kind] })),
 )
 
-const envoyPrefix = Buffer.from('x-envoy-', 'latin1')
+const envoyPrefix = folded('x-envoy-')
 
 export function classifyHeaderName(bytes: Uint8Array, start: number, end: number): number {
   const candidates = byLength[end - start]
   if (candidates !== undefined) {
-    for (const candidate of candidates) if (equalsLower(bytes, start, candidate.bytes)) return candidate.index
+    for (const candidate of candidates) if (equalsFolded(bytes, start, candidate.bytes)) return candidate.index
   }
-  const isEnvoy = end - start > envoyPrefix.length && equalsLower(bytes, start, envoyPrefix)
+  const isEnvoy = end - start > envoyPrefix.length && equalsFolded(bytes, start, envoyPrefix)
   return isEnvoy ? kindIndex['x-envoy-*'] : 0
 }
 
-/** `lower` has only characters of header names, where setting bit 5 lower-cases letters; `-` and digits have it set already. */
-function equalsLower(bytes: Uint8Array, start: number, lower: Uint8Array): boolean {
-  for (let index = 0; index < lower.length; index++) if (((bytes[start + index] as number) | 0x20) !== lower[index]) return false
+/** Of the characters of header names, setting bit 5 lower-cases letters, leaves `-` and digits, and makes `_` what no name has. */
+function folded(name: string): Uint8Array {
+  return Buffer.from(name, 'latin1').map((byte) => byte | 0x20)
+}
+
+function equalsFolded(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
+  for (let index = 0; index < name.length; index++) if (((bytes[start + index] as number) | 0x20) !== name[index]) return false
   return true
 }

@@ -19,6 +19,8 @@ describe('normalizePath', () => {
     'encoded backslashes (recorded)': { target: '/a%5Cb', base: '/a%5Cb', decode: '/a/b' },
     'encoded slashes that hide dots': { target: '/a%2f..%2fb', base: '/a%2f..%2fb', decode: '/b' },
     'an escape that is none': { target: '/a%zz%2', base: '/a%zz%2' },
+    'a broken escape that a decoded letter would complete': { target: '/a/%2%45%2%45/b', none: '/a/%2%45%2%45/b', base: undefined },
+    'a broken escape that a decoded digit would complete': { target: '/a/%%32e%%32e/b', none: '/a/%%32e%%32e/b', base: undefined },
     'an encoded NUL': { target: '/a%00b', none: '/a%00b', base: undefined },
     'a fragment (recorded)': { target: '/a#b?c', none: '/a', base: '/a' },
     'a fragment after the query': { target: '/a?b#c', none: '/a?b', base: '/a?b' },

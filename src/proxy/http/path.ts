@@ -51,13 +51,17 @@ function resolvePath(path: string): string | undefined {
   return kept.join('/')
 }
 
-/** %00 is refused, as by Envoy: no path has it, and C programs end there. */
+/**
+ * %00 is refused, as by Envoy: no path has it, and C programs end there. So is a broken escape that a decoded character could complete:
+ * whoever decodes `%2%45` once more than we do sees a dot.
+ */
 function decodeUnreserved(path: string): string | undefined {
   if (/%00/.test(path)) return undefined
-  return path.replace(/%([0-9a-f]{2})/gi, (escape: string, hex: string) => {
+  const decoded = path.replace(/%([0-9a-f]{2})/gi, (escape: string, hex: string) => {
     const character = String.fromCharCode(Number.parseInt(hex, 16))
     return /[A-Za-z0-9\-._~]/.test(character) ? character : escape
   })
+  return decoded !== path && /%(?![0-9a-f]{2})/i.test(path) ? undefined : decoded
 }
 
 function mergeSlashes(path: string): string {

@@ -55,7 +55,7 @@ export interface RequestRules {
 
 export function interpretRequest(scanner: HeadScanner, rules: RequestRules): RequestResult {
   const { bytes } = scanner
-  const lines = new LineReader(scanner)
+  const lines = new LineReader(scanner, rules)
   const problem = lines.read() ?? lines.check()
   if (problem) return { problem }
   const method = bytes.toString('latin1', scanner.methodStart, scanner.methodEnd)
@@ -112,9 +112,11 @@ class LineReader {
   #isChunked = false
   #upgrade: string | undefined
   readonly #scanner: HeadScanner
+  readonly #isStrict: boolean
 
-  constructor(scanner: HeadScanner) {
+  constructor(scanner: HeadScanner, rules: RequestRules) {
     this.#scanner = scanner
+    this.#isStrict = rules.isStrict
   }
 
   read(): RequestProblem | undefined {
@@ -177,6 +179,10 @@ class LineReader {
           return refuse(417, 'Expect asks for something else than 100-continue').problem
         this.expectsContinue = true
         return undefined
+      case 'content_length':
+      case 'transfer_encoding':
+        // Differs from Istio: there these pass, and an origin that turns hyphens into underscores reads another length.
+        return this.#isStrict ? refuse(400, 'a header that frames the message is written with an underscore').problem : undefined
       default:
         this.#readHeader(line, kind)
         return undefined

@@ -23,6 +23,16 @@ describe('interpretResponse', () => {
       body: { kind: 'length', length: 0 },
       keepAlive: false,
     },
+    'and the connection ends when it says so beside something else': {
+      head: 'HTTP/1.1 200 OK\nContent-Length: 0\nConnection: close, keep-alive',
+      body: { kind: 'length', length: 0 },
+      keepAlive: false,
+    },
+    'none with 204 that announces a body, and the connection ends': {
+      head: 'HTTP/1.1 204 No Content\nContent-Length: 5',
+      body: { kind: 'none' },
+      keepAlive: false,
+    },
     'of HTTP/1.0 ends the connection': {
       head: 'HTTP/1.0 200 OK\nContent-Length: 1',
       body: { kind: 'length', length: 1 },

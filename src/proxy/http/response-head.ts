@@ -21,7 +21,8 @@ export interface ResponseHead {
 export function interpretResponse(scanner: HeadScanner, method: string): ResponseHead | string {
   let length: number | undefined
   let isChunked = false
-  let closes = scanner.minorVersion === 0
+  let saysClose = false
+  let saysKeepAlive = false
   let nominated: Set<string> | undefined
   for (let line = 0; line < scanner.count; line++) {
     const kind = headerKinds[scanner.kind(line)]
@@ -37,8 +38,8 @@ export function interpretResponse(scanner: HeadScanner, method: string): Respons
     } else {
       for (const part of value.split(',')) {
         const name = part.trim()
-        if (name === 'close') closes = true
-        else if (name === 'keep-alive') closes = false
+        if (name === 'close') saysClose = true
+        else if (name === 'keep-alive') saysKeepAlive = true
         else if (name !== '') (nominated ??= new Set()).add(name)
       }
     }
@@ -46,7 +47,12 @@ export function interpretResponse(scanner: HeadScanner, method: string): Respons
   if (isChunked && length !== undefined) return 'both Content-Length and Transfer-Encoding'
   if (scanner.status === 101) return 'a switch of protocols that nobody asked for'
   const body = framingOf(scanner.status, method, isChunked, length)
-  return { status: scanner.status, body, keepAlive: !closes && body.kind !== 'until-close', nominated, declaredLength: length }
+  // RFC 9112 §9.3: `close` wins, whatever stands beside it.
+  const closes = saysClose || (scanner.minorVersion === 0 && !saysKeepAlive)
+  // 204 has no body (RFC 9110 §8.6); where it announces one, who knows what comes next on this connection.
+  const isContradictory = scanner.status === 204 && (isChunked || (length ?? 0) > 0)
+  const keepAlive = !closes && !isContradictory && body.kind !== 'until-close'
+  return { status: scanner.status, body, keepAlive, nominated, declaredLength: length }
 }
 
 /** RFC 9112 §6.3 */
