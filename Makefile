@@ -1,7 +1,7 @@
 # Everything a person or a CI machine does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup modules build demo escape test check bench format gen clean
+.PHONY: help setup modules build demo escape test check fuzz bench format gen clean
 
 SHELL := /bin/sh
 bin := node_modules/.bin
@@ -37,6 +37,9 @@ check: modules ## Format, lint, types, dead code and unit tests: what to run bef
 	@$(bin)/tsc --noEmit -p .
 	@$(bin)/knip --no-progress
 	@$(bin)/vitest run --project unit --reporter=dot
+
+fuzz: build ## Feeds the parsers what they should refuse, for a minute each (FUZZ_SECONDS, FUZZ_EXECUTIONS).
+	@node dist/fuzz.js
 
 bench: setup build ## Measures speed and memory.
 	@node dist/bench.js

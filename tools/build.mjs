@@ -11,6 +11,8 @@ const groups = [
     { name: 'demo', source: 'demo/main.ts' },
     { name: 'escape', source: 'tests/escape/main.ts' },
     { name: 'bench', source: 'bench/main.ts' },
+    { name: 'fuzz', source: 'tests/fuzz/main.ts' },
+    { name: 'fuzz-worker', source: 'tests/fuzz/worker.ts' },
     { name: 'test-outside', source: 'tests/support/outside.ts' },
     { name: 'test-probe', source: 'tests/support/probe-client.ts' },
     { name: 'test-attacker', source: 'tests/escape/attacker.ts' },
