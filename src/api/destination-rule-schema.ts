@@ -3,11 +3,20 @@ import { choice, count, deny, duration, flag, integer, labels, list, map, number
 
 const refused = 'connections that this policy governs are refused'
 
-const loadBalancer = warn(
-  'endpoints are chosen in turn, by their weights',
-  object('how an endpoint is chosen', {
-    simple: choice('the algorithm', ['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST']),
-    consistentHash: object('always the same for the same client', {
+const locality = 'endpoints are chosen among all, wherever they are'
+
+const loadBalancer = object('how an endpoint is chosen', {
+  simple: choice('the algorithm; LEAST_REQUEST is the default', {
+    UNSPECIFIED: true,
+    LEAST_CONN: true,
+    RANDOM: true,
+    PASSTHROUGH: true,
+    ROUND_ROBIN: true,
+    LEAST_REQUEST: true,
+  }),
+  consistentHash: warn(
+    'endpoints are chosen by the fewest requests, and a client may meet another one each time',
+    object('always the same for the same client', {
       httpHeaderName: text('by a header'),
       httpCookie: object('by a cookie', {
         name: text('its name'),
@@ -21,13 +30,19 @@ const loadBalancer = warn(
       maglev: object('by a Maglev table', { tableSize: count('its size') }),
       minimumRingSize: count('deprecated for ringHash'),
     }),
-    localityLbSetting: object('where endpoints are', {
+  ),
+  localityLbSetting: warn(
+    locality,
+    object('where endpoints are', {
       distribute: list('shares', object('one share', { from: text('from there'), to: map('to there', count('percent')) })),
       failover: list('order', object('one step', { from: text('from there'), to: text('to there') })),
       failoverPriority: texts('labels in order'),
       enabled: flag('on or off'),
     }),
-    zoneAwareLbSetting: object('by zones', {
+  ),
+  zoneAwareLbSetting: warn(
+    locality,
+    object('by zones', {
       failover: list('order', object('one step', { from: text('from there'), to: text('to there') })),
       failoverPriority: texts('labels in order'),
       enabled: flag('on or off'),
@@ -36,78 +51,82 @@ const loadBalancer = warn(
       failTrafficOnPanic: flag('refuse when too few are well'),
       forceLocalZone: object('stay in the zone', { minSize: count('the least number of endpoints') }),
     }),
-    warmupDurationSecs: duration('deprecated for warmup'),
-    warmup: object('give new endpoints less', {
+  ),
+  warmupDurationSecs: warn('new endpoints get their whole share at once', duration('deprecated for warmup')),
+  warmup: warn(
+    'new endpoints get their whole share at once',
+    object('give new endpoints less', {
       duration: duration('how long'),
       minimumPercent: number('where it begins'),
       aggression: number('how it grows'),
     }),
-  }),
-)
+  ),
+})
 
-const outlierDetection = warn(
-  'endpoints that fail stay in use',
-  object('leave out endpoints that fail', {
-    splitExternalLocalOriginErrors: flag('count failures of connecting apart'),
-    consecutiveLocalOriginFailures: count('how many of those'),
-    consecutiveGatewayErrors: count('how many 502, 503 and 504'),
-    consecutive5xxErrors: count('how many 5xx'),
-    consecutiveErrors: integer('deprecated for consecutive5xxErrors'),
-    outlierDetectionHttpErrorCodes: list('which statuses count', integer('a status', { min: 100, max: 599 })),
-    interval: duration('how often it is looked at'),
-    baseEjectionTime: duration('how long the first time'),
-    maxEjectionPercent: integer('at most this share'),
-    minHealthPercent: integer('only while this share is well'),
-  }),
-)
+const outlierDetection = object('leave out endpoints that fail', {
+  splitExternalLocalOriginErrors: flag('count failures of connecting apart'),
+  consecutiveLocalOriginFailures: count('how many of those'),
+  consecutiveGatewayErrors: count('how many 502, 503 and 504 in a row; 0 switches it off'),
+  consecutive5xxErrors: count('how many 5xx in a row, 5 is the default; 0 switches it off'),
+  // The rules warn of it.
+  consecutiveErrors: quiet('no-effect', integer('deprecated for consecutive5xxErrors')),
+  outlierDetectionHttpErrorCodes: warn(
+    'statuses from 500 on count',
+    list('which statuses count', integer('a status', { min: 100, max: 599 })),
+  ),
+  interval: duration('how often it is looked at whether one may come back; 10 s is the default'),
+  baseEjectionTime: duration('how long it is left out the first time, and how much longer each time; 30 s is the default'),
+  maxEjectionPercent: integer('at most this share is left out; 10 is the default, which leaves out none of nine'),
+  minHealthPercent: integer('only while at least this share is well'),
+})
 
 const connectionPool = object('limits of connections', {
   tcp: object('of all kinds', {
     connectTimeout: duration('the time for connecting; 10 s is the default'),
     idleTimeout: duration('the time without a byte after which a TCP connection is closed; 1 h is the default'),
-    maxConnections: warn('connections are not counted', integer('at most so many to one host')),
-    maxConnectionDuration: warn('connections live until one side ends them', duration('at most so long')),
-    tcpKeepalive: warn(
-      'connections are kept alive as the system does it',
-      object('keep alive', {
-        probes: count('how many without an answer'),
-        time: duration('after so long'),
-        interval: duration('every'),
-      }),
+    maxConnections: integer('at most so many at one time; the next TCP connection is closed, the next HTTP request waits'),
+    maxConnectionDuration: duration('a connection is closed after it'),
+    tcpKeepalive: object('let the kernel ask whether the other side lives', {
+      probes: warn('it is given up after as many as the system says', count('how many without an answer')),
+      time: duration('after so long a silence'),
+      interval: warn('it is asked as often as the system says', duration('every')),
+    }),
+  }),
+  http: object('of HTTP', {
+    http1MaxPendingRequests: integer('at most so many waiting for a connection'),
+    http2MaxRequests: integer('at most so many at once, over HTTP/1.1 too'),
+    maxRequestsPerConnection: integer('at most so many in a row'),
+    maxRetries: integer('at most so many at once'),
+    idleTimeout: duration('the time without a request after which a connection is closed'),
+    h2UpgradePolicy: choice('speak HTTP/2 to the destination', {
+      DEFAULT: true,
+      DO_NOT_UPGRADE: true,
+      UPGRADE: { support: 'warn', consequence: 'HTTP/1.1 stays HTTP/1.1' },
+    }),
+    useClientProtocol: warn('HTTP/1.1 is spoken', flag('speak what the client speaks')),
+    maxConcurrentStreams: warn('HTTP/1.1 has no streams', integer('at most so many on one connection')),
+    http2KeepAlive: warn(
+      'HTTP/1.1 has no pings',
+      object('keep alive', { interval: duration('every'), timeout: duration('give up after') }),
     ),
   }),
-  http: warn(
-    'requests and connections are not counted, and HTTP/1.1 stays HTTP/1.1',
-    object('of HTTP', {
-      http1MaxPendingRequests: integer('at most so many waiting'),
-      http2MaxRequests: integer('at most so many at once'),
-      maxRequestsPerConnection: integer('at most so many in a row'),
-      maxRetries: integer('at most so many'),
-      idleTimeout: duration('the time without a request after which a connection is closed'),
-      h2UpgradePolicy: choice('speak HTTP/2 to the destination', ['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']),
-      useClientProtocol: flag('speak what the client speaks'),
-      maxConcurrentStreams: integer('at most so many on one connection'),
-      http2KeepAlive: object('keep alive', { interval: duration('every'), timeout: duration('give up after') }),
-    }),
-  ),
 })
 
 const tls = object('TLS towards the destination', {
   mode: choice('DISABLE is the default', {
     DISABLE: true,
-    SIMPLE: { support: 'deny', consequence: `Sallyport does not begin TLS on behalf of clients; ${refused}` },
-    MUTUAL: { support: 'deny', consequence: `Sallyport does not begin TLS on behalf of clients; ${refused}` },
+    SIMPLE: true,
+    MUTUAL: true,
     ISTIO_MUTUAL: { support: 'deny', consequence: `the mesh's own mutual TLS is not spoken yet; ${refused}` },
   }),
-  // All of these only say how, and `mode` already says that it is not done.
-  clientCertificate: quiet('deny', text('a file')),
-  privateKey: quiet('deny', text('a file')),
-  caCertificates: quiet('deny', text('a file')),
-  caCrl: quiet('deny', text('a file')),
-  credentialName: quiet('deny', text('a Secret')),
-  subjectAltNames: quiet('deny', texts('names in the certificate')),
-  sni: quiet('deny', text('the name that is asked for')),
-  insecureSkipVerify: quiet('deny', flag('do not check the certificate')),
+  clientCertificate: text('a file with the certificate chain to show (MUTUAL); it is read again when it changes'),
+  privateKey: text('the file with its key'),
+  caCertificates: text('a file with those to trust; without it, the bundle of the system'),
+  caCrl: text('a file with revoked certificates'),
+  credentialName: deny(`there is nothing yet to fetch a Secret from: name files; ${refused}`, text('a Secret')),
+  subjectAltNames: texts('names of which one has to be in the certificate'),
+  sni: text('the name that is asked for; without it, the host of the request'),
+  insecureSkipVerify: flag('do not check the certificate'),
 })
 
 const portSettings = list(
@@ -136,7 +155,9 @@ const trafficPolicy = object('how to speak to the destination', {
       targetPort: count('its port'),
     }),
   ),
-  proxyProtocol: deny(refused, object('announce the client', { version: choice('the version', ['V1', 'V2']) })),
+  proxyProtocol: object('announce the client in a PROXY protocol header', {
+    version: choice('the version; V1 is the default', ['V1', 'V2']),
+  }),
   retryBudget: warn(
     'a failed request is not tried again',
     object('a limit of retries', {

@@ -140,12 +140,6 @@ const entries: Record<string, Row> = {
       'error spec.ports[0].protocol: only HTTP and TLS ports are allowed for resolution mode DYNAMIC_DNS',
     ],
   },
-  'what has no effect is said': {
-    spec: `{hosts: [a.test], ${http}, subjectAltNames: [spiffe://x/y]}`,
-    finds: [
-      'warning spec.subjectAltNames: subjectAltNames has no effect: Sallyport does not begin TLS on behalf of clients yet, so there is no certificate to check',
-    ],
-  },
   'a waypoint would lead elsewhere': {
     spec: `{hosts: [a.test], ${http}}`,
     labels: { 'istio.io/use-waypoint': 'egress' },

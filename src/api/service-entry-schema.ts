@@ -53,8 +53,5 @@ export const serviceEntrySchema = object('hosts outside or inside the mesh that 
   endpoints: list('the addresses behind the hosts', object('one endpoint', workloadFields), { maxItems: 4096 }),
   workloadSelector: object('chooses WorkloadEntries of the same namespace as endpoints', { labels: labels('the labels they must have') }),
   exportTo: texts('the namespaces that see it: `*` all, `.` its own, `~` none, or names'),
-  subjectAltNames: idle(
-    'Sallyport does not begin TLS on behalf of clients yet, so there is no certificate to check',
-    texts('names in the certificate'),
-  ),
+  subjectAltNames: texts('names of which one has to be in the certificate, where a DestinationRule begins TLS and lists none itself'),
 })

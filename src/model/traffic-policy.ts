@@ -12,7 +12,7 @@ export interface EffectivePolicy extends Blocks {
 }
 
 /** Blocks that a port-level entry replaces as a whole, also by leaving them out. */
-const perPort: readonly BlockName[] = ['loadBalancer', 'connectionPool', 'outlierDetection', 'tls']
+const perPort = ['loadBalancer', 'connectionPool', 'outlierDetection', 'tls'] as const satisfies readonly BlockName[]
 const blockNames: readonly BlockName[] = [...perPort, 'tunnel', 'proxyProtocol', 'retryBudget']
 const nothing: EffectivePolicy = { refused: [] }
 

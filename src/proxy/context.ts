@@ -8,7 +8,8 @@ import type { UpstreamPool } from './http/upstream-pool.ts'
 import type { Limits } from './limits.ts'
 import type { LiveConnections } from './live-connections.ts'
 import type { Transport } from './transport.ts'
-import type { Balancer } from './upstream/balance.ts'
+import type { ClusterStates } from './upstream/cluster-state.ts'
+import type { TlsSettings } from './upstream/tls-settings.ts'
 
 /** The two pure functions that this room carries out. */
 export interface Judge {
@@ -25,7 +26,8 @@ export interface Context {
   readonly limits: Limits
   readonly names: NameSource
   readonly judge: Judge
-  readonly balancer: Balancer
+  readonly clusters: ClusterStates
+  readonly tls: TlsSettings
   readonly pool: UpstreamPool<UpstreamConnection>
   readonly live: LiveConnections
   /** Whose workload this is (sidecar). */

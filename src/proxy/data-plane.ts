@@ -23,7 +23,8 @@ import { LiveConnections } from './live-connections.ts'
 import type { DestinationOf } from './original-dst.ts'
 import { createPortableTransport } from './portable-transport.ts'
 import type { Transport } from './transport.ts'
-import { Balancer } from './upstream/balance.ts'
+import { ClusterStates } from './upstream/cluster-state.ts'
+import { TlsSettings } from './upstream/tls-settings.ts'
 
 export interface DataPlaneOptions {
   readonly role: 'sidecar' | 'gateway'
@@ -149,7 +150,8 @@ class ComposedDataPlane implements DataPlane {
       limits,
       names: options.names,
       judge: options.judge ?? { decide, decideRequest },
-      balancer: new Balancer(),
+      clusters: new ClusterStates(clock),
+      tls: new TlsSettings(clock),
       pool: new UpstreamPool<UpstreamConnection>({ limits, clock, deadlines }),
       live: new LiveConnections(),
       source: options.source,

@@ -1,8 +1,10 @@
 // Carries bytes over `node:net` with one read buffer for all sockets, so that a read allocates nothing and bypasses Node's streams.
 import { type OnReadOpts, type Server, Socket, type SocketConstructorOpts } from 'node:net'
-import { type Address, parseIp, SallyportError } from '../base/index.ts'
+import { type Address, SallyportError } from '../base/index.ts'
 import type { Target } from '../runtime/index.ts'
-import type { Dialling, DialHandler, Transport, Wire, WireHandler } from './transport.ts'
+import { addressOf, connectSocket } from './dial-socket.ts'
+import { dialTls } from './tls-wire.ts'
+import { type Dialling, type DialHandler, type DialOptions, nobody, type Transport, type Wire, type WireHandler } from './transport.ts'
 
 const SHARED_BYTES = 65_536
 const PRIVATE_BYTES = 262_144
@@ -17,20 +19,13 @@ export function createPortableTransport(): Transport {
   return new PortableTransport()
 }
 
-/** The handler of a wire between two owners: what arrives then has no taker, and the wire is closed. */
-const nobody: WireHandler = {
-  onData: () => undefined,
-  onEnd: () => undefined,
-  onDrain: () => undefined,
-  onClose: () => undefined,
-}
-
 class PortableTransport implements Transport {
   readonly shared = Buffer.allocUnsafeSlow(SHARED_BYTES)
   privateBuffers = 0
 
-  dial(target: Target, handler: DialHandler): Dialling {
-    const wire = new PortableWire(this)
+  dial(target: Target, handler: DialHandler, options: DialOptions = {}): Dialling {
+    if (options.tls) return dialTls(target, handler, { ...options, tls: options.tls })
+    const wire = new PortableWire(this, options.onGone)
     const socket = new Socket(wire.socketOptions(undefined))
     wire.attach(socket)
     const onFail = (error: Error): void => {
@@ -39,12 +34,12 @@ class PortableTransport implements Transport {
     }
     const onConnect = (): void => {
       socket.removeListener('error', onFail)
+      wire.connected(options)
       wire.guard(() => handler.onConnect(wire))
     }
     socket.once('error', onFail)
     socket.once('connect', onConnect)
-    if ('pipe' in target) socket.connect({ path: target.pipe })
-    else socket.connect({ host: target.ip, port: target.port, noDelay: true })
+    connectSocket(socket, target, options)
     return {
       cancel: () => {
         socket.removeListener('error', onFail)
@@ -91,6 +86,8 @@ class PortableWire implements Wire {
   ended = false
   closed = false
   readonly #transport: PortableTransport
+  readonly #onGone: (() => void) | undefined
+  #isConnected = false
   #socket = unattached
   #private: Buffer | undefined
   #isPaused = false
@@ -98,8 +95,9 @@ class PortableWire implements Wire {
   #local: Address | undefined
   #remote: Address | undefined
 
-  constructor(transport: PortableTransport) {
+  constructor(transport: PortableTransport, onGone?: () => void) {
     this.#transport = transport
+    this.#onGone = onGone
   }
 
   socketOptions(handle: object | undefined): SocketConstructorOpts {
@@ -126,6 +124,12 @@ class PortableWire implements Wire {
       this.#error = error
     })
     socket.on('close', () => this.#onClosed())
+  }
+
+  /** A connection that was dialled is made. */
+  connected({ preamble }: DialOptions): void {
+    this.#isConnected = true
+    if (preamble) this.#socket.write(preamble)
   }
 
   get local(): Address | undefined {
@@ -226,14 +230,9 @@ class PortableWire implements Wire {
     const handler = this.handler
     this.handler = nobody
     handler.onClose(this.#error)
+    if (this.#isConnected) this.#onGone?.()
   }
 }
 
 /** Stands in until `attach`, which follows at once. */
 const unattached = new Socket()
-
-function addressOf(host: string | undefined, port: number | undefined): Address | undefined {
-  if (host === undefined || port === undefined) return undefined
-  const ip = parseIp(host)
-  return ip === undefined ? undefined : { ip, port }
-}

@@ -1,4 +1,4 @@
-// Writes and reads PROXY protocol version 2 headers, which carry a client's addresses and its flow over a hop.
+// Writes PROXY protocol headers and reads those of version 2, which carry a client's addresses, and its flow over a hop of our own.
 import { type Address, bytesOf, familyOf, ipFromBytes } from '../base/index.ts'
 
 export interface ProxyHeader {
@@ -31,6 +31,14 @@ export function writeProxyHeader(header: ProxyHeader): Buffer {
   fixed[13] = addresses.family
   fixed.writeUInt16BE(body.length, 14)
   return Buffer.concat([fixed, body])
+}
+
+/** Text: `PROXY TCP4 SOURCE DESTINATION PORT PORT`. Addresses of two families are both written as IPv6. */
+export function writeProxyHeaderV1({ source, destination }: Pick<ProxyHeader, 'source' | 'destination'>): Buffer {
+  if (!source || !destination) return Buffer.from('PROXY UNKNOWN\r\n', 'latin1')
+  const isV4 = familyOf(source.ip) === 4 && familyOf(destination.ip) === 4
+  const ips = [source.ip, destination.ip].map((ip) => (isV4 || familyOf(ip) === 6 ? ip : `::ffff:${ip}`))
+  return Buffer.from(`PROXY ${isV4 ? 'TCP4' : 'TCP6'} ${ips.join(' ')} ${source.port} ${destination.port}\r\n`, 'latin1')
 }
 
 function addressBlock(source: Address | undefined, destination: Address | undefined): { family: number; bytes: Buffer } {

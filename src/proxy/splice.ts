@@ -45,6 +45,13 @@ export class Splice {
     this.#idle.touch()
   }
 
+  /** Lets both sides go: their time is over. */
+  end(): void {
+    this.#end ??= 'finished'
+    this.#options.client.close()
+    this.#options.upstream.close()
+  }
+
   /** Cuts both sides at once. */
   cut(): void {
     this.#end ??= 'finished'

@@ -1,16 +1,15 @@
 // Carries out an allow for a connection whose bytes are not looked into: dial, replay what was held, copy both ways.
-import { formatAddress } from '../base/index.ts'
+import { type Deadline, formatAddress } from '../base/index.ts'
 import type { Forward, Passthrough, Target } from '../runtime/index.ts'
 import type { Arrival } from './arrival.ts'
 import type { Context } from './context.ts'
 import type { Flow } from './flow-recorder.ts'
 import type { HeldBytes } from './held-bytes.ts'
-import { writeProxyHeader } from './proxy-protocol.ts'
 import { closePolitely } from './refusal.ts'
 import { Splice, type SpliceEnd } from './splice.ts'
 import type { Dialling, Wire, WireHandler } from './transport.ts'
 import { type DialFailure, dial, formatTarget } from './upstream/dial.ts'
-import { hopHeader, isRedialled } from './upstream/hop.ts'
+import { isRedialled, proxyHeader } from './upstream/hop.ts'
 
 export interface TcpForwardOptions {
   readonly context: Context
@@ -30,6 +29,8 @@ export class TcpForward implements WireHandler {
   #dialling: Dialling | undefined
   #splice: Splice | undefined
   #cutBy: (() => void) | undefined
+  #endUse: (() => void) | undefined
+  #life: Deadline | undefined
 
   constructor(options: TcpForwardOptions) {
     this.#options = options
@@ -42,11 +43,21 @@ export class TcpForward implements WireHandler {
     flow.decided()
     wire.handler = this
     this.#pauseWhenFull()
-    const targets = context.balancer.order(decision.cluster.name, decision.targets)
+    const { cluster } = decision
+    const header = cluster.proxyProtocol
+    const state = context.clusters.of(cluster)
+    const targets = state.order(cluster, decision.targets)
+    const refused = targets.length === 0 ? 'unhealthy' : state.isFull(cluster.pool) ? 'overflow' : undefined
+    if (refused !== undefined) {
+      this.#dialling = this.#refuse(refused)
+      return
+    }
     this.#dialling = dial(
       context,
       {
+        cluster,
         targets,
+        preamble: header ? () => proxyHeader(header, context, options.arrival, flow) : undefined,
         // Envoy's tcp_proxy makes one attempt at one host; several hosts are worth several.
         attempts: Math.min(context.limits.connectAttempts, targets.length),
         connectMs: decision.timeouts.connect || context.limits.connectMs,
@@ -90,6 +101,11 @@ export class TcpForward implements WireHandler {
     if (this.#options.held.length >= this.#options.context.limits.firstBytes) this.#options.wire.pause()
   }
 
+  /** Accepted and closed, as Envoy does; at once, but not before whoever made this knows of it. */
+  #refuse(refused: 'overflow' | 'unhealthy'): Dialling {
+    return this.#options.context.deadlines.arm(0, () => this.#onFail({ attempts: 0, words: refused, isTimeout: false, refused }))
+  }
+
   #onConnect(upstream: Wire, target: Target): void {
     const { context, wire, arrival, flow, held, decision } = this.#options
     this.#dialling = undefined
@@ -97,11 +113,8 @@ export class TcpForward implements WireHandler {
     draft.upstream = formatTarget(target)
     if (upstream.local) draft.upstreamLocal = formatAddress(upstream.local)
     draft.redialled = isRedialled(target, arrival.destination)
-    if (decision.cluster.proxyProtocol) {
-      const header = writeProxyHeader(hopHeader(context, arrival, flow))
-      upstream.send(header, 0, header.length)
-    }
     const isTaken = upstream.send(held.bytes, held.start, held.end)
+    this.#useTarget(target)
     const splice = new Splice({
       client: wire,
       upstream,
@@ -118,13 +131,30 @@ export class TcpForward implements WireHandler {
     else wire.pause()
   }
 
+  /** It counts for the balance of the cluster, and may have a longest life. */
+  #useTarget(target: Target): void {
+    const { context, decision, flow } = this.#options
+    const state = context.clusters.of(decision.cluster)
+    state.beginUse(target)
+    this.#endUse = () => state.endUse(target)
+    const duration = decision.cluster.pool?.duration
+    if (duration === undefined || duration === 0) return
+    this.#life = context.deadlines.arm(duration, () => {
+      flow.draft.flag = 'DT'
+      flow.draft.details = 'max_connection_duration_reached'
+      this.#splice?.end()
+    })
+  }
+
   #onFail(failure: DialFailure): void {
     const { context, wire, arrival, flow } = this.#options
     this.#dialling = undefined
     const { draft } = flow
-    draft.upstream = formatTarget(failure.target)
-    draft.redialled = isRedialled(failure.target, arrival.destination)
-    draft.flag = 'UF,URX'
+    if (failure.target) {
+      draft.upstream = formatTarget(failure.target)
+      draft.redialled = isRedialled(failure.target, arrival.destination)
+    }
+    draft.flag = failure.refused === undefined ? 'UF,URX' : failure.refused === 'overflow' ? 'UO' : 'UH'
     draft.details = failure.words
     closePolitely(wire, context, () => this.#finish())
   }
@@ -141,6 +171,8 @@ export class TcpForward implements WireHandler {
   }
 
   #finish(): void {
+    this.#life?.cancel()
+    this.#endUse?.()
     this.#cutBy?.()
     this.#options.flow.close()
     this.#options.onDone()

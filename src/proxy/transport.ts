@@ -1,5 +1,6 @@
 // Defines what a backend of sockets must do, so that policy and codecs see bytes and never a socket.
 import type { Server, Socket } from 'node:net'
+import type { PeerCertificate, SecureContext } from 'node:tls'
 import type { Address } from '../base/index.ts'
 import type { Target } from '../runtime/index.ts'
 
@@ -15,7 +16,15 @@ export interface WireHandler {
   onClose(error: Error | undefined): void
 }
 
-/** One end of a TCP connection or Unix socket. */
+/** The handler of a wire between two owners: what arrives then has no taker. */
+export const nobody: WireHandler = {
+  onData: () => undefined,
+  onEnd: () => undefined,
+  onDrain: () => undefined,
+  onClose: () => undefined,
+}
+
+/** One end of a TCP connection or Unix socket, in clear or in TLS. */
 export interface Wire {
   handler: WireHandler
   readonly local: Address | undefined
@@ -54,9 +63,34 @@ export interface Dialling {
   cancel(): void
 }
 
+/** What a TLS connection is to be; all but the session is the same for every connection of its kind. */
+export interface TlsSetup {
+  readonly context: SecureContext
+  /** Empty: no name is asked for. */
+  readonly serverName: string
+  readonly alpn: readonly string[]
+  /** False: whatever certificate comes is taken. */
+  readonly isVerified: boolean
+  /** Says in Envoy's words what is wrong with the names of a certificate whose chain is in order. */
+  judgeNames(certificate: PeerCertificate): string | undefined
+  /** A session to resume, of a connection whose certificate was found to be in order. */
+  readonly session: Buffer | undefined
+  keepSession(session: Buffer): void
+}
+
+export interface DialOptions {
+  /** Goes ahead of everything, in clear. */
+  readonly preamble?: Uint8Array
+  readonly tls?: TlsSetup
+  /** The kernel asks whether the peer lives after so many milliseconds of silence. */
+  readonly keepAliveMs?: number
+  /** Called once when a connection that was made is gone, after its handler's `onClose`. */
+  readonly onGone?: () => void
+}
+
 export interface Transport {
-  /** Makes one attempt. Time limits are the caller's. `onConnect` must set the wire's handler. */
-  dial(target: Target, handler: DialHandler): Dialling
+  /** Makes one attempt. Time limits are the caller's. `onConnect` must set the wire's handler. With TLS it comes when the certificate is judged. */
+  dial(target: Target, handler: DialHandler, options?: DialOptions): Dialling
   /** Takes over the connections of a listening server. `onWire` must set the wire's handler. */
   adopt(server: Server, onWire: (wire: Wire, socket: Socket) => void): void
 }

@@ -37,6 +37,7 @@ export function servicesOfEntry(resource: Resource<'ServiceEntry'>, spelling: Sp
     labels: meta.labels,
     endpoints,
     selector: spec.workloadSelector === undefined ? undefined : (spec.workloadSelector.labels ?? {}),
+    ...(spec.subjectAltNames && spec.subjectAltNames.length > 0 && { subjectAltNames: spec.subjectAltNames }),
     unsupported: resource.unsupported.filter((field) => concernsHost(field, i)),
   }))
 }

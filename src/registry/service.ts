@@ -42,6 +42,8 @@ export interface Service {
   readonly endpoints: readonly Endpoint[]
   /** Endpoints are chosen by label, so that having none is not the same as standing for itself. */
   readonly selector: Readonly<Record<string, string>> | undefined
+  /** Names that certificates behind it have, where its clients begin TLS and no DestinationRule lists any. */
+  readonly subjectAltNames?: readonly string[]
   /** Fields that are not carried out and hold for the whole host (not for one port only): it is refused. */
   readonly unsupported: readonly string[]
 }

@@ -31,9 +31,10 @@ export interface CompiledEndpoints {
 export function compileEndpoints(assignment: ClusterLoadAssignment, kind: EndpointKind, family: 4 | 6 | undefined): CompiledEndpoints {
   const endpoints: DnsEndpoint[] = []
   const problems: Problem[] = []
-  for (const { entry, path } of inPriority(assignment)) {
+  for (const { entry, path, priority } of inPriority(assignment)) {
+    const share = shareOf(entry, priority)
     for (const address of addressesOf(entry)) {
-      const endpoint = readEndpoint(address, family)
+      const endpoint = readEndpoint(address, { family, share })
       const problem = 'problem' in endpoint ? endpoint.problem : refuseName(endpoint, kind)
       if (problem !== undefined) problems.push({ path, message: problem })
       else if (!('problem' in endpoint)) endpoints.push(endpoint)
@@ -49,6 +50,20 @@ export function gatherAddresses(name: string): Gather {
 interface Entry {
   readonly entry: LbEndpoint
   readonly path: string
+  readonly priority: number
+}
+
+type Share = Pick<Target, 'weight' | 'priority'>
+
+/** Absent when there is nothing to say, as nearly always. */
+function shareOf({ loadBalancingWeight: weight = 1 }: LbEndpoint, priority: number): Share | undefined {
+  if (weight === 1 && priority === 0) return undefined
+  return { ...(weight !== 1 && { weight }), ...(priority !== 0 && { priority }) }
+}
+
+interface Reading {
+  readonly family: 4 | 6 | undefined
+  readonly share: Share | undefined
 }
 
 /** Lower priorities are for when the higher ones fail, so they come later; otherwise as declared. */
@@ -56,7 +71,11 @@ function inPriority({ endpoints }: ClusterLoadAssignment): Entry[] {
   const localities = endpoints.map((locality, index) => ({ locality, index }))
   localities.sort((a, b) => a.locality.priority - b.locality.priority || a.index - b.index)
   return localities.flatMap(({ locality, index }) =>
-    locality.lbEndpoints.map((entry, at) => ({ entry, path: `endpoints[${index}].lb_endpoints[${at}]` })),
+    locality.lbEndpoints.map((entry, at) => ({
+      entry,
+      path: `endpoints[${index}].lb_endpoints[${at}]`,
+      priority: locality.priority,
+    })),
   )
 }
 
@@ -70,27 +89,27 @@ function addressesOf({ hostIdentifier, healthStatus }: LbEndpoint): (Address | u
   return [address, ...additionalAddresses.map((additional) => additional.address)]
 }
 
-function readEndpoint(message: Address | undefined, family: 4 | 6 | undefined): DnsEndpoint | { readonly problem: string } {
+function readEndpoint(message: Address | undefined, reading: Reading): DnsEndpoint | { readonly problem: string } {
   const address = message?.address
   switch (address?.case) {
     case 'pipe':
-      return address.value.path === '' ? { problem: 'the socket has no path' } : { target: { pipe: address.value.path } }
+      return address.value.path === '' ? { problem: 'the socket has no path' } : { target: { pipe: address.value.path, ...reading.share } }
     case 'socketAddress':
-      return readSocketAddress(address.value, family)
+      return readSocketAddress(address.value, reading)
     default:
       return { problem: `an endpoint of the kind "${address?.case ?? 'none'}" is not carried out` }
   }
 }
 
-function readSocketAddress(socket: SocketAddress, family: 4 | 6 | undefined): DnsEndpoint | { readonly problem: string } {
+function readSocketAddress(socket: SocketAddress, { family, share }: Reading): DnsEndpoint | { readonly problem: string } {
   if (socket.protocol !== SocketAddress_Protocol.TCP) return { problem: `the endpoint ${socket.address} is not a TCP endpoint` }
   const port = socket.portSpecifier.case === 'portValue' ? socket.portSpecifier.value : 0
   if (!(port > 0 && port < 65536)) return { problem: `the endpoint ${socket.address} has no port` }
   const ip = parseIp(socket.address)
-  if (ip !== undefined) return { target: { ip, port } }
+  if (ip !== undefined) return { target: { ip, port, ...share } }
   const name = parseHostname(socket.address)
   if (name === undefined) return { problem: `"${socket.address}" is neither an address nor a host name` }
-  return { name, use: { port, privateAllowed: true, family }, gather: gatherAddresses(name) }
+  return { name, use: { port, privateAllowed: true, family, ...(share && { share }) }, gather: gatherAddresses(name) }
 }
 
 function refuseName(endpoint: DnsEndpoint, kind: EndpointKind): string | undefined {

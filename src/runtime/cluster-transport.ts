@@ -1,41 +1,68 @@
-// Says how bytes travel to a cluster: plain, or behind a PROXY protocol header; what would need more is a problem, never plain bytes.
+// Says how bytes travel to a cluster: plain, in TLS, or behind a PROXY protocol header; what would need more is a problem, never plain bytes.
 import type { Any } from '@bufbuild/protobuf/wkt'
 import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
 import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import { ProxyProtocolUpstreamTransportSchema } from '../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js'
-import { HttpProtocolOptionsSchema } from '../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+import { UpstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import {
+  type HttpProtocolOptions,
+  HttpProtocolOptionsSchema,
+} from '../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
+import { compileTls } from './cluster-tls.ts'
+import type { ProxyHeaderKind, TlsPlan } from './upstream-plan.ts'
 
 export interface ClusterTransport {
-  readonly proxyProtocol: boolean
+  readonly proxyProtocol: false | ProxyHeaderKind
+  readonly tls?: TlsPlan
   readonly problem?: string
 }
 
-export function compileTransport(cluster: Cluster): ClusterTransport {
-  const socket = compileSocket(cluster.transportSocket)
-  const problem = socket.problem ?? problemOfChoice(cluster) ?? problemOfProtocol(cluster)
-  return { proxyProtocol: socket.proxyProtocol, ...(problem !== undefined && { problem }) }
+/** `isHop`: the cluster leads to a gateway of our own, which is told of the flow. */
+export function compileTransport(cluster: Cluster, isHop: boolean): ClusterTransport {
+  const options = httpOptionsOf(cluster)
+  const socket = compileSocket(cluster.transportSocket, { options, isHop, host: hostInName(cluster.name) })
+  const problem = socket.problem ?? problemOfChoice(cluster) ?? problemOfProtocol(cluster, options)
+  return { ...socket, ...(problem !== undefined && { problem }) }
+}
+
+const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+
+export function httpOptionsOf(cluster: Cluster): HttpProtocolOptions | undefined {
+  const options: Any | undefined = cluster.typedExtensionProtocolOptions[httpOptions]
+  return options && anyUnpack(options, HttpProtocolOptionsSchema)
 }
 
 const rawBuffer = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'
 
-function compileSocket(socket: TransportSocket | undefined): ClusterTransport {
+interface Around {
+  readonly options: HttpProtocolOptions | undefined
+  readonly isHop: boolean
+  readonly host: string | undefined
+}
+
+/** Istio's cluster names end in the host: `outbound|443||api.example.com`. A wildcard is no name to ask for. */
+function hostInName(name: string): string | undefined {
+  return /^outbound\|\d{1,5}\|[^|]*\|([^*|]+)$/.exec(name)?.[1]?.toLowerCase()
+}
+
+function compileSocket(socket: TransportSocket | undefined, around: Around): ClusterTransport {
   if (!socket) return { proxyProtocol: false }
   const config = socket.configType.case === 'typedConfig' ? socket.configType.value : undefined
   if (config && anyIs(config, rawBuffer)) return { proxyProtocol: false }
+  const secure = config && anyUnpack(config, UpstreamTlsContextSchema)
+  if (secure) {
+    const compiled = compileTls(secure, around.options?.upstreamHttpProtocolOptions, around.host)
+    return { proxyProtocol: false, ...('problem' in compiled ? compiled : { tls: compiled }) }
+  }
   const header = config && anyUnpack(config, ProxyProtocolUpstreamTransportSchema)
   if (!header) return { proxyProtocol: false, problem: `connecting by "${socket.name}" is not carried out` }
-  if (header.config?.version !== ProxyProtocolConfig_Version.V2) {
-    return { proxyProtocol: false, problem: 'sending a PROXY protocol header other than version 2 is not carried out' }
-  }
-  return { proxyProtocol: true, ...withProblem(compileSocket(header.transportSocket)) }
-}
-
-/** What is inside the PROXY protocol may be plain bytes only. */
-function withProblem(inner: ClusterTransport): { problem?: string } {
-  if (inner.problem !== undefined) return { problem: inner.problem }
-  return inner.proxyProtocol ? { problem: 'two PROXY protocol headers are not carried out' } : {}
+  const inner = compileSocket(header.transportSocket, around)
+  if (header.config && header.config.passThroughTlvs) return { ...inner, problem: 'passing PROXY protocol TLVs on is not carried out' }
+  if (inner.proxyProtocol) return { ...inner, problem: 'two PROXY protocol headers are not carried out' }
+  const isV1 = (header.config?.version ?? ProxyProtocolConfig_Version.V1) === ProxyProtocolConfig_Version.V1
+  return { ...inner, proxyProtocol: isV1 ? 'v1' : around.isHop ? 'hop' : 'v2' }
 }
 
 /** Whatever picks endpoints or transports by metadata would widen when it were ignored. */
@@ -48,12 +75,9 @@ function problemOfChoice(cluster: Cluster): string | undefined {
   return undefined
 }
 
-const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-
 /** HTTP/1.1 sent to a server that was declared to speak HTTP/2 only would fail in ways that nobody understands. */
-function problemOfProtocol(cluster: Cluster): string | undefined {
-  const options: Any | undefined = cluster.typedExtensionProtocolOptions[httpOptions]
-  const protocol = options && anyUnpack(options, HttpProtocolOptionsSchema)?.upstreamProtocolOptions
+function problemOfProtocol(cluster: Cluster, options: HttpProtocolOptions | undefined): string | undefined {
+  const protocol = options?.upstreamProtocolOptions
   const isExplicit = protocol?.case === 'explicitHttpConfig' && protocol.value.protocolConfig.case !== 'httpProtocolOptions'
   return isExplicit || cluster.http2ProtocolOptions ? 'speaking HTTP/2 to the origin is not carried out' : undefined
 }

@@ -6,7 +6,8 @@ import { type Cluster, Cluster_DiscoveryType, Cluster_DnsLookupFamily } from '..
 import type { ClusterLoadAssignment } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { notSupported, readAnnotations, type Refusal } from './annotations.ts'
 import { compileEndpoints, type DnsEndpoint, type EndpointKind } from './cluster-endpoints.ts'
-import { compileTransport } from './cluster-transport.ts'
+import { compilePolicy } from './cluster-policy.ts'
+import { type ClusterTransport, compileTransport } from './cluster-transport.ts'
 import type { CompiledCluster } from './compiled.ts'
 import { milliseconds } from './milliseconds.ts'
 import { declaredBy } from './reasons.ts'
@@ -70,25 +71,32 @@ function compileSafely(cluster: Cluster, assignment: ClusterLoadAssignment | und
 }
 
 function compile(cluster: Cluster, assignment: ClusterLoadAssignment | undefined): ClusterResult {
-  const { refusal: said, ref } = readAnnotations(cluster.metadata)
-  const transport = compileTransport(cluster)
+  const { refusal: annotated, ref, said: words } = readAnnotations(cluster.metadata)
+  const transport = compileTransport(cluster, words.gateway === true)
   const found = findAddresses(cluster, assignment)
   const problem = transport.problem ?? found.problem
-  const refusal = said ?? (problem === undefined ? undefined : notSupported(problem))
-  const problems: Problem[] = said || problem === undefined ? [] : [{ path: '', message: problem, ...(ref && { ref }) }]
+  const refusal = annotated ?? (problem === undefined ? undefined : notSupported(problem))
+  const problems: Problem[] = annotated || problem === undefined ? [] : [{ path: '', message: problem, ...(ref && { ref }) }]
   return {
-    cluster: planOf(cluster, found.plan, transport.proxyProtocol, refusal),
+    cluster: planOf(cluster, found.plan, transport, refusal),
     problems: [...problems, ...under('load_assignment', found.inline)],
     endpointProblems: found.discovered,
   }
 }
 
-function planOf(cluster: Cluster, addresses: AddressPlan, proxyProtocol: boolean | undefined, refusal: Refusal | undefined): ClusterPlan {
+function planOf(
+  cluster: Cluster,
+  addresses: AddressPlan,
+  transport: ClusterTransport | undefined,
+  refusal: Refusal | undefined,
+): ClusterPlan {
   const { ref, said } = readAnnotations(cluster.metadata)
   return {
     name: cluster.name,
     gateway: said.gateway === true,
-    proxyProtocol: proxyProtocol ?? false,
+    proxyProtocol: transport?.proxyProtocol ?? false,
+    ...(transport?.tls && { tls: transport.tls }),
+    ...compilePolicy(cluster),
     addresses,
     privateAllowed: said.privateNames === 'allow',
     connect: cluster.connectTimeout ? milliseconds(cluster.connectTimeout) : defaultConnectTimeout,

@@ -2,14 +2,21 @@
 import type { Ip } from '../base/index.ts'
 import type { OriginRef, PlacedRef } from '../flow/index.ts'
 import type { Target } from './target.ts'
+import type { Balancing, OutlierPlan, PoolPlan, ProxyHeaderKind, TlsPlan } from './upstream-plan.ts'
 
 export interface CompiledCluster {
   readonly name: string
   readonly ref?: OriginRef
   /** Leads to an egress gateway. */
   readonly gateway: boolean
-  /** A PROXY protocol v2 header goes ahead of the bytes. */
-  readonly proxyProtocol: boolean
+  /** A PROXY protocol header goes ahead of the bytes: connections are of one client alone. */
+  readonly proxyProtocol: false | ProxyHeaderKind
+  /** Absent: plain bytes. */
+  readonly tls?: TlsPlan
+  /** Absent: in turn. */
+  readonly balancing?: Balancing
+  readonly pool?: PoolPlan
+  readonly outlier?: OutlierPlan
 }
 
 /** One HTTP connection manager, as far as the codec needs it. */

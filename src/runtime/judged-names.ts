@@ -1,7 +1,8 @@
 // Judges the addresses that a name was resolved to, once for each answer of the resolver, before any of them may be dialled.
-import { type Address, familyOf, type Ip } from '../base/index.ts'
+import { familyOf, type Ip } from '../base/index.ts'
 import type { Resolution } from '../flow/index.ts'
 import { type AddressClass, classOf, judgeAddress } from './address-class.ts'
+import type { Target } from './target.ts'
 import type { Trace } from './trace.ts'
 
 /** What the addresses of a name are wanted for. */
@@ -10,10 +11,12 @@ export interface NameUse {
   /** True for an exact declared name; false for a name that only a wildcard covers. */
   readonly privateAllowed: boolean
   readonly family: 4 | 6 | undefined
+  /** Of the endpoint whose name it is; absent = 1 and 0. */
+  readonly share?: Pick<Target, 'weight' | 'priority'>
 }
 
 export interface JudgedName {
-  readonly targets: readonly Address[]
+  readonly targets: readonly Target[]
   /** Addresses that are never reached this way, with what they are. */
   readonly dropped: readonly { readonly ip: Ip; readonly kind: AddressClass }[]
 }
@@ -34,13 +37,13 @@ export class JudgedNames {
   judge(resolution: Resolution, use: NameUse, trace: Trace | undefined): JudgedName {
     const known = this.#known.get(resolution)
     if (known && !trace && isSameUse(known.use, use)) return known
-    const targets: Address[] = []
+    const targets: Target[] = []
     const dropped: { ip: Ip; kind: AddressClass }[] = []
     for (const ip of 'addresses' in resolution ? resolution.addresses : []) {
       if (use.family !== undefined && familyOf(ip) !== use.family) continue
       const kind = judgeAddress(ip, { own: this.#own, privateAllowed: use.privateAllowed })
       trace?.push({ step: 'address', ip, taken: kind === undefined, class: kind ?? classOf(ip) })
-      if (kind === undefined) targets.push({ ip, port: use.port })
+      if (kind === undefined) targets.push({ ip, port: use.port, ...use.share })
       else dropped.push({ ip, kind })
     }
     const entry: Entry = { targets, dropped, use }
@@ -50,5 +53,5 @@ export class JudgedNames {
 }
 
 function isSameUse(a: NameUse, b: NameUse): boolean {
-  return a.port === b.port && a.privateAllowed === b.privateAllowed && a.family === b.family
+  return a.port === b.port && a.privateAllowed === b.privateAllowed && a.family === b.family && a.share === b.share
 }

@@ -12,11 +12,14 @@ import {
   Cluster_RefreshRateSchema,
   ClusterSchema,
 } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { ClusterConfigSchema } from '../xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js'
 import { type ClusterKind, clusterKind } from './cluster-kind.ts'
 import { type BuiltClusters, type Context, policyOf, refMetadata, refuseUnsupported } from './context.ts'
-import { isEgressGateway, isEmbedded, isOwnGateway, proxyProtocolSocket } from './egress-gateway.ts'
+import { balancerOf, clusterPolicy } from './cluster-policy.ts'
+import { autoNames, begins, namelessTls, proxyProtocolSocket, transportSocket } from './cluster-transport.ts'
+import { isEgressGateway, isEmbedded, isOwnGateway } from './egress-gateway.ts'
 import { loadAssignment } from './endpoints.ts'
 import type { Filling } from './memo.ts'
 import { adsSource, duration, unchanged } from './messages.ts'
@@ -70,14 +73,20 @@ function buildCluster(ctx: Context, init: Init, clusters: Cluster[], endpoints: 
   // A DNS cluster without anything to resolve is left out, as in Istio: what leads there finds no cluster.
   if (isDns && assignment.endpoints.length === 0) return
   const policy = effectivePolicy(init.policy, subset, port.number)
-  const isPassthrough = !ctx.strict && isPassthroughBalancer(policy)
+  const isPassthrough = !ctx.strict && policy.loadBalancer?.value.simple === 'PASSTHROUGH'
   const discovery = isPassthrough ? discoveryOf('original-dst', assignment, port) : discoveryOf(kind, assignment, port)
+  const subject = { service: destination.service, port, strict: ctx.strict }
+  const tls = policy.tls?.value
+  // The gateway behind the socket learns from the header where the client came from and where it wanted to go.
+  const socket = isEmbedded(ctx, destination) ? proxyProtocolSocket(ProxyProtocolConfig_Version.V2) : transportSocket(policy, subject)
   const cluster = create(ClusterSchema, {
     name,
     ...discovery,
+    ...(discovery.lbPolicy === Cluster_LbPolicy.LEAST_REQUEST && { lbPolicy: balancerOf(policy) }),
+    ...clusterPolicy(policy, begins(tls) ? autoNames(tls, subject) : undefined),
     connectTimeout: duration(connectTimeout(ctx, policy)),
     metadata: writeMetadata(clusterMetadata(ctx, init, kind, policy)),
-    ...(isEmbedded(ctx, destination) && { transportSocket: proxyProtocolSocket() }),
+    ...(socket && { transportSocket: socket }),
   })
   clusters.push(cluster)
   if (!isDns && !isPassthrough && hasEndpoints(kind)) endpoints.push(assignment)
@@ -147,12 +156,6 @@ function connectTimeout(ctx: Context, policy: EffectivePolicy): number {
   return (said === undefined ? undefined : parseDuration(said)) ?? defaultConnectTimeout
 }
 
-/** Istio hands the connection to whatever address was dialled; under strictness the declared endpoints stay. */
-function isPassthroughBalancer(policy: EffectivePolicy): boolean {
-  const balancer = policy.loadBalancer?.value
-  return typeof balancer === 'object' && balancer !== null && 'simple' in balancer && balancer.simple === 'PASSTHROUGH'
-}
-
 function clusterMetadata(ctx: Context, init: Init, kind: ClusterKind, policy: EffectivePolicy): SallyportMetadata {
   const { service } = init.destination
   const base = {
@@ -165,6 +168,10 @@ function clusterMetadata(ctx: Context, init: Init, kind: ClusterKind, policy: Ef
   if (init.isLoop) return { gateway: true, refuse: 'no-route', refuseText: loopText(service.host) }
   const field = refusedField(init, policy)
   if (field !== undefined) return { ...base, ...refuseUnsupported(field) }
+  const nameless = policy.tls && namelessTls(policy.tls.value, { service, port: init.port, strict: ctx.strict })
+  if (policy.tls && nameless !== undefined) {
+    return { ...base, ...refMetadata(policy.tls.ref, policy.tls.field), refuse: 'not-supported', refuseText: nameless }
+  }
   if (kind !== 'ambiguous') return base
   const refuseText = `${service.host} is declared by ${service.addresses.join(', ')}, and the gateway is not told which address was dialled`
   return { ...base, refuse: 'ambiguous-destination', refuseText }
@@ -182,10 +189,11 @@ function refusedField({ destination, port, isGateway }: Init, effective: Effecti
   if (isHttp2Only(port.protocol) && !isGateway) return { ref: service.ref, field: `${port.field}.protocol` }
   const said = effective.refused[0]
   if (said !== undefined) return said
-  const { tls, tunnel, proxyProtocol } = effective
-  if (tls !== undefined && tls.value.mode !== undefined && tls.value.mode !== 'DISABLE') return { ref: tls.ref, field: `${tls.field}.mode` }
-  const changed = tunnel ?? proxyProtocol
-  return changed === undefined ? undefined : { ref: changed.ref, field: changed.field }
+  const { tls, tunnel } = effective
+  if (tls?.value.mode === 'ISTIO_MUTUAL') return { ref: tls.ref, field: `${tls.field}.mode` }
+  // A Secret is nowhere to be had, and plain bytes, which Istio's sidecar would send, are not what was asked for.
+  if (begins(tls?.value) && (tls?.value.credentialName ?? '') !== '') return tls && { ref: tls.ref, field: `${tls.field}.credentialName` }
+  return tunnel === undefined ? undefined : { ref: tunnel.ref, field: tunnel.field }
 }
 
 /** Nobody's cluster: what is led here is refused. */

@@ -1,12 +1,6 @@
 // Knows which destinations are egress gateways, and stands in for those that no file provides.
-import { create } from '@bufbuild/protobuf'
 import type { Destination, Model, SynthesisedGateway } from '../model/index.ts'
 import { hasLabels, type Service, type ServicePort } from '../registry/index.ts'
-import { extensionNames, packAny } from '../xds/index.ts'
-import { type TransportSocket, TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
-import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
-import { ProxyProtocolUpstreamTransportSchema } from '../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js'
-import { RawBufferSchema } from '../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
 import type { Context, TranslateOptions } from './context.ts'
 
 /** Its endpoints have the labels that some Gateway selects, or it is synthesised. */
@@ -99,20 +93,4 @@ function serviceOf(model: Model, gateway: SynthesisedGateway, socket: Socket): S
 /** What is spoken does not matter on the way to a gateway of our own. */
 function portOf(number: number): ServicePort {
   return { number, name: `port-${number}`, protocol: 'tcp', family: 'tcp', field: '', unsupported: [] }
-}
-
-/** The gateway behind the socket learns from the header where the client came from and where it wanted to go. */
-export function proxyProtocolSocket(): TransportSocket {
-  const inner = create(TransportSocketSchema, {
-    name: extensionNames.rawBuffer,
-    configType: { case: 'typedConfig', value: packAny(RawBufferSchema, create(RawBufferSchema)) },
-  })
-  const outer = create(ProxyProtocolUpstreamTransportSchema, {
-    config: { version: ProxyProtocolConfig_Version.V2 },
-    transportSocket: inner,
-  })
-  return create(TransportSocketSchema, {
-    name: extensionNames.proxyProtocolUpstream,
-    configType: { case: 'typedConfig', value: packAny(ProxyProtocolUpstreamTransportSchema, outer) },
-  })
 }

@@ -13,6 +13,8 @@ export const extensionNames = {
   originalDst: 'envoy.filters.listener.original_dst',
   proxyProtocolUpstream: 'envoy.transport_sockets.upstream_proxy_protocol',
   rawBuffer: 'envoy.transport_sockets.raw_buffer',
+  tls: 'envoy.transport_sockets.tls',
+  httpProtocolOptions: 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
   dynamicForwardProxy: 'envoy.clusters.dynamic_forward_proxy',
 } as const
 

@@ -169,7 +169,7 @@ function proxyHeader(source: string): Buffer {
 }
 
 describe('a hop over a Unix socket', () => {
-  const hop = { cluster: { name: 'outbound|80||gateway', gateway: true, proxyProtocol: true }, path: 'gateway' } as const
+  const hop = { cluster: { name: 'outbound|80||gateway', gateway: true, proxyProtocol: 'hop' }, path: 'gateway' } as const
 
   async function chain(parts: { readonly isHttp: boolean; readonly upstream: Origin }): Promise<{ first: Plane; second: GatewayPlane }> {
     const pipe = join(directory(), '8080.sock')

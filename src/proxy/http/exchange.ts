@@ -5,10 +5,9 @@ import type { Answer, CompiledHttpManager, Deny, Forward, Passthrough, RequestDe
 import { workloadName } from '../arrival.ts'
 import { type Context, ownDeny } from '../context.ts'
 import { NameGathering } from '../name-gathering.ts'
-import { writeProxyHeader } from '../proxy-protocol.ts'
 import type { Wire } from '../transport.ts'
 import { type DialFailure, formatTarget } from '../upstream/dial.ts'
-import { hopHeader, isRedialled } from '../upstream/hop.ts'
+import { isRedialled, proxyHeader } from '../upstream/hop.ts'
 import { WaitLimit } from '../wait-limit.ts'
 import type { ClientSide } from './client-side.ts'
 import { describeDialFailure, describeUpstreamFailure, type Failure } from './failures.ts'
@@ -22,6 +21,7 @@ import type { RequestHead } from './request-head.ts'
 import { ResponseRelay } from './response-relay.ts'
 import type { UpstreamFailure } from './upstream-connection.ts'
 import { UpstreamRequest } from './upstream-request.ts'
+import { poolKeySuffix } from '../upstream/pool-key.ts'
 
 export interface ExchangeOptions {
   readonly context: Context
@@ -146,8 +146,9 @@ export class Exchange {
     const { context, client, head, out, written, requestFlow } = this.#options
     this.state = 'sent'
     this.#describeForward(decision)
-    const isPrivate = decision.cluster.proxyProtocol
-    const keySuffix = isPrivate ? `|${client.id}` : ''
+    const header = decision.cluster.proxyProtocol
+    const authority = decision.http?.authority ?? head.authority
+    const keySuffix = poolKeySuffix(decision.cluster, authority, client.id)
     this.#sentAt = context.clock.monotonic()
     const upstream = new UpstreamRequest({
       context,
@@ -155,13 +156,14 @@ export class Exchange {
       staged: out.take(),
       attemptAt: written.attemptAt,
       keySuffix,
-      preamble: isPrivate ? () => writeProxyHeader(hopHeader(context, client.arrival, requestFlow.flow)) : undefined,
+      authority,
+      preamble: header ? () => proxyHeader(header, context, client.arrival, requestFlow.flow) : undefined,
       sink: this.#relay,
       onConnected: (wire, target) => this.#onConnected(wire, target),
       onFailed: (failure) => this.#onDialFailed(failure),
     })
     this.#upstream = upstream
-    if (isPrivate)
+    if (header)
       for (const target of decision.targets) client.privateKeys.add(`${decision.cluster.name}|${formatTarget(target)}${keySuffix}`)
     // Who is waited for must not speak on meanwhile: what comes would have to be kept.
     if (!this.#body.isDone) client.pause('dial')
@@ -335,9 +337,11 @@ export class Exchange {
   #onDialFailed(failure: DialFailure): void {
     const { client, requestFlow } = this.#options
     const { draft } = requestFlow.flow
-    draft.upstream = formatTarget(failure.target)
-    draft.redialled = isRedialled(failure.target, client.arrival.destination)
-    requestFlow.notes.transportFailure = failure.isTimeout ? '-' : failure.words
+    if (failure.target) {
+      draft.upstream = formatTarget(failure.target)
+      draft.redialled = isRedialled(failure.target, client.arrival.destination)
+      requestFlow.notes.transportFailure = failure.isTimeout ? '-' : failure.words
+    }
     this.#fail(describeDialFailure(failure))
   }
 
@@ -345,6 +349,7 @@ export class Exchange {
     const { context, head, requestFlow } = this.#options
     this.#closes = !head.keepAlive || context.isDraining() || !this.#body.isDone
     const serviceTimeMs = Math.round(context.clock.monotonic() - this.#sentAt)
+    this.#upstream?.report(status)
     requestFlow.flow.draft.status = status
     requestFlow.flow.draft.details = 'via_upstream'
     requestFlow.notes.upstreamServiceTime = String(serviceTimeMs)
@@ -364,6 +369,7 @@ export class Exchange {
       this.#upstream?.dialAfresh()
       return
     }
+    this.#upstream?.report('connect-failed')
     this.#fail(describeUpstreamFailure(failure, this.#relay.hasStarted))
   }
 
@@ -372,6 +378,7 @@ export class Exchange {
     if (request === 0 || this.#limit) return
     const { deadlines, clock } = this.#options.context
     this.#limit = new WaitLimit(deadlines, clock, () => {
+      this.#upstream?.report('timeout')
       this.#fail({ status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' })
     })
     this.#limit.start(request)
@@ -385,7 +392,8 @@ export class Exchange {
     draft.flag = failure.flag
     draft.details = failure.details
     this.#upstream?.abandon()
-    if (!this.#relay.hasStarted) return this.#reply({ status: failure.status, body: failure.body })
+    if (!this.#relay.hasStarted)
+      return this.#reply({ status: failure.status, body: failure.body, ...(failure.isOverload && { isOverload: true }) })
     client.wire.reset()
     this.#finish(false)
   }

@@ -8,11 +8,18 @@ export interface Failure {
   readonly body: string
   readonly flag: ResponseFlag
   readonly details: string
+  /** A limit of ours was reached: `x-envoy-overloaded` says so to the client. */
+  readonly isOverload?: true
 }
 
 const BEFORE = 'upstream connect error or disconnect/reset before headers.'
 
-export function describeDialFailure({ attempts, words, isTimeout }: DialFailure): Failure {
+export function describeDialFailure({ attempts, words, isTimeout, refused }: DialFailure): Failure {
+  if (refused === 'unhealthy') return { status: 503, body: 'no healthy upstream', flag: 'UH', details: 'no_healthy_upstream' }
+  if (refused === 'overflow') {
+    const details = 'upstream_reset_before_response_started{overflow}'
+    return { status: 503, body: `${BEFORE} reset reason: overflow`, flag: 'UO', details, isOverload: true }
+  }
   const reason = isTimeout ? 'connection timeout' : 'remote connection failure'
   return {
     status: 503,

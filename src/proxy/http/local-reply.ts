@@ -10,6 +10,8 @@ export interface LocalReply {
   readonly closes: boolean
   /** Id of the flow, for whoever wants to look it up. */
   readonly decision?: string
+  /** A limit was reached: Envoy's header says so. */
+  readonly isOverload?: true
   /** A HEAD request gets the head only. */
   readonly isHead: boolean
 }
@@ -17,6 +19,7 @@ export interface LocalReply {
 export function buildReply(reply: LocalReply): Buffer {
   const body = Buffer.from(reply.body, 'utf8')
   const lines = [`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? 'Unknown'}`]
+  if (reply.isOverload) lines.push('x-envoy-overloaded: true')
   if (body.length > 0) lines.push(`content-length: ${body.length}`, `content-type: ${reply.contentType}`)
   if (reply.decision !== undefined) lines.push(`x-sallyport-decision: ${reply.decision}`)
   lines.push(`date: ${reply.date}`, `server: ${reply.serverName}`)

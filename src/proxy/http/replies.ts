@@ -14,6 +14,7 @@ export interface ReplyContent {
   readonly body: string
   readonly contentType?: string
   readonly decision?: string
+  readonly isOverload?: true
 }
 
 export interface DenyParts {

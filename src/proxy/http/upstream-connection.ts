@@ -36,6 +36,7 @@ const pieces = new Pieces()
 export interface UpstreamOptions {
   readonly wire: Wire
   readonly key: string
+  readonly opened: number
   readonly pool: UpstreamPool<UpstreamConnection>
   readonly headBytes: number
   readonly scanner: HeadScanner
@@ -43,6 +44,7 @@ export interface UpstreamOptions {
 
 export class UpstreamConnection implements WireHandler, Pooled {
   readonly key: string
+  readonly opened: number
   readonly wire: Wire
   readonly #pool: UpstreamPool<UpstreamConnection>
   readonly #scanner: HeadScanner
@@ -52,7 +54,8 @@ export class UpstreamConnection implements WireHandler, Pooled {
   #head: ResponseHead | undefined
   #left = 0
   #chunks: ChunkDecoder | undefined
-  #served = 0
+  /** Requests that it has answered. */
+  served = 0
   #received = false
   #informational = 0
   /** Payload bytes of this response. */
@@ -61,6 +64,7 @@ export class UpstreamConnection implements WireHandler, Pooled {
   constructor(options: UpstreamOptions) {
     this.wire = options.wire
     this.key = options.key
+    this.opened = options.opened
     this.#pool = options.pool
     this.#headBytes = options.headBytes
     this.#scanner = options.scanner
@@ -176,7 +180,7 @@ export class UpstreamConnection implements WireHandler, Pooled {
     if (!sink) return
     this.#sink = undefined
     this.#head = undefined
-    this.#served++
+    this.served++
     this.#bulk = 0
     this.wire.demote()
     sink.onFlush()
@@ -192,6 +196,6 @@ export class UpstreamConnection implements WireHandler, Pooled {
     const sink = this.#sink
     this.#sink = undefined
     this.wire.close()
-    sink?.onFailed({ kind, text, isStale: kind === 'closed' && this.#served > 0 && !this.#received })
+    sink?.onFailed({ kind, text, isStale: kind === 'closed' && this.served > 0 && !this.#received })
   }
 }

@@ -7,11 +7,13 @@ import { UpstreamPool } from './upstream-pool.ts'
 class Connection {
   isClosed = false
   readonly key: string
+  readonly opened: number
   readonly #pool: UpstreamPool<Connection>
 
-  constructor(pool: UpstreamPool<Connection>, key: string) {
+  constructor(pool: UpstreamPool<Connection>, key: string, opened: number) {
     this.#pool = pool
     this.key = key
+    this.opened = opened
   }
 
   close(): void {
@@ -24,7 +26,7 @@ function setUp(): { clock: TestClock; pool: UpstreamPool<Connection>; make: (key
   const clock = new TestClock()
   const limits = { ...defaultLimits, poolPerTarget: 2, poolTotal: 3, poolIdleMs: 1000 }
   const pool = new UpstreamPool<Connection>({ limits, clock, deadlines: createDeadlines(clock) })
-  return { clock, pool, make: (key = 'a') => new Connection(pool, key) }
+  return { clock, pool, make: (key = 'a') => new Connection(pool, key, clock.monotonic()) }
 }
 
 describe('UpstreamPool', () => {
@@ -67,5 +69,29 @@ describe('UpstreamPool', () => {
     pool.put(other)
     pool.closeKey('a')
     expect([one.isClosed, other.isClosed, pool.size]).toEqual([true, false, 1])
+  })
+
+  it('keeps a connection for as long as its cluster says, and no longer than it may live', () => {
+    const { clock, pool, make } = setUp()
+    const [brief, old] = [make('brief'), make('old')]
+    pool.put(brief, { idle: 100 })
+    clock.advance(200)
+    expect([brief.isClosed, pool.take('brief')]).toEqual([true, undefined])
+    pool.put(old, { idle: 60_000, duration: 5000 })
+    clock.advance(4000)
+    expect(old.isClosed).toBe(false)
+    clock.advance(2000)
+    expect(old.isClosed).toBe(true)
+    expect([pool.size, clock.pending]).toEqual([0, 0])
+  })
+
+  it('never hands out what has waited for too long, however late the sweep is', () => {
+    const { clock, pool, make } = setUp()
+    const [one, two] = [make(), make()]
+    pool.put(one, { idle: 10 })
+    pool.put(two, { idle: 10 })
+    clock.advance(20)
+    expect(pool.take('a')).toBeUndefined()
+    expect([one.isClosed, two.isClosed]).toEqual([true, true])
   })
 })

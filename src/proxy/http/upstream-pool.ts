@@ -1,18 +1,25 @@
 // Keeps upstream connections that wait for their next request, few of them and not for long.
 import type { Clock, Deadline, Deadlines } from '../../base/index.ts'
+import type { PoolPlan } from '../../runtime/index.ts'
 import type { Limits } from '../limits.ts'
 
 /** What the pool needs to know of a connection. */
 export interface Pooled {
   /** Cluster, target, and whatever else two requests must share to share a connection. */
   readonly key: string
+  /** When it was made, on the clock that never jumps. */
+  readonly opened: number
   close(): void
 }
 
 interface Idle<T> {
   readonly connection: T
-  readonly since: number
+  readonly until: number
 }
+
+/** How often connections are looked at at most, and how long the longest of them waits. */
+const MIN_SWEEP_MS = 50
+const MAX_IDLE_MS = 3_600_000
 
 export class UpstreamPool<T extends Pooled = Pooled> {
   readonly #idle = new Map<string, Idle<T>[]>()
@@ -21,6 +28,7 @@ export class UpstreamPool<T extends Pooled = Pooled> {
   readonly #deadlines: Deadlines
   #total = 0
   #sweep: Deadline | undefined
+  #sweepDue = 0
 
   constructor(tools: { readonly limits: Limits; readonly clock: Clock; readonly deadlines: Deadlines }) {
     this.#limits = tools.limits
@@ -39,16 +47,25 @@ export class UpstreamPool<T extends Pooled = Pooled> {
     if (!last) return undefined
     this.#total--
     if (list?.length === 0) this.#idle.delete(key)
-    return last.connection
+    if (last.until > this.#clock.monotonic()) return last.connection
+    // The sweep is late, and the others have waited for longer still or for as long.
+    last.connection.close()
+    return this.take(key)
   }
 
-  put(connection: T): void {
+  put(connection: T, plan?: PoolPlan): void {
     const list = this.#idle.get(connection.key) ?? []
     if (list.length >= this.#limits.poolPerTarget || this.#total >= this.#limits.poolTotal) return connection.close()
-    list.push({ connection, since: this.#clock.monotonic() })
+    const now = this.#clock.monotonic()
+    const until = Math.min(
+      now + this.#idleMs(plan),
+      plan?.duration === undefined ? Number.POSITIVE_INFINITY : connection.opened + plan.duration,
+    )
+    if (until <= now) return connection.close()
+    list.push({ connection, until })
     this.#idle.set(connection.key, list)
     this.#total++
-    this.#sweep ??= this.#deadlines.arm(this.#limits.poolIdleMs / 4, () => this.#expire())
+    this.#sweepIn((until - now) / 4)
   }
 
   /** The connection is gone or must not be used again. */
@@ -74,10 +91,26 @@ export class UpstreamPool<T extends Pooled = Pooled> {
 
   #expire(): void {
     this.#sweep = undefined
-    const oldest = this.#clock.monotonic() - this.#limits.poolIdleMs
+    const now = this.#clock.monotonic()
+    let next = Number.POSITIVE_INFINITY
     for (const list of Array.from(this.#idle.values())) {
-      for (const { connection } of list.filter((idle) => idle.since <= oldest)) connection.close()
+      for (const { connection } of list.filter((idle) => idle.until <= now)) connection.close()
+      for (const { until } of list) next = Math.min(next, until - now)
     }
-    if (this.#total > 0) this.#sweep = this.#deadlines.arm(this.#limits.poolIdleMs / 4, () => this.#expire())
+    if (this.#total > 0) this.#sweepIn(next / 4)
+  }
+
+  /** What is declared counts, also where it is longer than our own habit; zero is Envoy's "never", which is an hour here. */
+  #idleMs(plan: PoolPlan | undefined): number {
+    if (plan?.idle === undefined) return this.#limits.poolIdleMs
+    return plan.idle === 0 ? MAX_IDLE_MS : Math.min(plan.idle, MAX_IDLE_MS)
+  }
+
+  #sweepIn(ms: number): void {
+    const due = this.#clock.monotonic() + Math.max(ms, MIN_SWEEP_MS)
+    if (this.#sweep && this.#sweepDue <= due) return
+    this.#sweep?.cancel()
+    this.#sweepDue = due
+    this.#sweep = this.#deadlines.arm(Math.max(ms, MIN_SWEEP_MS), () => this.#expire())
   }
 }

@@ -2,7 +2,10 @@
 import type { Forward, Passthrough, Target } from '../../runtime/index.ts'
 import type { Context } from '../context.ts'
 import type { Dialling, Wire } from '../transport.ts'
+import { Admission } from '../upstream/admission.ts'
+import type { ClusterState } from '../upstream/cluster-state.ts'
 import { type DialFailure, dial, formatTarget } from '../upstream/dial.ts'
+import type { Outcome } from '../upstream/outlier-detection.ts'
 import { HeadScanner } from './head-scanner.ts'
 import { type ResponseSink, UpstreamConnection } from './upstream-connection.ts'
 
@@ -15,7 +18,9 @@ export interface UpstreamRequestOptions {
   readonly attemptAt: number
   /** Makes connections of different clients differ, where the hop is told who the client is. */
   readonly keySuffix: string
-  /** Goes ahead of the first request of a new connection. */
+  /** Of the request as it is sent. */
+  readonly authority: string
+  /** Goes ahead of everything on a new connection. */
   readonly preamble: (() => Buffer) | undefined
   readonly sink: ResponseSink
   readonly onConnected: (wire: Wire, target: Target) => void
@@ -28,13 +33,18 @@ let scanner: HeadScanner | undefined
 export class UpstreamRequest {
   readonly #options: UpstreamRequestOptions
   readonly #targets: readonly Target[]
+  readonly #state: ClusterState
+  readonly #admission: Admission
+  #target: Target | undefined
   #dialling: Dialling | undefined
   #connection: UpstreamConnection | undefined
 
   constructor(options: UpstreamRequestOptions) {
     this.#options = options
     const { context, decision } = options
-    this.#targets = context.balancer.order(decision.cluster.name, decision.targets)
+    this.#state = context.clusters.of(decision.cluster)
+    this.#targets = this.#state.order(decision.cluster, decision.targets)
+    this.#admission = new Admission(this.#state, decision.cluster)
   }
 
   get isConnected(): boolean {
@@ -46,11 +56,15 @@ export class UpstreamRequest {
     return this.#connection?.wire
   }
 
+  /** May fail before it returns, where a limit of the cluster is reached. */
   start(): void {
-    const [first] = this.#targets
-    const pooled = first && this.#options.context.pool.take(this.#keyOf(first))
-    if (first && pooled && !pooled.wire.closed && !pooled.wire.ended) return this.#use(pooled, first)
-    this.dialAfresh()
+    if (!this.#admission.enter()) return this.#refuse('overflow')
+    this.#connect()
+  }
+
+  /** What the target answered, or how it failed after it was connected to: for the detection of outliers. */
+  report(outcome: Outcome): void {
+    if (this.#target) this.#state.report(this.#options.decision.cluster, this.#target, outcome)
   }
 
   /** Without the pool: the connection that came from there had been closed meanwhile. */
@@ -60,6 +74,9 @@ export class UpstreamRequest {
     this.#dialling = dial(
       context,
       {
+        cluster: decision.cluster,
+        authority: this.#options.authority,
+        preamble: this.#options.preamble,
         targets: this.#targets,
         // Istio's default retries; a passthrough route has none.
         attempts: decision.verdict === 'passthrough' ? 1 : context.limits.connectAttempts,
@@ -78,12 +95,16 @@ export class UpstreamRequest {
   /** The connection has served and may serve again. */
   release(isReusable: boolean): void {
     const connection = this.#connection
+    const { pool } = this.#options.decision.cluster
     this.#connection = undefined
+    this.#admission.leave()
     if (!connection) return
-    if (!isReusable || connection.wire.closed) return connection.close()
+    const isWornOut = pool?.requestsPerConnection !== undefined && connection.served >= pool.requestsPerConnection
+    if (!isReusable || isWornOut || connection.wire.closed) return connection.close()
     // It may have waited for a slow client; from now on its end must be seen.
     connection.wire.resume()
-    this.#options.context.pool.put(connection)
+    this.#options.context.pool.put(connection, pool)
+    this.#state.wake(connection.key)
   }
 
   abandon(): void {
@@ -92,26 +113,41 @@ export class UpstreamRequest {
     this.release(false)
   }
 
+  /** By a connection that waits, a new one, or whichever comes first when there may be no more of them. */
+  #connect(): void {
+    const [first] = this.#targets
+    if (!first) return this.#refuse('unhealthy')
+    const key = this.#keyOf(first)
+    const pooled = this.#options.context.pool.take(key)
+    if (pooled && !pooled.wire.closed && !pooled.wire.ended) return this.#use(pooled, first)
+    const may = this.#admission.pend() ? this.#admission.mayConnect(first, key, () => this.#connect()) : 'overflow'
+    if (may === 'overflow') return this.#refuse('overflow')
+    if (may) this.dialAfresh()
+  }
+
+  #refuse(refused: NonNullable<DialFailure['refused']>): void {
+    this.#options.onFailed({ attempts: 0, words: refused, isTimeout: false, refused })
+  }
+
   #keyOf(target: Target): string {
     return `${this.#options.decision.cluster.name}|${formatTarget(target)}${this.#options.keySuffix}`
   }
 
   #onConnect(wire: Wire, target: Target, attempt: number): void {
-    const { context, staged, attemptAt, preamble } = this.#options
+    const { context, staged, attemptAt } = this.#options
     this.#dialling = undefined
     scanner ??= new HeadScanner(context.limits.headers)
     const { headBytes } = context.limits
-    const connection = new UpstreamConnection({ wire, key: this.#keyOf(target), pool: context.pool, headBytes, scanner })
+    const opened = context.clock.monotonic()
+    const connection = new UpstreamConnection({ wire, key: this.#keyOf(target), opened, pool: context.pool, headBytes, scanner })
     staged[attemptAt] = 0x30 + attempt
-    if (preamble) {
-      const bytes = preamble()
-      wire.send(bytes, 0, bytes.length)
-    }
     this.#use(connection, target)
   }
 
   #use(connection: UpstreamConnection, target: Target): void {
     this.#connection = connection
+    this.#target = target
+    this.#admission.settle(target)
     const { staged, sink } = this.#options
     connection.assign(sink)
     connection.wire.lend(staged, 0, staged.length)

@@ -1,23 +1,46 @@
-// Holds in which order targets are dialled.
+// Holds in which order the targets of a cluster are dialled.
 import { describe, expect, it } from 'vitest'
-import { parseAddress } from '../../base/index.ts'
-import type { Target } from '../../runtime/index.ts'
-import { Balancer } from './balance.ts'
-import { formatTarget } from './dial.ts'
+import { parseAddress, TestClock } from '../../base/index.ts'
+import type { Balancing, CompiledCluster, Target } from '../../runtime/index.ts'
+import { ClusterStates } from './cluster-state.ts'
+import { targetKey } from './target-key.ts'
 
 function targets(...texts: string[]): Target[] {
-  return texts.map((text) => parseAddress(text) ?? { pipe: text })
+  return texts.map((text) => {
+    const [place = '', weight] = text.split('*')
+    const target = parseAddress(place) ?? { pipe: place }
+    return weight === undefined ? target : { ...target, weight: Number(weight) }
+  })
 }
 
-function turns(count: number, ...texts: string[]): string[] {
-  const balancer = new Balancer()
-  const all = targets(...texts)
-  return Array.from({ length: count }, () => balancer.order('cluster', all).map(formatTarget).join(' '))
+function clusterOf(balancing: Balancing | undefined, name = 'cluster'): CompiledCluster {
+  return { name, gateway: false, proxyProtocol: false, ...(balancing && { balancing }) }
 }
 
-describe('Balancer', () => {
+/** Draws these numbers again and again. */
+function drawing(...numbers: number[]): () => number {
+  let next = 0
+  return () => numbers[next++ % numbers.length] ?? 0
+}
+
+function orders(count: number, balancing: Balancing, all: readonly Target[], random = drawing(0)): string[] {
+  const states = new ClusterStates(new TestClock(), random)
+  const cluster = clusterOf(balancing)
+  return Array.from({ length: count }, () => states.of(cluster).order(cluster, all).map(targetKey).join(' '))
+}
+
+const three = targets('10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1')
+
+/** How often each target came first. */
+function firsts(lines: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const line of lines) counts[line.split(' ')[0] ?? ''] = (counts[line.split(' ')[0] ?? ''] ?? 0) + 1
+  return counts
+}
+
+describe('round robin', () => {
   it('begins with each target in turn', () => {
-    expect(turns(4, '10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1')).toEqual([
+    expect(orders(4, 'round-robin', three)).toEqual([
       '10.0.0.1:1 10.0.0.2:1 10.0.0.3:1',
       '10.0.0.2:1 10.0.0.3:1 10.0.0.1:1',
       '10.0.0.3:1 10.0.0.1:1 10.0.0.2:1',
@@ -25,19 +48,67 @@ describe('Balancer', () => {
     ])
   })
 
-  it('keeps the family that is preferred in front', () => {
-    expect(turns(2, '10.0.0.1:1', '10.0.0.2:1', '[2001:db8::1]:1')).toEqual([
-      '10.0.0.1:1 10.0.0.2:1 [2001:db8::1]:1',
-      '10.0.0.2:1 10.0.0.1:1 [2001:db8::1]:1',
+  it('gives turns by weight, and never all of them in a row', () => {
+    const lines = orders(10, 'round-robin', targets('10.0.0.1:1*3', '10.0.0.2:1*1', '10.0.0.3:1*1'))
+    expect(firsts(lines)).toEqual({ '10.0.0.1:1': 6, '10.0.0.2:1': 2, '10.0.0.3:1': 2 })
+    expect(lines.slice(0, 5).map((line) => line[7])).toEqual(['1', '2', '1', '3', '1'])
+  })
+
+  it('keeps to the family that is preferred, and tries the other in between', () => {
+    expect(orders(2, 'round-robin', targets('10.0.0.1:1', '10.0.0.2:1', '[2001:db8::1]:1'))).toEqual([
+      '10.0.0.1:1 [2001:db8::1]:1 10.0.0.2:1',
+      '10.0.0.2:1 [2001:db8::1]:1 10.0.0.1:1',
     ])
-    expect(turns(2, '[2001:db8::1]:1', '10.0.0.1:1')).toEqual(['[2001:db8::1]:1 10.0.0.1:1', '[2001:db8::1]:1 10.0.0.1:1'])
+    expect(orders(2, 'round-robin', targets('[2001:db8::1]:1', '10.0.0.1:1'))).toEqual([
+      '[2001:db8::1]:1 10.0.0.1:1',
+      '[2001:db8::1]:1 10.0.0.1:1',
+    ])
   })
 
   it('counts for each cluster apart, and copes with fewer targets than before', () => {
-    const balancer = new Balancer()
-    balancer.order('a', targets('10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'))
-    balancer.order('a', targets('10.0.0.1:1', '10.0.0.2:1', '10.0.0.3:1'))
-    expect(balancer.order('b', targets('10.0.0.1:1', '10.0.0.2:1')).map(formatTarget)).toEqual(['10.0.0.1:1', '10.0.0.2:1'])
-    expect(balancer.order('a', targets('10.0.0.1:1', '10.0.0.2:1')).map(formatTarget)).toEqual(['10.0.0.1:1', '10.0.0.2:1'])
+    const states = new ClusterStates(new TestClock())
+    const [a, b] = [clusterOf(undefined, 'a'), clusterOf(undefined, 'b')]
+    const first = (cluster: CompiledCluster, all: readonly Target[]): string =>
+      states.of(cluster).order(cluster, all).slice(0, 1).map(targetKey).join()
+    expect([first(a, three), first(a, three), first(b, three)]).toEqual(['10.0.0.1:1', '10.0.0.2:1', '10.0.0.1:1'])
+    expect(first(a, three.slice(0, 2))).toBe('10.0.0.1:1')
+  })
+
+  it('leaves lower priorities to the end', () => {
+    const low: Target[] = targets('10.0.0.9:1').map((target) => ({ ...target, priority: 1 }))
+    expect(orders(2, 'round-robin', [...three.slice(0, 2), ...low])).toEqual([
+      '10.0.0.1:1 10.0.0.2:1 10.0.0.9:1',
+      '10.0.0.2:1 10.0.0.1:1 10.0.0.9:1',
+    ])
+  })
+})
+
+describe('random', () => {
+  it('takes the one that was drawn', () => {
+    expect(firsts(orders(4, 'random', three, drawing(0.99, 0, 0.5, 0.4)))).toEqual({ '10.0.0.3:1': 1, '10.0.0.1:1': 1, '10.0.0.2:1': 2 })
+  })
+})
+
+describe('least request', () => {
+  const cluster = clusterOf('least-request')
+
+  it('takes of two that were drawn the one with less to do', () => {
+    const state = new ClusterStates(new TestClock(), drawing(0, 0.9)).of(cluster)
+    const [first] = three
+    if (first) state.beginUse(first)
+    expect(state.order(cluster, three).map(targetKey)[0]).toBe('10.0.0.3:1')
+    if (first) state.endUse(first)
+    expect(state.order(cluster, three).map(targetKey)[0]).toBe('10.0.0.1:1')
+  })
+
+  it('shares by weight, and less to whom has more to do', () => {
+    const weighted = targets('10.0.0.1:1*4', '10.0.0.2:1*1')
+    const state = new ClusterStates(new TestClock()).of(cluster)
+    const turns = (): Record<string, number> =>
+      firsts(Array.from({ length: 10 }, () => state.order(cluster, weighted).map(targetKey).join(' ')))
+    expect(turns()).toEqual({ '10.0.0.1:1': 8, '10.0.0.2:1': 2 })
+    const [heavy] = weighted
+    for (let i = 0; heavy && i < 3; i++) state.beginUse(heavy)
+    expect(turns()).toEqual({ '10.0.0.1:1': 5, '10.0.0.2:1': 5 })
   })
 })

@@ -1,33 +1,82 @@
-// Chooses the order in which a cluster's judged targets are dialled: in turn, within the family that is preferred.
+// Chooses which of a cluster's targets is dialled first, and in which order the others follow.
 import { familyOf } from '../../base/index.ts'
-import type { Target } from '../../runtime/index.ts'
+import type { Balancing, Target } from '../../runtime/index.ts'
 
-/** Clusters counted before the table starts anew; only fairness is lost by that. */
-const MAX_CLUSTERS = 50_000
+export interface HostLoad {
+  /** Requests, or connections that carry bytes, under way. */
+  active: number
+  connections: number
+  /** What it is owed of the turns, where weights differ. */
+  credit: number
+}
 
-export class Balancer {
-  readonly #turns = new Map<string, number>()
+export interface Host {
+  readonly target: Target
+  readonly load: HostLoad
+}
 
-  /** Round-robin over the leading targets of one family; the others stay behind them in their order. */
-  order(cluster: string, targets: readonly Target[]): readonly Target[] {
-    if (targets.length < 2) return targets
-    const leading = countLeading(targets)
-    if (leading < 2) return targets
-    const turn = this.#turns.get(cluster) ?? 0
-    if (this.#turns.size >= MAX_CLUSTERS) this.#turns.clear()
-    this.#turns.set(cluster, (turn + 1) % leading)
-    const first = turn % leading
-    return [...targets.slice(first, leading), ...targets.slice(0, first), ...targets.slice(leading)]
+export interface Draw {
+  readonly turn: number
+  readonly random: () => number
+}
+
+/** `hosts` is not empty. */
+export function pickHost(balancing: Balancing, hosts: readonly Host[], draw: Draw): number {
+  const isWeighted = hosts.some(({ target }) => weightOf(target) !== weightOf(hosts[0]?.target))
+  switch (balancing) {
+    case 'random':
+      // As Envoy's, which does not look at weights here.
+      return Math.floor(draw.random() * hosts.length)
+    case 'round-robin':
+      return isWeighted ? byCredit(hosts, weightOf) : draw.turn % hosts.length
+    case 'least-request':
+      return isWeighted ? byCredit(hosts, (target, { active }) => weightOf(target) / (active + 1)) : lessLoaded(hosts, draw)
   }
 }
 
-function countLeading(targets: readonly Target[]): number {
-  const family = kindOf(targets[0])
-  const other = targets.findIndex((target) => kindOf(target) !== family)
-  return other === -1 ? targets.length : other
+/** Of two drawn at random the one with less to do (Envoy's choice_count of 2). */
+function lessLoaded(hosts: readonly Host[], { random }: Draw): number {
+  const one = Math.floor(random() * hosts.length)
+  const two = Math.floor(random() * hosts.length)
+  return (hosts[two]?.load.active ?? 0) < (hosts[one]?.load.active ?? 0) ? two : one
 }
 
-function kindOf(target: Target | undefined): 4 | 6 | 'pipe' | undefined {
-  if (target === undefined) return undefined
+/** Whoever is owed most has the turn; all together then have as many turns as their weights say, and never many in a row. */
+function byCredit(hosts: readonly Host[], weigh: (target: Target, load: HostLoad) => number): number {
+  let total = 0
+  let best = 0
+  for (const [index, { target, load }] of hosts.entries()) {
+    const weight = weigh(target, load)
+    total += weight
+    load.credit += weight
+    if (load.credit > (hosts[best]?.load.credit ?? 0)) best = index
+  }
+  const chosen = hosts[best]
+  if (chosen) chosen.load.credit -= total
+  return best
+}
+
+function weightOf(target: Target | undefined): number {
+  return target?.weight ?? 1
+}
+
+/** The chosen one, then its successors, the families taking turns (RFC 8305 section 4), so that one that leads nowhere costs one attempt. */
+export function arrange(targets: readonly Target[], first: number): readonly Target[] {
+  const chosen = targets[first]
+  if (!chosen) return targets
+  const rest = [...targets.slice(first + 1), ...targets.slice(0, first)]
+  if (rest.some(({ priority }) => priority !== undefined)) rest.sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0))
+  const family = kindOf(chosen)
+  const other = rest.filter((target) => kindOf(target) !== family)
+  if (other.length === 0) return [chosen, ...rest]
+  const same = [chosen, ...rest.filter((target) => kindOf(target) === family)]
+  const ordered: Target[] = []
+  for (let index = 0; index < Math.max(same.length, other.length); index++) {
+    ordered.push(...same.slice(index, index + 1), ...other.slice(index, index + 1))
+  }
+  return ordered
+}
+
+function kindOf(target: Target): 4 | 6 | 'pipe' {
   return 'pipe' in target ? 'pipe' : familyOf(target.ip)
 }

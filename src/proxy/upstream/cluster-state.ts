@@ -1,0 +1,208 @@
+// Remembers of each cluster what its load is: whose turn it is, how much is under way, who waits, and which endpoints are left out.
+import type { Clock } from '../../base/index.ts'
+import type { CompiledCluster, PoolPlan, Target } from '../../runtime/index.ts'
+import { arrange, type Host, type HostLoad, pickHost } from './balance.ts'
+import { type Outcome, OutlierDetection } from './outlier-detection.ts'
+import { targetKey } from './target-key.ts'
+
+/** Clusters remembered before idle ones are forgotten. */
+const MAX_CLUSTERS = 50_000
+/** Hosts without load that are remembered of one cluster beyond those that it has. */
+const MAX_STALE_HOSTS = 64
+/** Requests that wait for a connection of one cluster where no limit is said. */
+const MAX_WAITING = 1024
+
+/** Somebody who waits for a connection because the cluster has as many as it may. */
+export interface Waiter {
+  /** Which connections would do. */
+  readonly key: string
+  /** A connection is free that is of use, or else may be made. */
+  onTurn(): void
+}
+
+/** By name: a change of the configuration does not end what is under way. */
+export class ClusterStates {
+  readonly #states = new Map<string, ClusterState>()
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #random: () => number
+
+  constructor(clock: Pick<Clock, 'monotonic'>, random: () => number = Math.random) {
+    this.#clock = clock
+    this.#random = random
+  }
+
+  of(cluster: CompiledCluster): ClusterState {
+    const known = this.#states.get(cluster.name)
+    if (known) return known
+    if (this.#states.size >= MAX_CLUSTERS) this.#sweep()
+    const state = new ClusterState(this.#clock, this.#random)
+    this.#states.set(cluster.name, state)
+    return state
+  }
+
+  #sweep(): void {
+    for (const [name, state] of this.#states) if (state.isIdle) this.#states.delete(name)
+  }
+}
+
+export class ClusterState {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #random: () => number
+  readonly #hosts = new Map<string, HostLoad>()
+  readonly #waiters: Waiter[] = []
+  #outliers: OutlierDetection | undefined
+  /** Endpoints when it was last asked. */
+  #total = 1
+  #turn = 0
+  #connections = 0
+  #requests = 0
+  #pending = 0
+  #retries = 0
+
+  constructor(clock: Pick<Clock, 'monotonic'>, random: () => number) {
+    this.#clock = clock
+    this.#random = random
+  }
+
+  get isIdle(): boolean {
+    const isUnused = this.#connections === 0 && this.#requests === 0 && this.#pending === 0 && this.#retries === 0
+    return isUnused && (this.#outliers?.isQuiet(this.#clock.monotonic()) ?? true)
+  }
+
+  /** In which order the targets are dialled; none when all of them are left out. */
+  order({ balancing, outlier }: CompiledCluster, targets: readonly Target[]): readonly Target[] {
+    this.#total = targets.length
+    const [only] = targets
+    if (targets.length === 1 && only && !(outlier && this.#outliers)) return targets
+    const usable = outlier && this.#outliers ? this.#healthy(this.#outliers, outlier.panicPercent, targets) : targets
+    if (usable.length < 2) return usable
+    const first = pickHost(balancing ?? 'round-robin', this.#leading(usable), { turn: this.#turn, random: this.#random })
+    this.#turn = (this.#turn + 1) % 0x4000_0000
+    return arrange(usable, first)
+  }
+
+  /** What became of a request or of a connection, for the detection of outliers. */
+  report({ outlier }: CompiledCluster, target: Target, outcome: Outcome): void {
+    if (!outlier) return
+    const now = this.#clock.monotonic()
+    this.#outliers ??= new OutlierDetection(now)
+    this.#outliers.report(outlier, targetKey(target), outcome, { now, total: this.#total })
+  }
+
+  /** False: as many requests are under way as may be. Whoever gets true says `endRequest` once. */
+  beginRequest(pool: PoolPlan | undefined): boolean {
+    if (pool?.requests !== undefined && this.#requests >= pool.requests) return false
+    this.#requests++
+    return true
+  }
+
+  endRequest(): void {
+    this.#requests--
+  }
+
+  /** The same for requests that have no connection yet. */
+  beginPending(pool: PoolPlan | undefined): boolean {
+    if (pool?.pending !== undefined && this.#pending >= pool.pending) return false
+    this.#pending++
+    return true
+  }
+
+  endPending(): void {
+    this.#pending--
+  }
+
+  beginRetry(pool: PoolPlan | undefined): boolean {
+    if (pool?.retries !== undefined && this.#retries >= pool.retries) return false
+    this.#retries++
+    return true
+  }
+
+  endRetry(): void {
+    this.#retries--
+  }
+
+  /** True: no further connection may be made. */
+  isFull(pool: PoolPlan | undefined): boolean {
+    return pool?.connections !== undefined && this.#connections >= pool.connections
+  }
+
+  /** As Envoy's pools: a target without any connection gets one all the same, or its requests would wait for others to end. */
+  mayConnect(pool: PoolPlan | undefined, target: Target): boolean {
+    return !this.isFull(pool) || (this.#hosts.get(targetKey(target))?.connections ?? 0) === 0
+  }
+
+  /** A connection is dialled. */
+  beginConnection(target: Target): void {
+    this.#connections++
+    this.#hostOf(target).connections++
+  }
+
+  /** It is gone, or was never made. */
+  endConnection(target: Target): void {
+    this.#connections--
+    const host = this.#hostOf(target)
+    host.connections--
+    this.#waiters.shift()?.onTurn()
+  }
+
+  /** A request is sent to the target, or a connection carries bytes to it. */
+  beginUse(target: Target): void {
+    this.#hostOf(target).active++
+  }
+
+  endUse(target: Target): void {
+    this.#hostOf(target).active--
+  }
+
+  /** False: too many wait already. */
+  wait(waiter: Waiter): boolean {
+    if (this.#waiters.length >= MAX_WAITING) return false
+    this.#waiters.push(waiter)
+    return true
+  }
+
+  leave(waiter: Waiter): void {
+    const index = this.#waiters.indexOf(waiter)
+    if (index >= 0) this.#waiters.splice(index, 1)
+  }
+
+  /** A connection of this key has become free. */
+  wake(key: string): void {
+    const index = this.#waiters.findIndex((waiter) => waiter.key === key)
+    if (index < 0) return
+    const [waiter] = this.#waiters.splice(index, 1)
+    waiter?.onTurn()
+  }
+
+  #healthy(outliers: OutlierDetection, panicPercent: number, targets: readonly Target[]): readonly Target[] {
+    const now = this.#clock.monotonic()
+    const healthy = targets.filter((target) => !outliers.isEjected(targetKey(target), now))
+    return (100 * healthy.length) / targets.length < panicPercent ? targets : healthy
+  }
+
+  /** Those of the family and priority that come first, with their load. */
+  #leading(targets: readonly Target[]): Host[] {
+    const [first] = targets
+    const end = targets.findIndex((target) => !first || !isAlike(first, target))
+    return targets.slice(0, end === -1 ? targets.length : end).map((target) => ({ target, load: this.#hostOf(target) }))
+  }
+
+  #hostOf(target: Target): HostLoad {
+    const key = targetKey(target)
+    const known = this.#hosts.get(key)
+    if (known) return known
+    if (this.#hosts.size >= this.#total + MAX_STALE_HOSTS) this.#forget()
+    const load: HostLoad = { active: 0, connections: 0, credit: 0 }
+    this.#hosts.set(key, load)
+    return load
+  }
+
+  #forget(): void {
+    for (const [key, { active, connections }] of this.#hosts) if (active === 0 && connections === 0) this.#hosts.delete(key)
+  }
+}
+
+function isAlike(a: Target, b: Target): boolean {
+  if ((a.priority ?? 0) !== (b.priority ?? 0)) return false
+  return 'pipe' in a || 'pipe' in b ? 'pipe' in a === 'pipe' in b : a.ip.includes(':') === b.ip.includes(':')
+}

@@ -1,0 +1,68 @@
+// Says how the connections to a cluster are made, shared out, counted and given up: what a DestinationRule or another control plane asks for.
+
+/** What goes ahead of the bytes: `hop` is version 2 with the id of our flow, for a gateway of our own. */
+export type ProxyHeaderKind = 'hop' | 'v1' | 'v2'
+
+/** One name that a certificate may have. `kind` absent: a name of any kind. */
+export interface SanRule {
+  readonly kind?: 'dns' | 'uri' | 'email' | 'ip'
+  readonly match: 'exact' | 'prefix' | 'suffix' | 'contains'
+  readonly value: string
+  readonly ignoreCase: boolean
+}
+
+/** TLS that is begun on behalf of the client. Paths are the files that the proxy reads. */
+export interface TlsPlan {
+  /** The server name that is asked for; absent: see `autoSni`. */
+  readonly sni?: string
+  /** The cluster's own host, where it is one name: it stands for the request's where bytes are no requests. */
+  readonly host?: string
+  /** The host of the request's authority is asked for. */
+  readonly autoSni: boolean
+  /** The certificate has to be for the host of the request's authority. */
+  readonly autoSan: boolean
+  /** One of them has to be in the certificate; empty: what `autoSan` or `sni` says. */
+  readonly sans: readonly SanRule[]
+  /** Whom to trust: a file, or `system` for the bundle of the machine. Absent: the certificate is not looked at. */
+  readonly roots?: string
+  readonly crl?: string
+  readonly certificate?: { readonly chain: string; readonly key: string }
+  readonly alpn: readonly string[]
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion: 'TLSv1.2' | 'TLSv1.3'
+}
+
+export type Balancing = 'round-robin' | 'least-request' | 'random'
+
+/** Limits of a whole cluster; absent = no limit said. Times in milliseconds. */
+export interface PoolPlan {
+  readonly connections?: number
+  /** Requests that wait for a connection. */
+  readonly pending?: number
+  /** Requests under way. */
+  readonly requests?: number
+  /** Retries under way. */
+  readonly retries?: number
+  readonly requestsPerConnection?: number
+  /** A connection without a request is closed after it; 0 = never. */
+  readonly idle?: number
+  /** A connection is closed after it. */
+  readonly duration?: number
+  /** The kernel asks whether the other side still lives after so long a silence. */
+  readonly keepAlive?: number
+}
+
+/** Envoy's outlier detection, as far as Istio sets it. A count of 0 switches its detector off. Times in milliseconds. */
+export interface OutlierPlan {
+  readonly consecutive5xx: number
+  readonly consecutiveGateway: number
+  readonly consecutiveLocal: number
+  /** Failures to connect are counted apart from answers. */
+  readonly splitLocal: boolean
+  readonly interval: number
+  readonly baseEjection: number
+  readonly maxEjection: number
+  readonly maxEjectionPercent: number
+  /** Below this share of healthy hosts ejections are not looked at. */
+  readonly panicPercent: number
+}

@@ -1,0 +1,127 @@
+// Says in Envoy's words how bytes travel to a cluster: the TLS of a DestinationRule, and a PROXY protocol header ahead of it.
+import { create } from '@bufbuild/protobuf'
+import type { ClientTls } from '../api/index.ts'
+import type { EffectivePolicy } from '../model/index.ts'
+import { isWildcardHost, type Service, type ServicePort } from '../registry/index.ts'
+import { extensionNames, packAny } from '../xds/index.ts'
+import { type TransportSocket, TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
+import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
+import { ProxyProtocolUpstreamTransportSchema } from '../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js'
+import { RawBufferSchema } from '../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
+import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import { type UpstreamTlsContext, UpstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { adsSource } from './messages.ts'
+
+/** Which names are left to each request. */
+export interface AutoNames {
+  readonly autoSni: boolean
+  readonly autoSanValidation: boolean
+}
+
+export interface TlsSubject {
+  readonly service: Service
+  readonly port: ServicePort
+  readonly strict: boolean
+}
+
+/** Nothing for plain bytes. */
+export function transportSocket(policy: EffectivePolicy, subject: TlsSubject): TransportSocket | undefined {
+  const tls = policy.tls?.value
+  const socket = begins(tls) ? tlsSocket(tls, subject) : undefined
+  const version = policy.proxyProtocol && (policy.proxyProtocol.value.version ?? 'V1')
+  return version === undefined ? socket : proxyProtocolSocket(ProxyProtocolConfig_Version[version], socket)
+}
+
+export function begins(tls: ClientTls | undefined): tls is ClientTls {
+  return tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL'
+}
+
+/** Istio's: a request's host is asked for unless a name is said, and checked unless names or no check at all are said. */
+export function autoNames(tls: ClientTls, subject: TlsSubject): AutoNames {
+  const isNamed = nameOf(tls, subject) !== undefined
+  const hasNames = (tls.subjectAltNames ?? []).length > 0
+  return { autoSni: !isNamed, autoSanValidation: !isNamed && !hasNames && tls.insecureSkipVerify !== true }
+}
+
+/**
+ * Differs from Istio, which asks for no name where bytes are no requests, and checks none: there the name of the service is asked for.
+ * `undefined` leaves it to each request.
+ */
+function nameOf({ sni }: ClientTls, { service, port, strict }: TlsSubject): string | undefined {
+  if (sni !== undefined && sni !== '') return sni
+  return strict && port.family === 'tcp' && !isWildcardHost(service.host) ? service.host : undefined
+}
+
+/** Why TLS cannot be begun; differs from Istio, which would ask for no name and check none. */
+export function namelessTls(tls: ClientTls | undefined, { service, port, strict }: TlsSubject): string | undefined {
+  if (!strict || !begins(tls) || tls.insecureSkipVerify === true || port.family === 'http') return undefined
+  if (!isWildcardHost(service.host) || (tls.sni ?? '') !== '' || (tls.subjectAltNames ?? []).length > 0) return undefined
+  return `nothing says which name the certificate behind ${service.host} has to have: set tls.sni or tls.subjectAltNames`
+}
+
+function tlsSocket(tls: ClientTls, subject: TlsSubject): TransportSocket {
+  const sni = nameOf(tls, subject)
+  const { clientCertificate: chain, privateKey: key } = tls
+  const hasCertificate = tls.mode === 'MUTUAL' && chain !== undefined && key !== undefined
+  const message = create(UpstreamTlsContextSchema, {
+    ...(sni !== undefined && { sni }),
+    commonTlsContext: {
+      tlsParams: {
+        tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+        tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+      },
+      tlsCertificateSdsSecretConfigs: hasCertificate ? [{ name: `file-cert:${chain}~${key}`, sdsConfig: adsSource() }] : [],
+      validationContextType: validation(tls, subject, sni),
+    },
+  })
+  return create(TransportSocketSchema, {
+    name: extensionNames.tls,
+    configType: { case: 'typedConfig', value: packAny(UpstreamTlsContextSchema, message) },
+  })
+}
+
+type Validation = NonNullable<UpstreamTlsContext['commonTlsContext']>['validationContextType']
+type ValidationInit = NonNullable<
+  NonNullable<Parameters<typeof create<typeof UpstreamTlsContextSchema>>[1]>['commonTlsContext']
+>['validationContextType']
+
+function validation(
+  tls: ClientTls,
+  { service, strict }: TlsSubject,
+  sni: string | undefined,
+): ValidationInit & { readonly case?: Validation['case'] } {
+  if (tls.insecureSkipVerify === true) return { case: 'validationContext', value: {} }
+  const said = tls.subjectAltNames ?? []
+  const names = said.length > 0 ? said : (service.subjectAltNames ?? [])
+  // Differs from Istio, which looks at the chain alone once a name is set: the name that is asked for is the one to be proven.
+  const isNameChecked = strict && names.length === 0 && sni !== undefined
+  return {
+    case: 'combinedValidationContext',
+    value: {
+      defaultValidationContext: {
+        matchSubjectAltNames: names.map((name) => ({ matchPattern: { case: 'exact', value: name } })),
+        matchTypedSubjectAltNames: isNameChecked
+          ? [{ sanType: SubjectAltNameMatcher_SanType.DNS, matcher: { matchPattern: { case: 'exact', value: sni }, ignoreCase: true } }]
+          : [],
+        ...((tls.caCrl ?? '') !== '' && { crl: { specifier: { case: 'filename', value: tls.caCrl ?? '' } } }),
+      },
+      validationContextSdsSecretConfig: { name: `file-root:${tls.caCertificates || 'system'}`, sdsConfig: adsSource() },
+    },
+  }
+}
+
+/** Without `inner`, plain bytes follow the header. */
+export function proxyProtocolSocket(version: ProxyProtocolConfig_Version, inner = plainSocket()): TransportSocket {
+  const outer = create(ProxyProtocolUpstreamTransportSchema, { config: { version }, transportSocket: inner })
+  return create(TransportSocketSchema, {
+    name: extensionNames.proxyProtocolUpstream,
+    configType: { case: 'typedConfig', value: packAny(ProxyProtocolUpstreamTransportSchema, outer) },
+  })
+}
+
+function plainSocket(): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: extensionNames.rawBuffer,
+    configType: { case: 'typedConfig', value: packAny(RawBufferSchema, create(RawBufferSchema)) },
+  })
+}
