@@ -41,7 +41,7 @@ check: modules ## Format, lint, types, dead code and unit tests: what to run bef
 fuzz: build ## Feeds the parsers what they should refuse, for a minute each (FUZZ_SECONDS, FUZZ_EXECUTIONS).
 	@node dist/fuzz.js
 
-bench: setup build ## Measures speed and memory.
+bench: setup build ## Measures speed and memory beside nginx, HAProxy and Envoy (BENCH=http,tcp: some sections).
 	@node dist/bench.js
 
 format: modules ## Formats all sources.

@@ -13,6 +13,7 @@ const groups = [
     { name: 'bench', source: 'bench/main.ts' },
     { name: 'fuzz', source: 'tests/fuzz/main.ts' },
     { name: 'fuzz-worker', source: 'tests/fuzz/worker.ts' },
+    { name: 'bench-load', source: 'bench/load/main.ts' },
     { name: 'test-outside', source: 'tests/support/outside.ts' },
     { name: 'test-probe', source: 'tests/support/probe-client.ts' },
     { name: 'test-attacker', source: 'tests/escape/attacker.ts' },

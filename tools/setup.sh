@@ -25,6 +25,7 @@ redis-server    redis-server  the database outside, of the TCP walk-through
 redis-tools     redis-cli     its client
 nginx           nginx         a web server that is not ours
 haproxy         haproxy       a proxy that is not ours, to compare with
+wrk             wrk           the load generator of the benchmark
 openssl         openssl       certificates and a TLS client that is not ours
 git             git           a workload of the escape suite
 openssh-client  ssh           a workload whose server speaks first

@@ -1,0 +1,46 @@
+// Makes the load of a measurement, outside of what is measured: reads jobs from stdin, one line of JSON each, and answers each with one line.
+import { createInterface } from 'node:readline'
+import { ask, paced } from './http-client.ts'
+import type { Done, Job } from './jobs.ts'
+import { serveOrigin } from './origin.ts'
+import { bulk, connections, dribble, hold, release } from './tcp-client.ts'
+import { closed } from './wrk.ts'
+
+const [mode, port] = process.argv.slice(2)
+if (mode === 'origin') serveOrigin(Number(port))
+else await serveJobs()
+
+async function serveJobs(): Promise<void> {
+  process.stdout.write('{"ready":true}\n')
+  for await (const line of createInterface({ input: process.stdin })) {
+    const job = JSON.parse(line) as Job
+    process.stdout.write(`${JSON.stringify(await run(job).catch(failed))}\n`)
+  }
+}
+
+function run(job: Job): Promise<Done> {
+  switch (job.job) {
+    case 'ask':
+      return ask(job)
+    case 'closed':
+      return closed(job)
+    case 'paced':
+      return paced(job)
+    case 'connect':
+      return connections(job)
+    case 'bulk':
+      return bulk(job)
+    case 'hold':
+      return hold(job)
+    case 'dribble':
+      return dribble(job)
+    case 'release':
+      return release()
+    default:
+      return job satisfies never
+  }
+}
+
+function failed(error: unknown): { readonly error: string } {
+  return { error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+}
