@@ -1,7 +1,7 @@
 // Leads one accepted connection from its first facts to a decision, and hands it to whoever carries that out.
 import { formatAddress, messageOf } from '../base/index.ts'
 import type { AccessDetails, ConnectionFacts, FirstBytes, FlowProtocol } from '../flow/index.ts'
-import type { ConnectionDecision, Deny, Gather, RequestDecision, Runtime } from '../runtime/index.ts'
+import type { ConnectionDecision, Deny, Gather, Runtime } from '../runtime/index.ts'
 import { type Arrival, sourceOf } from './arrival.ts'
 import { type Context, ownDeny } from './context.ts'
 import type { Flow } from './flow-recorder.ts'
@@ -298,52 +298,20 @@ export class Connection implements WireHandler, LiveConnection {
     if (this.#isOver || this.#context.runtime() !== runtime) return
     const facts = this.#facts()
     const first = this.#first ?? this.#late
-    let decision: ConnectionDecision | RequestDecision = this.#decide(runtime, facts)
+    let decision = this.#decide(runtime, facts)
     if (decision.verdict === 'gather' && decision.need === 'first-bytes') {
       decision = this.#decide(runtime, { ...facts, first: first ?? { protocol: 'silent' } })
     }
-    if (decision.verdict === 'http') decision = this.#judgeAsRequest(runtime, decision.manager, facts, first)
     if (decision.verdict === 'gather' && decision.name !== undefined && this.#names.mayLearn(decision.name)) {
       this.#names.learn(decision.name, decision.until, () => this.#judgeLive(runtime))
       return
     }
-    if (decision.verdict === 'forward' || decision.verdict === 'passthrough') return
-    const deny =
-      decision.verdict === 'deny' ? decision : ownDeny('not-declared', 'the new configuration does not allow this connection as it is')
+    if ((decision.verdict === 'forward' || decision.verdict === 'passthrough') && this.#tcp?.goesThere(decision)) return
+    const deny = decision.verdict === 'deny' ? decision : ownDeny('not-declared', otherwise[decision.verdict])
     this.#tcp?.cut(() => {
       this.#describeDeny(deny)
       this.#flow.draft.details = 'policy_changed'
     })
-  }
-
-  /** The connection was let through unread, and its port now serves HTTP: its first request stands for it. */
-  #judgeAsRequest(
-    runtime: Runtime,
-    manager: Parameters<Context['judge']['decideRequest']>[1],
-    connection: ConnectionFacts,
-    first: FirstBytes | undefined,
-  ): ConnectionDecision | RequestDecision {
-    if (first?.protocol !== 'http1' || first.host === undefined) {
-      return ownDeny('not-declared', 'this port now serves HTTP, and the connection was opened without its requests being judged')
-    }
-    const { method, target, host } = first
-    const { names, random } = connection
-    try {
-      return this.#context.judge.decideRequest(runtime, manager, {
-        kind: 'request',
-        connection,
-        method,
-        authority: host,
-        path: target,
-        scheme: 'http',
-        headers: () => [],
-        chance: () => 0,
-        names,
-        random,
-      })
-    } catch (error) {
-      return ownDeny('internal-error', `the decision failed: ${messageOf(error)}`)
-    }
   }
 
   #finish(): void {
@@ -366,6 +334,15 @@ export class Connection implements WireHandler, LiveConnection {
     }
   }
 }
+
+/** Why a live connection ends although what it asks for is not refused. */
+const otherwise = {
+  forward: 'the new configuration leads this connection elsewhere: connect again',
+  passthrough: 'the new configuration leads this connection elsewhere: connect again',
+  gather: 'the new configuration does not allow this connection as it is',
+  // Its later requests could not be judged, and each is decided on its own.
+  http: 'this port now serves HTTP, and the requests on this connection are not looked at: connect again',
+} as const
 
 /** What an access log prints for a connection that was no HTTP. */
 const emptyAccess: AccessDetails = {

@@ -66,6 +66,13 @@ export class TcpForward implements WireHandler {
     )
   }
 
+  /** Whether the bytes go where `decision` would lead them. Addresses of one cluster may change without a word. */
+  goesThere({ cluster, targets }: Forward | Passthrough): boolean {
+    const { cluster: own } = this.#options.decision
+    const { upstream } = this.#options.flow.draft
+    return cluster.name === own.name || targets.some((target) => formatTarget(target) === upstream)
+  }
+
   /** Ends both sides at once; `explain` fills in the record's last words. */
   cut(explain: () => void): void {
     this.#cutBy = explain

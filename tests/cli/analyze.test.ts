@@ -7,7 +7,7 @@ import { openFiles, sallyport } from './cli.ts'
 const files = openFiles()
 afterAll(() => files.remove())
 
-const scenarios = join(import.meta.dirname, '../oracle/scenarios')
+const scenarios = join(import.meta.dirname, '../oracle/testdata')
 const read = (name: string): string => readFileSync(join(scenarios, name), 'utf8')
 const common = read('common.yaml')
 const http = read('a01-d2iq-4-gateway/input.yaml')

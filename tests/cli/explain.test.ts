@@ -7,7 +7,7 @@ import { openFiles, sallyport } from './cli.ts'
 const files = openFiles()
 afterAll(() => files.remove())
 
-const scenarios = join(import.meta.dirname, '../oracle/scenarios')
+const scenarios = join(import.meta.dirname, '../oracle/testdata')
 const scenario = (name: string): string[] => ['-f', join(scenarios, 'common.yaml'), '-f', join(scenarios, name, 'input.yaml')]
 const strict = ['--outbound', 'REGISTRY_ONLY']
 const wild = files.write('wild.yaml', documents(serviceEntry({ host: '*.wild.test', port: 443, protocol: 'TLS', resolution: 'NONE' })))

@@ -183,7 +183,7 @@ describe('a change', () => {
 test('a gateway whose port is taken says so with a remedy, and serves once the port is free', async () => {
   const gw = world.node('gw')
   const taken = gw.spawn('busybox', ['httpd', '-f', '-p', '198.18.0.20:8080', '-h', folder])
-  const inputs = ['common.yaml', 'a01-d2iq-4-gateway/input.yaml'].map((name) => join(import.meta.dirname, '../oracle/scenarios', name))
+  const inputs = ['common.yaml', 'a01-d2iq-4-gateway/input.yaml'].map((name) => join(import.meta.dirname, '../oracle/testdata', name))
   const files = inputs.flatMap((path) => ['-f', path])
   const place = [
     'gateway',

@@ -155,7 +155,7 @@ test.each(Object.entries(users))(
   'files that select a gateway without its address have it run beside the sidecar, as %s',
   async (_name, user) => {
     const before = await inventory()
-    const declarations = readFileSync(join(import.meta.dirname, '../oracle/scenarios/a01-d2iq-4-gateway/input.yaml'), 'utf8')
+    const declarations = readFileSync(join(import.meta.dirname, '../oracle/testdata/a01-d2iq-4-gateway/input.yaml'), 'utf8')
     const command = ['sh', '-c', 'curl -sS -m 10 http://d2iq.com/ && echo up && sleep 60']
     const sidecar = startSidecar(w1, { declarations, command, env: { TMPDIR: folder }, ...user })
     await sidecar.running.says('up')

@@ -46,9 +46,11 @@ function readLines(running: NodeProcess): (limitMs: number) => Promise<string> {
   void running.ended.then(() => wake())
 
   return async (limitMs) => {
-    if (lines.length === 0 && !running.hasEnded) {
+    const deadline = performance.now() + limitMs
+    // A long line comes in pieces.
+    while (lines.length === 0 && !running.hasEnded && performance.now() < deadline) {
       await new Promise<void>((resolve) => {
-        const limit = setTimeout(resolve, limitMs)
+        const limit = setTimeout(resolve, deadline - performance.now())
         wake = () => {
           clearTimeout(limit)
           resolve()
