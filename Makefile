@@ -7,6 +7,7 @@ SHELL := /bin/sh
 bin := node_modules/.bin
 results := .cache/tests.json
 tally := .cache/flows.jsonl
+counts := .cache/counts.txt
 
 help: ## Lists these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,9 +28,9 @@ escape: setup build ## Tries to get out of the seal in every way we know.
 	@node dist/escape.js
 
 test: setup build ## Runs every test.
-	@mkdir -p $(dir $(results)) && rm -f $(results) $(tally) && : > $(tally) && chmod a+rw $(tally)
-	@SALLYPORT_FLOW_TALLY=$(abspath $(tally)) $(bin)/vitest run --reporter=default --reporter=json --outputFile.json=$(results); \
-	  node tools/summary.mjs $(results) $$? $(tally)
+	@mkdir -p $(dir $(results)) && rm -f $(results) $(tally) $(counts) && : > $(tally) && chmod a+rw $(tally)
+	@SALLYPORT_FLOW_TALLY=$(abspath $(tally)) SALLYPORT_TEST_COUNTS=$(abspath $(counts)) $(bin)/vitest run --reporter=default --reporter=json --outputFile.json=$(results); \
+	  node tools/summary.mjs $(results) $$? $(tally) $(counts)
 
 check: modules ## Format, lint, types, dead code and unit tests: what to run before a commit.
 	@$(bin)/biome format .

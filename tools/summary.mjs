@@ -1,14 +1,15 @@
 // Prints how a test run ended, `N passed, N failed` on the last line, from the JSON report of vitest and its exit code; exits 1 unless all is well.
 import { existsSync, readFileSync } from 'node:fs'
 
-const [reportPath, exitCode, tallyPath] = process.argv.slice(2)
+const [reportPath, exitCode, tallyPath, countsPath] = process.argv.slice(2)
 if (reportPath === undefined || exitCode === undefined) {
-  process.stderr.write('usage: node tools/summary.mjs REPORT.json EXIT_CODE [FLOWS.jsonl]\n')
+  process.stderr.write('usage: node tools/summary.mjs REPORT.json EXIT_CODE [FLOWS.jsonl [COUNTS.txt]]\n')
   process.exit(2)
 }
 
 const { passed, failed, skipped } = count(readReport(reportPath))
 // A run that failed without a failed test (an unhandled error, a killed worker, a build that broke) must not look like a good one.
+if (countsPath !== undefined && existsSync(countsPath)) process.stdout.write(readFileSync(countsPath, 'utf8'))
 const isBalanced = tallyPath === undefined || sayFlows(tallyPath)
 const shown = (failed === 0 && exitCode !== '0' ? 1 : failed) + (isBalanced ? 0 : 1)
 if (skipped > 0) process.stdout.write(`${skipped} skipped\n`)

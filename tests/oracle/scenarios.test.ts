@@ -1,7 +1,7 @@
 // Plays what was recorded of real Istio with Envoy through the real programs, one set of declarations after the other, and holds them to the recorded outcomes.
-import { appendFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { tellCounts } from '../support/counts.ts'
 import { standardTopology } from '../support/outside-plan.ts'
 import { startOutside } from '../support/outside-servers.ts'
 import type { Outside } from '../support/outside-servers.ts'
@@ -30,9 +30,9 @@ afterAll(async () => {
   await outside.close()
   await world.close()
   const { scenarios, agreeing, probes, agreeingProbes } = tally
-  const path = process.env['SALLYPORT_TEST_REPORT']
-  const line = `recorded scenarios: ${agreeing} of ${scenarios} agree whole, ${agreeingProbes} of ${probes} probes; the others are listed with reasons in tests/oracle/differences.ts`
-  if (path !== undefined) appendFileSync(path, `${line}\n`)
+  tellCounts(
+    `recorded scenarios: ${agreeing} of ${scenarios} agree whole, ${agreeingProbes} of ${probes} probes; tests/oracle/differences.ts has the reasons of the others`,
+  )
 })
 
 async function sessionFor(scenario: Scenario): Promise<Session> {
