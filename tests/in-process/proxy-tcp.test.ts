@@ -322,19 +322,19 @@ describe('a new configuration', () => {
 
 describe('a connection that is still allowed by a new configuration', () => {
   const other = { ...forward([]).cluster, name: 'outbound|7000||other.example' }
-  const cases: Record<string, { then: (target: Target) => ConnectionDecision; isCut: boolean }> = {
-    'lives on in its cluster, whatever addresses that has now': { then: () => forward([local(1)]), isCut: false },
-    'lives on in another cluster that has its address': { then: (target) => forward([target], { cluster: other }), isCut: false },
-    'is cut when it would go elsewhere': { then: () => forward([local(1)], { cluster: other }), isCut: true },
-    'is cut when its port now serves HTTP, whose requests are judged one by one': { then: () => http, isCut: true },
+  const cases: Record<string, { after: (target: Target) => ConnectionDecision; isCut: boolean }> = {
+    'lives on in its cluster, whatever addresses that has now': { after: () => forward([local(1)]), isCut: false },
+    'lives on in another cluster that has its address': { after: (target) => forward([target], { cluster: other }), isCut: false },
+    'is cut when it would go elsewhere': { after: () => forward([local(1)], { cluster: other }), isCut: true },
+    'is cut when its port now serves HTTP, whose requests are judged one by one': { after: () => http, isCut: true },
   }
-  for (const [name, { then, isCut }] of Object.entries(cases)) {
+  for (const [name, { after, isCut }] of Object.entries(cases)) {
     it(name, async () => {
       const upstream = await origin((peer) => peer.write('x'))
       const { port, record, set, closed } = await plane({ connection: () => forward([upstream.target]) })
       const client = await dialPeer(port)
       await client.until('x')
-      set({ connection: () => then(upstream.target) })
+      set({ connection: () => after(upstream.target) })
       if (isCut) {
         await client.untilClosed(1000)
         expect(await record(0)).toMatchObject({ verdict: 'deny', reason: { code: 'not-declared' }, details: 'policy_changed' })

@@ -63,7 +63,7 @@ async function hold(scenario: Scenario, probe: RecordedProbe, patienceMs = 1500)
   const golden = scenario.golden[probe.id] ?? expect.fail('nothing was recorded for this probe')
   const open = await sessionFor(scenario)
   outside.seen()
-  const { pauseMs, ...plain } = probe
+  const { pauseMs: _pauseMs, ...plain } = probe
   // Silence is waited for no longer than it takes to be sure.
   const report = await open.play(golden.outcome === 'timeout' ? { ...plain, timeout: 1 } : plain)
   if (golden.reached.length === 0) await new Promise((resolve) => setTimeout(resolve, settleMs))
