@@ -6,6 +6,7 @@ import type { DecodedPacket, Packet, RecordType } from 'dns-packet'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startNameServer } from '../support/name-server.ts'
 import type { NameAnswer } from '../support/name-server.ts'
+import { bindPortPair } from '../support/port-pair.ts'
 import { parseIp, Watchable } from '../../src/base/index.ts'
 import type { Runtime } from '../../src/runtime/index.ts'
 import { createNameSource, createRefusalAddresses, serveDns } from '../../src/dns/index.ts'
@@ -44,11 +45,7 @@ interface Setting {
 async function setUp(changes: Partial<DnsServiceOptions> = {}): Promise<Setting> {
   const server = await startNameServer(table)
   const names = createNameSource({ server: server.server, hostsFile: '/nonexistent', limits: { tryMs: 100, tries: 1 } })
-  const udp = dgram.createSocket('udp4')
-  await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve))
-  const { port } = udp.address()
-  const tcp = net.createServer({ allowHalfOpen: true })
-  await new Promise<void>((resolve) => tcp.listen(port, '127.0.0.1', resolve))
+  const { udp, tcp, port } = await bindPortPair('127.0.0.1', 0, { allowHalfOpen: true })
   const refused: RefusedQuery[] = []
   const service = serveDns({
     udp: [udp],

@@ -94,8 +94,8 @@ const cases: Record<string, Case> = {
     call,
     verdict: passes,
   },
-  'TLS origination is refused': {
-    yaml: `${api}${destinationRule('trafficPolicy: {tls: {mode: SIMPLE}}')}`,
+  'TLS with identities of the mesh is refused': {
+    yaml: `${api}${destinationRule('trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}')}`,
     call,
     verdict: refused,
     by: 'DestinationRule default/api spec.trafficPolicy.tls.mode',

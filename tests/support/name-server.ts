@@ -1,8 +1,8 @@
 // A small DNS server over UDP and TCP whose answers are a table, and which can be late, silent, failing or lying on request.
-import dgram from 'node:dgram'
 import net from 'node:net'
 import { decode, encode } from 'dns-packet'
 import type { Answer, DecodedPacket } from 'dns-packet'
+import { bindPortPair } from './port-pair.ts'
 
 /** Addresses of both families, or how the server misbehaves for the name. */
 export type NameAnswer = readonly string[] | NameEntry
@@ -55,17 +55,14 @@ export async function startNameServer(
     else setTimeout(() => send(reply), entry.delayMs)
   }
 
-  const udp = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  const { udp, tcp, port } = await bindPortPair(address, options.port ?? 0)
   udp.on('message', (packet, peer) => respond(packet, peer.address, 'udp', (reply) => udp.send(reply, peer.port, peer.address)))
-  await new Promise<void>((resolve) => udp.bind(options.port ?? 0, address, resolve))
-  const { port } = udp.address()
   const sockets = new Set<net.Socket>()
-  const tcp = net.createServer((socket) => {
+  tcp.on('connection', (socket) => {
     sockets.add(socket)
     serveStream(socket, (packet, send) => respond(packet, socket.remoteAddress ?? '', 'tcp', send))
     socket.on('close', () => sockets.delete(socket))
   })
-  await new Promise<void>((resolve) => tcp.listen(port, address, resolve))
 
   return {
     server: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
