@@ -6,6 +6,8 @@ export const findingCodes = {
   SLP1402: 'an entry of resolution NONE is routed through a gateway, which has no dialled address to hand on',
   SLP1403: 'two TCP hosts share one plain port of a gateway, which cannot tell them apart',
   IST0101: 'something is referred to that does not exist',
+  IST0110: 'several Sidecars select the same workloads',
+  IST0111: 'several Sidecars of a namespace have no workload selector',
   IST0162: 'a route leads to a port that the gateway’s Service does not have',
 } as const satisfies Record<string, string>
 

@@ -96,7 +96,6 @@ test('mesh settings', () => {
 })
 
 const fates: Record<string, string | undefined> = {
-  'networking.istio.io/Sidecar': 'deny',
   'networking.istio.io/EnvoyFilter': 'deny',
   'networking.istio.io/ProxyConfig': 'warn',
   'networking.istio.io/WorkloadGroup': 'warn',

@@ -10,6 +10,8 @@ import type { Meta } from './meta.ts'
 import type { ObjectSchema } from './schema.ts'
 import { checkServiceEntry, checkWorkloadEntry } from './service-entry-rules.ts'
 import { serviceEntrySchema, workloadEntrySchema } from './service-entry-schema.ts'
+import { checkSidecar } from './sidecar-rules.ts'
+import { sidecarSchema } from './sidecar-schema.ts'
 import { checkVirtualService } from './virtual-service-rules.ts'
 import type { Kind, Spec } from './specs.ts'
 import { virtualServiceSchema } from './virtual-service-schema.ts'
@@ -67,6 +69,7 @@ export const kinds: { readonly [K in Kind]: KindInfo<K> } = {
     check: checkDestinationRule,
   },
   Gateway: { ...istio, plural: 'gateways', short: ['gw'], scope: 'namespaced', schema: gatewaySchema, check: checkGateway },
+  Sidecar: { ...istio, plural: 'sidecars', short: [], scope: 'namespaced', schema: sidecarSchema, check: checkSidecar },
   Service: { ...core, plural: 'services', short: ['svc'], scope: 'namespaced', body: 'spec', schema: serviceSchema, check: checkService },
   Namespace: {
     ...core,

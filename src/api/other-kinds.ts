@@ -12,11 +12,6 @@ type Groups = Readonly<Record<string, Readonly<Record<string, OtherKind>>>>
 
 const kinds: Groups = {
   'networking.istio.io': {
-    Sidecar: {
-      fate: 'deny',
-      consequence: 'it would narrow what the workloads reach, so their outbound traffic is refused',
-      selector: ['workloadSelector', 'labels'],
-    },
     EnvoyFilter: {
       fate: 'deny',
       consequence: 'it could put any check into the way, so the traffic of the proxies that it patches is refused',

@@ -2,6 +2,7 @@
 import type { ConfigMapSpec, NamespaceSpec, ServiceSpec } from './core.ts'
 import type { DestinationRuleSpec } from './destination-rule.ts'
 import type { GatewaySpec } from './gateway.ts'
+import type { SidecarSpec } from './sidecar.ts'
 import type { ServiceEntrySpec, WorkloadEntrySpec } from './service-entry.ts'
 import type { VirtualServiceSpec } from './virtual-service.ts'
 
@@ -11,6 +12,7 @@ export interface Specs {
   readonly VirtualService: VirtualServiceSpec
   readonly DestinationRule: DestinationRuleSpec
   readonly Gateway: GatewaySpec
+  readonly Sidecar: SidecarSpec
   readonly Service: ServiceSpec
   readonly Namespace: NamespaceSpec
   readonly ConfigMap: ConfigMapSpec

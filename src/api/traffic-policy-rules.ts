@@ -31,7 +31,7 @@ export function checkTrafficPolicy(report: Report, path: string, policy: object)
 function checkParts(report: Report, path: string, fields: Fields): void {
   const { outlierDetection, connectionPool, loadBalancer, tls } = fields
   if (outlierDetection !== undefined) checkOutlierDetection(report, `${path}.outlierDetection`, fieldsOf(outlierDetection))
-  if (connectionPool !== undefined) checkConnectionPool(report, `${path}.connectionPool`, fieldsOf(connectionPool))
+  if (connectionPool !== undefined) checkConnectionPool(report, `${path}.connectionPool`, connectionPool)
   if (loadBalancer !== undefined) {
     checkLoadBalancer(report, `${path}.loadBalancer`, fieldsOf(loadBalancer), outlierDetection !== undefined)
   }
@@ -89,8 +89,8 @@ const httpCounts: Readonly<Record<string, string>> = {
   maxConcurrentStreams: 'max concurrent streams',
 }
 
-function checkConnectionPool(report: Report, path: string, pool: Fields): void {
-  const { http, tcp } = pool
+export function checkConnectionPool(report: Report, path: string, pool: unknown): void {
+  const { http, tcp } = fieldsOf(pool)
   if (http === undefined && tcp === undefined) report.error(path, 'connection pool must have at least one field', 'remove it')
   if (http !== undefined) {
     const fields = fieldsOf(http)

@@ -23,9 +23,6 @@ function narrowed(kind: string, other: OtherKind, spec: Fields): Pick<OtherKind,
   if (kind === 'AuthorizationPolicy' && spec['action'] === 'AUDIT') {
     return { fate: 'warn', consequence: 'it only asks for records, and every connection is recorded as it is' }
   }
-  if (kind === 'Sidecar' && spec['egress'] === undefined && spec['outboundTrafficPolicy'] === undefined && spec['ingress'] !== undefined) {
-    return { fate: 'warn', consequence: 'it governs connections that come in; Sallyport carries those that go out' }
-  }
   const types = spec['policyTypes']
   if (kind === 'NetworkPolicy' && spec['egress'] === undefined && !(Array.isArray(types) && types.includes('Egress'))) {
     return { fate: 'ignore', consequence: 'it governs connections that come in' }

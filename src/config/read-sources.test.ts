@@ -275,9 +275,9 @@ describe('what is understood but not carried out', () => {
       text: policies('{}').replace('name: p, ', ''),
       governed: [{ kind: 'AuthorizationPolicy', namespace: 'team', name: '', scope: 'namespace' }],
     },
-    'a Sidecar': {
-      text: 'apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: s}\nspec: {workloadSelector: {labels: {a: b}}, egress: [{hosts: [./*]}]}\n',
-      governed: [{ kind: 'Sidecar', namespace: 'default', name: 's', scope: 'selector', labels: { a: 'b' } }],
+    'an EnvoyFilter': {
+      text: 'apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: s}\nspec: {workloadSelector: {labels: {a: b}}}\n',
+      governed: [{ kind: 'EnvoyFilter', namespace: 'default', name: 's', scope: 'selector', labels: { a: 'b' } }],
     },
     'a network policy for what comes in': {
       text: 'apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n}\nspec: {podSelector: {}, ingress: []}\n',

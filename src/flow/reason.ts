@@ -22,6 +22,10 @@ export const reasonCodes = {
   'allow-any': { allow: true, text: 'the outbound policy is ALLOW_ANY and nothing declares this destination' },
   answered: { allow: true, text: 'a rule answers the request itself' },
   'not-declared': { allow: false, text: 'no ServiceEntry declares this destination and the outbound policy is REGISTRY_ONLY' },
+  'not-visible': {
+    allow: false,
+    text: 'a declaration names this destination, but the Sidecar that governs this workload does not import it',
+  },
   'not-supported': { allow: false, text: 'a declaration that governs this destination uses a feature that is not carried out yet' },
   'no-route': { allow: false, text: 'the host is declared, but no rule of its VirtualService matches' },
   'no-cluster': { allow: false, text: 'the rule sends traffic to a destination or subset that does not exist' },

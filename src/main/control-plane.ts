@@ -125,6 +125,7 @@ function resourcesOf(config: ConfigSnapshot): readonly Resource[] {
     'VirtualService',
     'DestinationRule',
     'Gateway',
+    'Sidecar',
     'Service',
     'Namespace',
     'ConfigMap',

@@ -11,7 +11,8 @@ import {
 } from '../registry/index.ts'
 import { indexDestinationRules } from './destination-rules.ts'
 import { type GatewayConfig, gatewayConfigs } from './gateways.ts'
-import { type Scope, type ScopeInput, scopeOf } from './scope.ts'
+import { type Scope, type ScopeInput, type ScopeOptions, scopeOf } from './scope.ts'
+import { chooseSidecar, type SidecarConfig, sidecarConfig, type Workload } from './sidecars.ts'
 import { findSynthesisedGateways, type SynthesisedGateway } from './synthesised-gateways.ts'
 import { ruleSetsOf } from './virtual-services.ts'
 
@@ -26,8 +27,10 @@ export interface Model {
   readonly gateways: readonly GatewayConfig[]
   /** Gateways whose selector nothing in the files satisfies, with what leads to them. */
   readonly synthesised: readonly SynthesisedGateway[]
-  /** What a namespace sees; `added` services stand in for synthesised gateways. */
-  scope(namespace: string, added?: readonly Service[]): Scope
+  /** What governs a workload; Istio passes over all of them for gateways. */
+  sidecarOf(workload: Workload): SidecarConfig | undefined
+  /** What a namespace sees. */
+  scope(namespace: string, options?: ScopeOptions): Scope
   /** The address that stands for a host without addresses; `undefined` when the settings or the host do not allow one. */
   virtualAddresses(service: Service): VirtualAddresses | undefined
 }
@@ -60,6 +63,10 @@ export function buildModel(resources: ResourceSet, settings: MeshSettings, previ
     registry,
     gateways,
     synthesised: findSynthesisedGateways({ gateways, registry, ruleSets, rootNamespace }),
+    sidecarOf: (workload) => {
+      const chosen = chooseSidecar(resources.of('Sidecar'), workload, rootNamespace)
+      return chosen && sidecarConfig(chosen, workload.namespace, spelling)
+    },
     scope: scopes(input),
     virtualAddresses: allocator(registry, settings, strict),
   }
@@ -67,8 +74,8 @@ export function buildModel(resources: ResourceSet, settings: MeshSettings, previ
 
 function scopes(input: ScopeInput): Model['scope'] {
   const known = new Map<string, Scope>()
-  return (namespace, added = []) => {
-    if (added.length > 0) return scopeOf(input, namespace, added)
+  return (namespace, options) => {
+    if (options?.sidecar !== undefined || (options?.added ?? []).length > 0) return scopeOf(input, namespace, options)
     const scope = known.get(namespace) ?? scopeOf(input, namespace)
     known.set(namespace, scope)
     return scope

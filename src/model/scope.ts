@@ -3,11 +3,15 @@ import type { Registry, Service } from '../registry/index.ts'
 import { type Destination, destinationOf } from './destination.ts'
 import type { DestinationPolicy, DestinationRuleIndex } from './destination-rules.ts'
 import { indexRules, type RuleIndex } from './rule-index.ts'
+import { narrow, type Sight } from './sidecar-scope.ts'
+import type { SidecarConfig } from './sidecars.ts'
 import type { RuleSet } from './virtual-services.ts'
 import { visibilityOf, visibleTo } from './visibility.ts'
 
 export interface Scope {
   readonly namespace: string
+  /** What narrows it. */
+  readonly sidecar: SidecarConfig | undefined
   /** Every visible service, one host perhaps several times: private, exported, public, each oldest first. */
   readonly services: readonly Service[]
   /** One for every visible host, in the order in which the hosts first stand among the services. */
@@ -15,6 +19,8 @@ export interface Scope {
   /** No host is declared twice, so `destinations` are the services' own, one by one. */
   readonly isOneToOne: boolean
   destination(host: string): Destination | undefined
+  /** Visible without the Sidecar: what it hides. */
+  hidden(): readonly Service[]
   /** VirtualServices bound to `mesh` or to a Gateway (`namespace/name`). */
   rules(gateway: string): RuleIndex
   policy(service: Service, labels: Readonly<Record<string, string>>): DestinationPolicy | undefined
@@ -28,30 +34,49 @@ export interface ScopeInput {
   readonly ruleExportTo: readonly string[] | undefined
 }
 
-/**
- * `added` are services that no file declares (synthesised gateways); they replace declared ones of the same host, and are there for
- * rules to lead to: nobody dials them, so they are not among `services`.
- */
-export function scopeOf(input: ScopeInput, namespace: string, added: readonly Service[] = []): Scope {
+export interface ScopeOptions {
+  /**
+   * Services that no file declares (synthesised gateways); they replace declared ones of the same host, and are there for rules to lead
+   * to: nobody dials them, so they are not among `services`.
+   */
+  readonly added?: readonly Service[]
+  readonly sidecar?: SidecarConfig
+}
+
+export function scopeOf(input: ScopeInput, namespace: string, { added = [], sidecar }: ScopeOptions = {}): Scope {
   const visible = visibleTo(input.registry.services, namespace, (s) => visibilityOf(s.exportTo, s.namespace, input.serviceExportTo))
-  const replaced = new Set(added.map((service) => service.host))
-  const services = added.length === 0 ? visible : visible.filter((service) => !replaced.has(service.host))
-  const byHost = groupHosts(added.length === 0 ? services : [...services, ...added], namespace)
-  const rules = visibleTo(input.ruleSets, namespace, (r) => visibilityOf(r.exportTo, r.namespace, input.ruleExportTo))
+  const visibleRules = visibleTo(input.ruleSets, namespace, (r) => visibilityOf(r.exportTo, r.namespace, input.ruleExportTo))
+  const whole: Sight = { services: visible, rules: visibleRules, known: visible }
+  const { services, rules, known } = without(added, sidecar === undefined ? whole : narrow(whole, sidecar, namespace))
+  const byHost = groupHosts(known, namespace)
   const indexes = new Map<string, RuleIndex>()
   return {
     namespace,
+    sidecar,
     services,
     destinations: [...byHost.values()],
-    isOneToOne: byHost.size === services.length,
+    isOneToOne: byHost.size === services.length && (sidecar === undefined || sidecar.isOpen),
     destination: (host) => byHost.get(host),
+    hidden: () => (sidecar === undefined || sidecar.isOpen ? [] : missing(visible, services)),
     rules: (gateway) => {
-      const known = indexes.get(gateway) ?? indexRules(rules.filter((one) => one.gateways.includes(gateway)))
-      indexes.set(gateway, known)
-      return known
+      const index = indexes.get(gateway) ?? indexRules(rules.filter((one) => one.gateways.includes(gateway)))
+      indexes.set(gateway, index)
+      return index
     },
     policy: (service, labels) => (input.destinationRules.isEmpty ? undefined : input.destinationRules.find(namespace, labels, service)),
   }
+}
+
+function without(added: readonly Service[], sight: Sight): Sight {
+  if (added.length === 0) return sight
+  const replaced = new Set(added.map((service) => service.host))
+  const rest = (list: readonly Service[]): readonly Service[] => list.filter((service) => !replaced.has(service.host))
+  return { ...sight, services: rest(sight.services), known: [...rest(sight.known), ...added] }
+}
+
+function missing(visible: readonly Service[], services: readonly Service[]): readonly Service[] {
+  const hosts = new Set(services.map(({ host }) => host))
+  return visible.filter(({ host }) => !hosts.has(host))
 }
 
 function groupHosts(services: readonly Service[], namespace: string): Map<string, Destination> {

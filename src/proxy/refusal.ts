@@ -9,7 +9,7 @@ const ALERT_ACCESS_DENIED = 49
 const ALERT_UNRECOGNIZED_NAME = 112
 
 /** Codes that mean "no such name here", as opposed to "not for you". */
-const unknownName: ReadonlySet<ReasonCode> = new Set(['not-declared', 'no-filter-chain', 'name-not-declared'])
+const unknownName: ReadonlySet<ReasonCode> = new Set(['not-declared', 'not-visible', 'no-filter-chain', 'name-not-declared'])
 
 /** One fatal alert record; clients show its name to their users. */
 export function tlsAlert(code: ReasonCode): Buffer {

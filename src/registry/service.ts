@@ -36,6 +36,8 @@ export interface Service {
   readonly ports: readonly ServicePort[]
   readonly resolution: Resolution
   readonly external: boolean
+  /** It is reached at this address only: a Sidecar says so. */
+  readonly bind?: string
   /** Empty = the mesh's default. */
   readonly exportTo: readonly string[]
   readonly labels: Readonly<Record<string, string>>

@@ -36,6 +36,7 @@ export function compile(snapshot: Snapshot, node: NodeFacts, previous?: Runtime)
     strict: isStrict(all, catchAll),
     outboundPolicy: outboundPolicy(catchAll),
     policyRef: catchAll?.ref,
+    hidden: catchAll?.hidden,
     boundListeners: all.flatMap(boundListeners),
     own: ownAddresses(node, previous),
   })

@@ -4,6 +4,7 @@ import { type OriginRef, type PlacedRef, type Reason, reasonCodes } from '../flo
 import type { Snapshot } from '../xds/index.ts'
 import type { ClusterPlan } from './cluster.ts'
 import type { BoundListener, DeclaredName, Runtime } from './compiled.ts'
+import type { HiddenNames } from './hidden-names.ts'
 import { JudgedNames } from './judged-names.ts'
 import type { ListenerTable } from './listener-match.ts'
 import type { NameTable } from './name-table.ts'
@@ -15,6 +16,7 @@ export interface RuntimeParts {
   readonly strict: boolean
   readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
   readonly policyRef: OriginRef | undefined
+  readonly hidden: HiddenNames | undefined
   readonly boundListeners: readonly BoundListener[]
   readonly listeners: ListenerTable
   readonly routes: ReadonlyMap<string, CompiledRouteConfig>
@@ -30,6 +32,8 @@ export class CompiledRuntime implements Runtime {
   readonly boundListeners: readonly BoundListener[]
   /** Who set the outbound policy: every refusal for want of a declaration names it. */
   readonly policyRef: OriginRef | undefined
+  /** What a Sidecar hides. */
+  readonly hidden: HiddenNames | undefined
   readonly listeners: ListenerTable
   readonly routes: ReadonlyMap<string, CompiledRouteConfig>
   readonly clusters: ReadonlyMap<string, ClusterPlan>
@@ -47,6 +51,7 @@ export class CompiledRuntime implements Runtime {
     this.outboundPolicy = parts.outboundPolicy
     this.boundListeners = parts.boundListeners
     this.policyRef = parts.policyRef
+    this.hidden = parts.hidden
     this.listeners = parts.listeners
     this.routes = parts.routes
     this.clusters = parts.clusters

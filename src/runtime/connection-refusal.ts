@@ -9,7 +9,7 @@ import { standsOn, type Taken } from './declared-address.ts'
 import type { Deny } from './decision.ts'
 import type { CompiledChain } from './filter-chain.ts'
 import type { CompiledListener } from './listener.ts'
-import { deny, type DenyExtras, makeReason, notDeclared } from './reasons.ts'
+import { deny, type DenyExtras, makeReason, undeclared } from './reasons.ts'
 import { blackHole } from './targets.ts'
 
 const asBlackHole: DenyExtras = { flag: 'UH', details: '', cluster: blackHoleCluster }
@@ -54,9 +54,10 @@ export function refuseByChain(runtime: CompiledRuntime, taken: Taken, facts: Con
   if (code === 'not-declared' && text === undefined && isBlackHole) {
     return misdialled(runtime, taken.listener, facts) ?? blackHole(runtime, facts, ref)
   }
-  const sentence = text ?? (code === 'not-declared' ? notDeclared(runtime, facts) : reasonCodes[code].text)
+  const extras = isBlackHole ? asBlackHole : {}
+  if (code === 'not-declared' && text === undefined) return deny(runtime.strict, undeclared(runtime, facts, ref), extras)
   const by = ref ?? (code === 'not-declared' ? runtime.policyRef : undefined)
-  return deny(runtime.strict, makeReason(code, sentence, by), isBlackHole ? asBlackHole : {})
+  return deny(runtime.strict, makeReason(code, text ?? reasonCodes[code].text, by), extras)
 }
 
 /** What has not been taken although something is declared just beside it: a better answer than "nobody declares this". */
@@ -105,8 +106,7 @@ export function noChain(runtime: CompiledRuntime, listener: CompiledListener, fa
   const isClosed = runtime.outboundPolicy === 'REGISTRY_ONLY'
   const extras: DenyExtras = isClosed ? asBlackHole : { flag: 'NR', details: 'filter_chain_not_found' }
   if (standsOn(listener, facts.destination.ip)) return atDeclaredAddress(runtime, listener, facts, extras)
-  const reason = makeReason('not-declared', notDeclared(runtime, facts), runtime.policyRef)
-  return elsewhere(runtime, listener, facts) ?? deny(runtime.strict, reason, extras)
+  return elsewhere(runtime, listener, facts) ?? deny(runtime.strict, undeclared(runtime, facts), extras)
 }
 
 function nameOf(first: FirstBytes | undefined): string {

@@ -6,7 +6,7 @@ import type { CompiledHttpManager, Runtime } from './compiled.ts'
 import { CompiledRuntime } from './compiled-runtime.ts'
 import type { Deny, RequestDecision } from './decision.ts'
 import { HttpManager } from './http-manager.ts'
-import { deny, type DenyExtras, hostOf, makeReason, notDeclaredHost, withoutPort } from './reasons.ts'
+import { deny, type DenyExtras, hostOf, makeReason, undeclaredHost, withoutPort } from './reasons.ts'
 import { type CompiledRoute, isRefusal } from './route.ts'
 import type { CompiledRouteConfig, CompiledVirtualHost } from './route-config.ts'
 import { findTargets } from './targets.ts'
@@ -112,8 +112,8 @@ interface RefusalText {
 
 function refuse({ runtime, facts }: Asked, { code, text }: RefusalText, by: OriginRef | undefined, extras: DenyExtras): Deny {
   if (code !== 'not-declared') return deny(runtime.strict, makeReason(code, text ?? reasonCodes[code].text, by), extras)
-  const sentence = text ?? notDeclaredHost(runtime, hostOf(facts.authority), useOf(facts))
-  return deny(runtime.strict, makeReason(code, sentence, by ?? runtime.policyRef), extras)
+  if (text !== undefined) return deny(runtime.strict, makeReason(code, text, by ?? runtime.policyRef), extras)
+  return deny(runtime.strict, undeclaredHost(runtime, hostOf(facts.authority), useOf(facts), by), extras)
 }
 
 function useOf({ connection }: RequestFacts): string {
@@ -144,6 +144,5 @@ function noVirtualHost(runtime: CompiledRuntime, { authority, connection }: Requ
     const text = `the host "${host}" does not agree with the dialled address, which stands for "${owner}"`
     return deny(runtime.strict, makeReason('name-mismatch', text, runtime.policyRef), answer)
   }
-  const text = notDeclaredHost(runtime, host, `for HTTP on port ${port}`)
-  return deny(runtime.strict, makeReason('not-declared', text, runtime.policyRef), answer)
+  return deny(runtime.strict, undeclaredHost(runtime, host, `for HTTP on port ${port}`), answer)
 }

@@ -9,6 +9,7 @@ import { gatherAddresses } from './cluster-endpoints.ts'
 import type { Gather } from './decision.ts'
 import { type CompiledChain, compileFilterChain, hasUnknownMatch } from './filter-chain.ts'
 import { ChainMatcher } from './filter-chain-match.ts'
+import { type HiddenNames, readHiddenNames } from './hidden-names.ts'
 import { memoized } from './memo.ts'
 import { milliseconds } from './milliseconds.ts'
 import type { Problem } from './rejection.ts'
@@ -33,6 +34,7 @@ export interface CompiledListener {
   readonly isCatchAll: boolean
   readonly strictness: string | undefined
   readonly outboundPolicy: string | undefined
+  readonly hidden: HiddenNames | undefined
   readonly refusal?: Refusal
   readonly proxyProtocol: boolean
   readonly matcher: ChainMatcher<CompiledChain>
@@ -71,6 +73,7 @@ export const compileListener = memoized((listener: Listener): CompiledListener =
     isCatchAll: listener.useOriginalDst === true,
     strictness: said.strictness,
     outboundPolicy: said.outboundPolicy,
+    hidden: readHiddenNames(said.hiddenBy, said.hidden),
     proxyProtocol: listener.listenerFilters.some((filter) => typeOf(filter) === proxyProtocolFilter),
     matcher,
     resolving,

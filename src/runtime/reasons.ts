@@ -2,6 +2,7 @@
 import { formatAddress } from '../base/index.ts'
 import { type ConnectionFacts, type OriginRef, type Reason, type ReasonCode, type ResponseFlag, reasonCodes } from '../flow/index.ts'
 import type { Deny } from './decision.ts'
+import type { HiddenNames } from './hidden-names.ts'
 
 export function formatRef(ref: OriginRef): string {
   const name = ref.namespace === '' ? ref.name : `${ref.namespace}/${ref.name}`
@@ -23,11 +24,39 @@ export function declaredBy(ref: OriginRef | undefined): Reason {
 export interface Declarations {
   readonly strict: boolean
   readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  readonly policyRef: OriginRef | undefined
+  readonly hidden: HiddenNames | undefined
   declaredName(name: string): unknown
 }
 
+/** Nothing takes a request for this host: because nothing declares it, or because a Sidecar hides what does. */
+export function undeclaredHost(runtime: Declarations, host: string, use: string, by?: OriginRef): Reason {
+  return hiddenBy(runtime, host) ?? makeReason('not-declared', notDeclaredHost(runtime, host, use), by ?? runtime.policyRef)
+}
+
+/** As `undeclaredHost`, of a connection: by the name that it carries, or by its address. */
+export function undeclared(runtime: Declarations, facts: ConnectionFacts, by?: OriginRef): Reason {
+  const name = nameIn(facts)
+  const hidden = hiddenBy(runtime, name ?? facts.destination.ip)
+  return hidden ?? makeReason('not-declared', notDeclared(runtime, facts, name), by ?? runtime.policyRef)
+}
+
+function hiddenBy({ hidden }: Declarations, name: string): Reason | undefined {
+  if (hidden === undefined || !hidden.has(name)) return undefined
+  const { namespace, name: sidecar } = hidden.ref
+  const where = `Sidecar ${namespace}/${sidecar}`
+  const isHost = /[a-z]/i.test(name) && !name.includes(':')
+  const what = isHost ? `host "${name}"` : name
+  const fix = isHost ? `"*/${name}"` : 'the host that has it, with its namespace,'
+  return makeReason(
+    'not-visible',
+    `${what} is declared, but ${where} hides it from this workload: add ${fix} to its egress hosts`,
+    hidden.ref,
+  )
+}
+
 /** "no ServiceEntry declares host "d2iq.com" for HTTP on port 80 and the outbound policy is REGISTRY_ONLY". */
-export function notDeclaredHost(runtime: Declarations, host: string, use: string): string {
+function notDeclaredHost(runtime: Declarations, host: string, use: string): string {
   const policy = policyText(runtime)
   const isKnown = runtime.declaredName(host) !== undefined
   return isKnown
@@ -35,18 +64,21 @@ export function notDeclaredHost(runtime: Declarations, host: string, use: string
     : `no ServiceEntry declares host "${host}" ${use}${policy}`
 }
 
-export function notDeclared(runtime: Declarations, facts: ConnectionFacts): string {
-  const { first, destination } = facts
+/** Server name, Host, or the name whose address was dialled. */
+function nameIn({ first, virtualName }: ConnectionFacts): string | undefined {
+  if (first?.protocol === 'tls') return first.sni ? first.sni.toLowerCase() : undefined
+  return first?.protocol === 'http1' && first.host ? hostOf(first.host) : virtualName
+}
+
+function notDeclared(runtime: Declarations, { first, destination }: ConnectionFacts, name: string | undefined): string {
   const on = `on port ${destination.port}`
-  if (first?.protocol === 'tls') {
-    if (first.sni) return notDeclaredHost(runtime, first.sni, `for TLS ${on}`)
+  const note = first?.protocol === 'other' && first.note ? ` (${first.note})` : ''
+  if (first?.protocol === 'tls' && name === undefined) {
     return `TLS without a server name to ${formatAddress(destination)} is covered by no ServiceEntry${policyText(runtime)}`
   }
-  if (first?.protocol === 'http1' && first.host) return notDeclaredHost(runtime, hostOf(first.host), `for HTTP ${on}`)
-  const note = first?.protocol === 'other' && first.note ? ` (${first.note})` : ''
-  const what = first?.protocol === 'http1' ? 'for HTTP' : `for TCP${note}`
-  if (facts.virtualName !== undefined) return notDeclaredHost(runtime, facts.virtualName, `${what} ${on}`)
-  return `no ServiceEntry declares ${formatAddress(destination)}${note}${policyText(runtime)}`
+  if (name === undefined) return `no ServiceEntry declares ${formatAddress(destination)}${note}${policyText(runtime)}`
+  const what = first?.protocol === 'tls' ? 'for TLS' : first?.protocol === 'http1' ? 'for HTTP' : `for TCP${note}`
+  return notDeclaredHost(runtime, name, `${what} ${on}`)
 }
 
 function policyText(runtime: Declarations): string {
@@ -106,6 +138,7 @@ const fallback: Answer = { status: 500, flag: '-', details: 'internal_error' }
 /** 403 where retrying will not help; Envoy's own answer where Envoy has the same case. */
 const answers: Partial<Record<ReasonCode, Answer>> = {
   'not-declared': forbidden,
+  'not-visible': forbidden,
   'not-supported': forbidden,
   'name-mismatch': forbidden,
   'destination-mismatch': forbidden,

@@ -10,7 +10,7 @@ import { declaresAddress, type Taken } from './declared-address.ts'
 import type { Deny, Forward, Gather, Passthrough } from './decision.ts'
 import type { Leg } from './leg.ts'
 import { failureOfNames, targetsOfName } from './name-targets.ts'
-import { deny, hostOf, makeReason, notDeclared } from './reasons.ts'
+import { deny, hostOf, makeReason, undeclared } from './reasons.ts'
 import type { Target } from './target.ts'
 import type { Trace } from './trace.ts'
 
@@ -62,8 +62,7 @@ export function findTargets(runtime: CompiledRuntime, approach: Approach): Found
 
 /** Istio's BlackHoleCluster: accepted and closed, flag UH, in the name of whoever set the outbound policy. */
 export function blackHole(runtime: CompiledRuntime, facts: ConnectionFacts, by: OriginRef | undefined): Deny {
-  const reason = makeReason('not-declared', notDeclared(runtime, facts), by ?? runtime.policyRef)
-  return deny(runtime.strict, reason, { flag: 'UH', details: '', cluster: blackHoleCluster })
+  return deny(runtime.strict, undeclared(runtime, facts, by), { flag: 'UH', details: '', cluster: blackHoleCluster })
 }
 
 function missing(runtime: CompiledRuntime, { leg }: Approach, name: string): Deny {

@@ -46,7 +46,7 @@ const servicePattern = /^([^.]+)\.([^.]+)\.svc(?:\.|$)/
 
 function specialCluster(flow: Labelled): string {
   if (flow.cluster === 'BlackHoleCluster' || flow.cluster === 'PassthroughCluster') return flow.cluster
-  if (flow.reason.code === 'not-declared') return 'BlackHoleCluster'
+  if (flow.reason.code === 'not-declared' || flow.reason.code === 'not-visible') return 'BlackHoleCluster'
   return flow.path === 'passthrough' ? 'PassthroughCluster' : unknown
 }
 

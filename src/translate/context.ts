@@ -94,6 +94,24 @@ export function unsupportedText(at: FieldRef): string {
   return `${at.ref.kind} ${at.ref.namespace}/${at.ref.name} uses ${at.field}, which is not carried out yet`
 }
 
+/** Who said what becomes of destinations that nothing declares: the Sidecar of this workload, or the mesh. */
+export function policySource(ctx: Context): FieldRef | undefined {
+  const { sidecar } = ctx.scope
+  if (sidecar?.policy !== undefined) return { ref: sidecar.ref, field: 'spec.outboundTrafficPolicy' }
+  const { policyRef } = ctx.model.settings
+  return policyRef === undefined ? undefined : { ref: policyRef, field: policyRef.field }
+}
+
+/** What destinations that nothing declares are answered with. */
+export function undeclaredMetadata(ctx: Context): SallyportMetadata {
+  const { sidecar } = ctx.scope
+  const field = sidecar?.unsupported.find((path) => path.startsWith('spec.outboundTrafficPolicy'))
+  if (sidecar !== undefined && field !== undefined) return refuseUnsupported({ ref: sidecar.ref, field })
+  const source = policySource(ctx)
+  const ref = source === undefined ? {} : refMetadata(source.ref, source.field)
+  return ctx.policy === 'ALLOW_ANY' ? ref : { ...ref, refuse: 'not-declared' }
+}
+
 export interface Warning {
   readonly code: TranslationCode
   readonly message: string
@@ -118,6 +136,7 @@ function findResource(model: Model, ref: ResourceRef) {
     case 'VirtualService':
     case 'DestinationRule':
     case 'Gateway':
+    case 'Sidecar':
     case 'Service':
       return model.resources.get(ref.kind, ref.namespace, ref.name)
     default:

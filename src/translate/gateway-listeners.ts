@@ -11,7 +11,7 @@ import { socketPath } from './egress-gateway.ts'
 import { passthroughChains, tcpServerChain } from './gateway-l4.ts'
 import { type GatewayPort, gatewayPorts } from './gateway-ports.ts'
 import { gatewayTable, refusedServerField } from './gateway-routes.ts'
-import { governedMetadata, governing } from './governed.ts'
+import { governing } from './governed.ts'
 import { httpManager } from './http-manager.ts'
 import { duration, pipeAddress, proxyProtocolFilter, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
 import { blackHole, listenerName } from './names.ts'
@@ -20,8 +20,7 @@ import { refusingTable } from './route-tables.ts'
 export function gatewayResources(ctx: Context): ListenersAndRoutes {
   const listeners: Listener[] = []
   const routes: RouteConfiguration[] = []
-  const governed = governing(ctx)
-  const refusal = governed && governedMetadata(governed)
+  const refusal = governing(ctx)
   for (const port of gatewayPorts(ctx)) {
     const chains = refusal === undefined || port.kind === 'http' ? chainsOf(ctx, port) : [refusingAll(refusal)]
     if (chains.length === 0) continue

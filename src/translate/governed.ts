@@ -2,27 +2,29 @@
 import type { Governed } from '../api/index.ts'
 import { hasLabels } from '../registry/index.ts'
 import type { SallyportMetadata } from '../xds/index.ts'
-import { type Context, refMetadata } from './context.ts'
+import { type Context, refMetadata, refuseUnsupported } from './context.ts'
 
 /** Istio enforces these where connections come in, which of our proxies only gateways see. */
 const atGatewaysOnly: ReadonlySet<string> = new Set(['AuthorizationPolicy', 'RequestAuthentication'])
-/** Istio passes over these for gateways. */
-const atSidecarsOnly: ReadonlySet<string> = new Set(['Sidecar'])
 
-export function governing(ctx: Context): Governed | undefined {
-  return (ctx.model.resources.governed ?? []).find((governed) => governs(ctx, governed))
+/** What refuses all traffic of the proxy. */
+export function governing(ctx: Context): SallyportMetadata | undefined {
+  const governed = (ctx.model.resources.governed ?? []).find((one) => governs(ctx, one))
+  if (governed !== undefined) return governedMetadata(governed)
+  const { sidecar } = ctx.scope
+  const field = sidecar?.unsupported.find((path) => !path.startsWith('spec.outboundTrafficPolicy'))
+  return sidecar === undefined || field === undefined ? undefined : refuseUnsupported({ ref: sidecar.ref, field })
 }
 
 function governs(ctx: Context, governed: Governed): boolean {
   const { role, namespace, labels } = ctx.proxy
-  const elsewhere = role === 'sidecar' ? atGatewaysOnly : atSidecarsOnly
-  if (elsewhere.has(governed.kind)) return false
+  if (role === 'sidecar' && atGatewaysOnly.has(governed.kind)) return false
   if (governed.scope === 'mesh') return true
   const isNear = governed.namespace === namespace || governed.namespace === ctx.model.rootNamespace
   return isNear && (governed.scope === 'namespace' || hasLabels(labels, governed.labels ?? {}))
 }
 
-export function governedMetadata(governed: Governed): SallyportMetadata {
+function governedMetadata(governed: Governed): SallyportMetadata {
   const name = governed.namespace === '' ? governed.name : `${governed.namespace}/${governed.name}`
   return {
     ...refMetadata(governed, 'spec'),

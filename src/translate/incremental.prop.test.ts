@@ -59,6 +59,23 @@ const server = fc.constantFrom(
   { port: { number: 7000, name: 'tcp', protocol: 'TCP' }, hosts: ['a.test', 'b.test'] },
 )
 
+const hosts = fc.uniqueArray(fc.constantFrom('./*', 'other/*', '*/a.test', '*/*.test', '*/*', '~/*', '~other/a.test'), { minLength: 1 })
+const listener = fc.constantFrom(
+  { port: { number: 80, protocol: 'HTTP' } },
+  { port: { number: 7000, protocol: 'TCP' }, bind: '203.0.113.5' },
+  { port: { number: 80, protocol: 'HTTP' }, bind: '203.0.113.5' },
+)
+const sidecars = fc
+  .tuple(
+    fc.array(fc.tuple(listener, hosts), { maxLength: 1 }),
+    fc.array(hosts, { maxLength: 1 }),
+    fc.constantFrom({}, { mode: 'ALLOW_ANY' as const }, undefined),
+  )
+  .map(([ports, rest, policy]) => ({
+    egress: [...ports.map(([one, seen]) => ({ ...one, hosts: seen })), ...rest.map((seen) => ({ hosts: seen }))],
+    ...(policy !== undefined && { outboundTrafficPolicy: policy }),
+  }))
+
 const anyResource: fc.Arbitrary<Resource> = fc.oneof(
   {
     weight: 5,
@@ -68,6 +85,7 @@ const anyResource: fc.Arbitrary<Resource> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.tuple(name, virtualService).map(([n, spec]) => resource('VirtualService', n, spec)) },
   { weight: 1, arbitrary: fc.tuple(name, destinationRule).map(([n, spec]) => resource('DestinationRule', n, spec)) },
+  { weight: 1, arbitrary: sidecars.map((spec) => resource('Sidecar', 'narrow', spec)) },
   {
     weight: 1,
     arbitrary: fc

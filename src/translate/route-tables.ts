@@ -5,7 +5,7 @@ import { type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { type RouteConfiguration, RouteConfigurationSchema } from '../xds/gen/envoy/config/route/v3/route_pb.js'
 import { type Route, RouteSchema, type VirtualHost, VirtualHostSchema } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { Context } from './context.ts'
-import { refMetadata } from './context.ts'
+import { policySource, refMetadata, undeclaredMetadata } from './context.ts'
 import { catchAll, catchAllRefusal, routeAction } from './http-routes.ts'
 import { passthrough } from './names.ts'
 
@@ -48,12 +48,13 @@ export function ruleMetadata(rules: RuleSet): SallyportMetadata {
 
 /** What becomes of a host that nothing declares. */
 export function unknownHosts(ctx: Context): VirtualHost {
-  const { policyRef } = ctx.model.settings
-  const refs = policyRef === undefined ? {} : refMetadata(policyRef, policyRef.field)
-  const inputs = [ctx.strict, ctx.policy, ...Object.values(refs)]
+  const said = undeclaredMetadata(ctx)
+  const inputs = [ctx.strict, ctx.policy, ...Object.values(said)]
   return ctx.kept.assemblies.get('unknown hosts', inputs, () => {
     const name = ctx.policy === 'ALLOW_ANY' ? 'allow_any' : 'block_all'
-    const metadata: SallyportMetadata = ctx.policy === 'REGISTRY_ONLY' && ctx.strict ? { ...refs, refuse: 'not-declared' } : refs
+    const source = policySource(ctx)
+    const isIstios = !ctx.strict && said.refuse === 'not-declared'
+    const metadata = isIstios ? (source === undefined ? {} : refMetadata(source.ref, source.field)) : said
     // Differs from Istio: 403 instead of 502, because it is a refusal and trying again will not help.
     const status = ctx.strict ? 403 : 502
     const route = create(RouteSchema, {

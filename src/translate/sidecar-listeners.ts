@@ -7,9 +7,9 @@ import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type FilterChain, FilterChainMatchSchema } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { AdditionalAddressSchema, type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import { type ChainPlan, isSamePlan, planChain } from './chain-plan.ts'
-import { type Context, policyOf, refMetadata } from './context.ts'
+import { type Context, policyOf, policySource, refMetadata, undeclaredMetadata } from './context.ts'
 import { routeInputs } from './destinations.ts'
-import { governedMetadata, governing } from './governed.ts'
+import { governing } from './governed.ts'
 import { httpManager } from './http-manager.ts'
 import { type ChainSite, tcpChains, tlsChains } from './l4-chains.ts'
 import { addChain, type Arrival, ListenerEntries, type ListenerEntry } from './listener-entry.ts'
@@ -20,7 +20,7 @@ import { anyV4, blackHole, listenerName, outboundPort, passthrough, tableName } 
 
 export function sidecarListeners(ctx: Context, closed: readonly Closed[]): Listener[] {
   const governed = governing(ctx)
-  if (governed !== undefined) return [virtualOutbound(ctx, governedMetadata(governed))]
+  if (governed !== undefined) return [virtualOutbound(ctx, governed)]
   const entries = new ListenerEntries()
   const { services, destinations, isOneToOne } = ctx.scope
   let i = 0
@@ -67,6 +67,7 @@ function buildArrivals(ctx: Context, service: Service): readonly Arrival[] {
 function placesOf(ctx: Context, service: Service, port: ServicePort): Place[] {
   const wildcard = { bind: anyV4, extraBinds: [], isOwnAddress: false }
   if (port.family === 'none') return []
+  if (service.bind !== undefined) return [{ bind: service.bind, extraBinds: [], isOwnAddress: port.family !== 'http' }]
   if (port.family === 'http') return [wildcard]
   if (service.addresses.length > 0) {
     return service.addresses.map((address) =>
@@ -122,7 +123,9 @@ function arrivalAt(ctx: Context, service: Service, port: ServicePort, place: Pla
 
 /** One object for all HTTP services of a port, because nothing else depends on the service. */
 function httpArrival(ctx: Context, at: Omit<Arrival, 'own' | 'http'>): Arrival {
-  const chain = httpChain(ctx, { bind: at.bind, port: at.port.number }, String(at.port.number))
+  // At an address that a Sidecar names nothing else is spoken, as in Istio.
+  const isPure = at.bind !== anyV4
+  const chain = httpChain(ctx, { bind: at.bind, port: at.port.number, isPure }, String(at.port.number))
   return ctx.kept.memo.get(chain, 'arrival', [], () => ({ ...at, own: [], http: [chain] }))
 }
 
@@ -138,7 +141,7 @@ function sniffedChains(ctx: Context, site: ChainSite, bind: string): Pick<Arriva
 
 function httpChain(
   ctx: Context,
-  { bind, port }: { readonly bind: string; readonly port: number },
+  { bind, port, isPure = false }: { readonly bind: string; readonly port: number; readonly isPure?: boolean },
   table: string,
   range?: string,
 ): ChainPlan {
@@ -146,7 +149,7 @@ function httpChain(
   const statPrefix = `outbound_${listenerName(bind, port)};`
   const make = (): ChainPlan =>
     planChain({
-      match: { isHttp: true, ...(range !== undefined && { ranges: [range] }) },
+      match: isPure ? {} : { isHttp: true, ...(range !== undefined && { ranges: [range] }) },
       filter: httpManager({ routeConfig: table, statPrefix, role: 'sidecar', mesh }),
       metadata: {},
     })
@@ -157,12 +160,12 @@ function httpChain(
 
 /** What nothing declared: to the dialled address, or nowhere. */
 function fallbackChain(ctx: Context): FilterChain {
-  return ctx.kept.assemblies.get('fallback', [ctx.policy, ...Object.values(catchAllMetadata(ctx))], () =>
+  return ctx.kept.assemblies.get('fallback', [ctx.policy, ...Object.values(undeclaredMetadata(ctx))], () =>
     filterChain({
       name: 'PassthroughFilterChain',
       match: create(FilterChainMatchSchema),
       filter: catchAllFilter(ctx),
-      metadata: catchAllMetadata(ctx),
+      metadata: undeclaredMetadata(ctx),
     }),
   )
 }
@@ -172,16 +175,12 @@ function catchAllFilter(ctx: Context) {
   return tcpProxy([{ cluster, weight: 1 }], cluster)
 }
 
-function catchAllMetadata(ctx: Context): SallyportMetadata {
-  const { policyRef } = ctx.model.settings
-  const ref = policyRef === undefined ? {} : refMetadata(policyRef, policyRef.field)
-  return ctx.policy === 'ALLOW_ANY' ? ref : { ...ref, refuse: 'not-declared' }
-}
-
 function listenerOf(ctx: Context, entry: ListenerEntry, fallback: FilterChain): Listener {
   const name = listenerName(entry.bind, entry.port)
   const wait = inspectionTimeout(ctx, entry)
-  const parts = { inputs: [wait, fallback, entry.extraBinds.join()], parts: entry.chains, keyOf: keyOfPlan, isEqual: isSamePlan }
+  // It is not part of a listener that takes everything.
+  const last = entry.chains.some((plan) => plan.isMatchAll) ? undefined : fallback
+  const parts = { inputs: [wait, last, entry.extraBinds.join()], parts: entry.chains, keyOf: keyOfPlan, isEqual: isSamePlan }
   return ctx.kept.assemblies.assemble(`listener ${name}`, parts, (plans) => {
     const listener = create(ListenerSchema, {
       name,
@@ -223,9 +222,9 @@ function inspectionTimeout(ctx: Context, entry: ListenerEntry): number {
 }
 
 function virtualOutbound(ctx: Context, refusal?: SallyportMetadata): Listener {
-  const { policyRef } = ctx.model.settings
-  const metadata = refusal ?? catchAllMetadata(ctx)
-  const inputs = [ctx.strict, ctx.policy, policyRef?.name, policyRef?.field, ...Object.values(metadata)]
+  const metadata = refusal ?? undeclaredMetadata(ctx)
+  const own = ownMetadata(ctx)
+  const inputs = [...Object.values(own), ...Object.values(metadata)]
   return ctx.kept.assemblies.get('listener virtualOutbound', inputs, () =>
     create(ListenerSchema, {
       name: 'virtualOutbound',
@@ -240,11 +239,30 @@ function virtualOutbound(ctx: Context, refusal?: SallyportMetadata): Listener {
         }),
         filterChain({ name: 'virtualOutbound-catchall-tcp', filter: catchAllFilter(ctx), metadata }),
       ],
-      metadata: writeMetadata({
-        strictness: ctx.strict ? 'strict' : 'istio',
-        outboundPolicy: ctx.policy,
-        ...(policyRef && refMetadata(policyRef, policyRef.field)),
-      }),
+      metadata: writeMetadata(own),
     }),
   )
+}
+
+function ownMetadata(ctx: Context): SallyportMetadata {
+  const source = policySource(ctx)
+  return {
+    strictness: ctx.strict ? 'strict' : 'istio',
+    outboundPolicy: ctx.policy,
+    ...(source && refMetadata(source.ref, source.field)),
+    ...hiddenMetadata(ctx),
+  }
+}
+
+/** More would make the listener too large; what is not listed is refused just the same, as not declared. */
+const mostHidden = 5000
+
+/** Differs from Istio, where what a Sidecar hides cannot be told from what nobody declares. */
+function hiddenMetadata(ctx: Context): SallyportMetadata {
+  const { sidecar } = ctx.scope
+  const hidden = sidecar === undefined || !ctx.strict || ctx.policy === 'ALLOW_ANY' ? [] : ctx.scope.hidden()
+  if (sidecar === undefined || hidden.length === 0) return {}
+  const names = new Set(hidden.flatMap(({ host, addresses }) => [host, ...addresses.filter((address) => !isRange(address))]))
+  const { kind, namespace, name } = sidecar.ref
+  return { hiddenBy: `${kind}/${namespace}/${name}`, hidden: [...names].sort().slice(0, mostHidden).join(' ') }
 }

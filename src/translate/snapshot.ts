@@ -1,5 +1,5 @@
 // Puts together everything that one proxy should have.
-import type { Model } from '../model/index.ts'
+import type { Model, SidecarConfig } from '../model/index.ts'
 import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { Issue } from '../api/index.ts'
 import type { Snapshot } from '../xds/index.ts'
@@ -68,24 +68,31 @@ function newKept(): Kept {
 
 function newContext(model: Model, proxy: Proxy, options: TranslateOptions, kept: Kept): Context {
   const added = embeddedServices(model, options, kept.embedded)
+  // As in Istio, where gateways see what their namespace sees.
+  const sidecar = proxy.role === 'sidecar' ? model.sidecarOf(proxy) : undefined
+  const scope = model.scope(proxy.namespace, { added, ...(sidecar && { sidecar }) })
   return {
     model,
     proxy,
     options,
-    scope: model.scope(proxy.namespace, added),
+    scope,
     strict: model.strict,
-    policy: policyOf(model),
+    policy: scope.sidecar === undefined ? policyOf(model) : policyUnder(model, scope.sidecar),
     embedded: new Set(added.map((service) => service.host)),
-    epoch: epochOf(model, options, kept),
+    epoch: epochOf(model, options, { kept, sidecar }),
     kept,
     issues: [],
   }
 }
 
-function epochOf(model: Model, options: TranslateOptions, kept: Kept): object {
+function epochOf(
+  model: Model,
+  options: TranslateOptions,
+  { kept, sidecar }: { readonly kept: Kept; readonly sidecar: SidecarConfig | undefined },
+): object {
   const { mesh, sallyport, policyRef } = model.settings
   const lists = (['VirtualService', 'DestinationRule', 'Gateway'] as const).map((kind) => model.resources.of(kind))
-  const inputs = [JSON.stringify([mesh, sallyport, policyRef, options, ...kept.embedded.keys()]), ...lists]
+  const inputs = [JSON.stringify([mesh, sallyport, policyRef, options, ...kept.embedded.keys()]), sidecar?.source, ...lists]
   if (!sameItems(kept.epoch.inputs, inputs)) kept.epoch = { inputs }
   return kept.epoch
 }
@@ -93,6 +100,12 @@ function epochOf(model: Model, options: TranslateOptions, kept: Kept): object {
 /** Istio allows anything by default; a mode that is not carried out allows nothing that is not declared. */
 function policyOf(model: Model): Context['policy'] {
   return (model.settings.mesh.outboundTrafficPolicy?.mode ?? 'ALLOW_ANY') === 'ALLOW_ANY' ? 'ALLOW_ANY' : 'REGISTRY_ONLY'
+}
+
+/** A policy that is not carried out allows nothing that is not declared. */
+function policyUnder(model: Model, { policy, unsupported }: SidecarConfig): Context['policy'] {
+  if (unsupported.some((path) => path.startsWith('spec.outboundTrafficPolicy'))) return 'REGISTRY_ONLY'
+  return policy ?? policyOf(model)
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {

@@ -25,6 +25,9 @@ export interface SallyportMetadata {
   readonly strictness?: string
   /** Listener `virtualOutbound`: 'REGISTRY_ONLY' or 'ALLOW_ANY'. */
   readonly outboundPolicy?: string
+  /** Listener `virtualOutbound`: `KIND/NAMESPACE/NAME` of what hides declarations from this proxy, and their hosts and addresses, with spaces between. */
+  readonly hiddenBy?: string
+  readonly hidden?: string
   /** Cluster: private addresses are allowed for dynamic and wildcard names too. */
   readonly privateNames?: string
   /** Cluster: the traffic goes to an egress gateway (path `gateway` in records). */

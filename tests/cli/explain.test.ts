@@ -10,6 +10,7 @@ afterAll(() => files.remove())
 const scenarios = join(import.meta.dirname, '../oracle/testdata')
 const scenario = (name: string): string[] => ['-f', join(scenarios, 'common.yaml'), '-f', join(scenarios, name, 'input.yaml')]
 const strict = ['--outbound', 'REGISTRY_ONLY']
+const hiding = `{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: narrow}, spec: {egress: [{hosts: ["other/*"]}]}}`
 const wild = files.write('wild.yaml', documents(serviceEntry({ host: '*.wild.test', port: 443, protocol: 'TLS', resolution: 'NONE' })))
 
 interface Case {
@@ -51,6 +52,14 @@ const cases: Record<string, Case> = {
     path: 'direct',
     reason: 'declared',
     hops: ['203.0.113.10:443'],
+  },
+  'a host that a Sidecar hides': {
+    args: [...strict, ...scenario('a01-d2iq-3-declared'), '-f', files.write('sidecar.yaml', hiding)],
+    url: 'http://d2iq.com/',
+    verdict: 'deny',
+    path: 'none',
+    reason: 'not-visible',
+    by: 'Sidecar narrow spec.egress',
   },
   'another port of a declared host': {
     args: [...strict, ...scenario('a01-d2iq-3-declared')],

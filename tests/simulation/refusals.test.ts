@@ -117,25 +117,25 @@ const cases: Record<string, Case> = {
     call,
     verdict: passes,
   },
-  'a Sidecar refuses all outbound traffic of what it governs': {
+  'an EnvoyFilter refuses all traffic of what it governs': {
     yaml: `${api}
 ---
-apiVersion: networking.istio.io/v1
-kind: Sidecar
-metadata: {name: narrow, namespace: default}
-spec: {workloadSelector: {labels: {app: client}}, egress: [{hosts: ["./*"]}]}
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: patch, namespace: default}
+spec: {workloadSelector: {labels: {app: client}}, configPatches: []}
 `,
     call,
     verdict: 'not-supported 403 UH',
-    by: 'Sidecar default/narrow spec',
+    by: 'EnvoyFilter default/patch spec',
   },
-  'a Sidecar for other workloads does not matter': {
+  'an EnvoyFilter for other workloads does not matter': {
     yaml: `${api}
 ---
-apiVersion: networking.istio.io/v1
-kind: Sidecar
-metadata: {name: narrow, namespace: default}
-spec: {workloadSelector: {labels: {app: server}}, egress: [{hosts: ["./*"]}]}
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: patch, namespace: default}
+spec: {workloadSelector: {labels: {app: server}}, configPatches: []}
 `,
     call,
     verdict: passes,

@@ -86,9 +86,11 @@ function describe(by: PlacedRef): string {
 
 /** The smallest declaration that would have let this very request through. The host is a client's word: only a valid name is repeated. */
 function whatWouldAllow(refused: Refused): string | undefined {
-  if (refused.reason.code !== 'not-declared' || !refused.request) return undefined
+  const { code } = refused.reason
+  if ((code !== 'not-declared' && code !== 'not-visible') || !refused.request) return undefined
   const host = parseHostname(refused.request.authority.replace(/:[0-9]*$/, ''))
   if (host === undefined) return undefined
+  if (code === 'not-visible') return ['spec:', '  egress:', '  - hosts:', `    - "*/${host}"`, ''].join('\n')
   return [
     'apiVersion: networking.istio.io/v1',
     'kind: ServiceEntry',
