@@ -19,6 +19,14 @@ export const responseFlags = {
   SI: 'stream idle timeout',
   UO: 'upstream overflow',
   DT: 'duration timeout',
+  'URX,UT': 'upstream request timeout after all HTTP attempts',
+  'URX,UC': 'upstream connection termination after all HTTP attempts',
+  'URX,UPE': 'upstream protocol error after all HTTP attempts',
+  FI: 'answered by an injected fault',
+  DI: 'delayed by an injected fault; stands ahead of the flag that the request ended with',
 } as const satisfies Record<string, string>
 
-export type ResponseFlag = keyof typeof responseFlags
+type EndFlag = keyof typeof responseFlags
+
+/** A delay that a fault injects is told beside the end that the request came to, as `DI,FI` or `DI,UF`. */
+export type ResponseFlag = EndFlag | `DI,${Exclude<EndFlag, '-' | 'DI'>}`

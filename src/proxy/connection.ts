@@ -148,6 +148,8 @@ export class Connection implements WireHandler, LiveConnection {
     try {
       this.#judgeNow()
     } catch (error) {
+      // Its requests have records of their own to write.
+      if (this.#http) return this.#http.cut(`internal_error: ${messageOf(error)}`)
       this.#refuse(ownDeny('internal-error', `the decision could not be carried out: ${messageOf(error)}`))
     }
   }

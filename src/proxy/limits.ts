@@ -32,6 +32,14 @@ export interface Limits {
   readonly connections: number
   /** A PROXY protocol header has to be complete within this time. */
   readonly proxyHeaderMs: number
+  /** Bytes of a request's body that are kept to send it again; a longer one is sent once. */
+  readonly replayBytes: number
+  /** Bytes that may wait for a mirror that is slower than its request; then it is given up. */
+  readonly mirrorBytes: number
+  /** A mirror has to be answered within this time where its route names none. */
+  readonly mirrorMs: number
+  /** A client that has closed its side, and whose request is not on its way after this time, counts as gone. */
+  readonly halfClosedMs: number
   /** How often a listener that could not be bound is tried again. */
   readonly rebindMs: number
 }
@@ -56,5 +64,9 @@ export const defaultLimits: Limits = {
   lingerStalls: 60,
   connections: 20_000,
   proxyHeaderMs: 5000,
+  replayBytes: 262_144,
+  mirrorBytes: 262_144,
+  mirrorMs: 15_000,
+  halfClosedMs: 1000,
   rebindMs: 1000,
 }

@@ -53,7 +53,7 @@ describe('a request', () => {
     const answer = await client.until('\r\n\r\nhi')
     const seen = upstream.received()
     expect(seen.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/, 'UUID')).toBe(
-      'GET /b?c=d HTTP/1.1\r\nhost: Origin.Example\r\nx-mixed-case: kept\r\nx-forwarded-proto: http\r\nx-request-id: UUID\r\nx-envoy-attempt-count: 1\r\n\r\n',
+      'GET /b?c=d HTTP/1.1\r\nhost: Origin.Example\r\nx-mixed-case: kept\r\nx-forwarded-proto: http\r\nx-request-id: UUID\r\nx-envoy-attempt-count: 1\r\nconnection: te\r\nte: trailers\r\n\r\n',
     )
     expect(answer.replace(/date: [^\r]+/, 'date: D').replace(/time: \d+/, 'time: T')).toBe(
       'HTTP/1.1 200 OK\r\ncontent-length: 2\r\nserver: envoy\r\ndate: D\r\nx-envoy-upstream-service-time: T\r\n\r\nhi',
@@ -204,16 +204,20 @@ describe('a body', () => {
     expect(await record(0)).toMatchObject({ bytesSent: size, bytesReceived: size, status: 200 })
   })
 
-  it('is framed anew when it is chunked, without extensions and trailers', async () => {
+  it('is framed anew when it is chunked, without extensions and with the trailers that steer nothing', async () => {
     const upstream = await origin(
-      answering('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: t\r\n\r\n'),
+      answering(
+        'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: t\r\nSet-Cookie: a=b\r\n\r\n',
+      ),
     )
     const { port, record } = await plane(serving(upstream))
     const client = await dialPeer(port)
-    client.write('POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwxyz\r\n1\r\n!\r\n0\r\nx-t: 1\r\n\r\n')
-    const answer = await client.until('0\r\n\r\n')
-    expect(answer.split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe('5\r\nabcde\r\n0\r\n\r\n')
-    expect(upstream.received().split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe('5\r\nwxyz!\r\n0\r\n\r\n')
+    client.write(
+      'POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwxyz\r\n1\r\n!\r\n0\r\nX-T:  1\r\nauthorization: x\r\nx-forwarded-for: y\r\n\r\n',
+    )
+    const answer = await client.until(/\r\n0\r\n.*\r\n\r\n$/s)
+    expect(answer.split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe('5\r\nabcde\r\n0\r\nx-trailer: t\r\n\r\n')
+    expect(upstream.received().split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe('5\r\nwxyz!\r\n0\r\nx-t: 1\r\n\r\n')
     expect(await record(0)).toMatchObject({ bytesSent: 5, bytesReceived: 5 })
   })
 
@@ -479,13 +483,13 @@ describe('a refusal', () => {
     expect(upstream.received()).not.toMatch(/upgrade|http2-settings|connection/i)
   })
 
-  it('of an upgrade names it', async () => {
+  it.each(['tls/1.0', 'websocket, tls/1.0'])('of an upgrade to %s names it', async (token) => {
     const upstream = await origin(answering(ok))
     const { port, record } = await plane(serving(upstream))
     const client = await dialPeer(port)
-    client.write('GET /chat HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
-    expect(await client.untilEnd()).toContain('HTTP/1.1 501')
-    expect(await record(0)).toMatchObject({ reason: { code: 'protocol-not-supported' } })
+    client.write(`GET /chat HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: ${token}\r\n\r\n`)
+    expect(await client.untilEnd()).toContain('HTTP/1.1 403')
+    expect(await record(0)).toMatchObject({ reason: { code: 'protocol-not-supported' }, details: 'upgrade_failed' })
     expect(upstream.peers).toHaveLength(0)
   })
 })

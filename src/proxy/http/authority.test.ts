@@ -37,13 +37,13 @@ describe('isAuthority', () => {
 })
 
 describe('parseAbsoluteTarget', () => {
-  const cases: Record<string, { authority: string; path: string } | undefined> = {
-    'http://a.example': { authority: 'a.example', path: '/' },
-    'http://a.example/b?c': { authority: 'a.example', path: '/b?c' },
-    'HTTPS://a.example:81?c': { authority: 'a.example:81', path: '/?c' },
-    'http://me:secret@a.example/': { authority: 'a.example', path: '/' },
-    'http://b.example@a.example/': { authority: 'a.example', path: '/' },
-    'http://a.example#b': { authority: 'a.example', path: '/#b' },
+  const cases: Record<string, { authority: string; path: string; scheme: string } | undefined> = {
+    'http://a.example': { authority: 'a.example', path: '/', scheme: 'http' },
+    'http://a.example/b?c': { authority: 'a.example', path: '/b?c', scheme: 'http' },
+    'HTTPS://a.example:81?c': { authority: 'a.example:81', path: '/?c', scheme: 'https' },
+    'http://me:secret@a.example/': { authority: 'a.example', path: '/', scheme: 'http' },
+    'http://b.example@a.example/': { authority: 'a.example', path: '/', scheme: 'http' },
+    'http://a.example#b': { authority: 'a.example', path: '/#b', scheme: 'http' },
     'ftp://a.example/': undefined,
     'http:/a.example/': undefined,
     'http://a.example\\@b.example/': undefined,

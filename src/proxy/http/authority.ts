@@ -20,15 +20,16 @@ export interface AbsoluteTarget {
   readonly authority: string
   /** Path and query, `/` when the URI has none. */
   readonly path: string
+  readonly scheme: 'http' | 'https'
 }
 
 /** Reads `http://…` or `https://…`; user info is dropped, as Envoy does. Undefined: no such URI. */
 export function parseAbsoluteTarget(target: string): AbsoluteTarget | undefined {
-  const match = /^https?:\/\/([^/?#\\]*)([/?#].*)?$/i.exec(target)
+  const match = /^http(s?):\/\/([^/?#\\]*)([/?#].*)?$/i.exec(target)
   if (!match) return undefined
-  const [, whole = '', rest = ''] = match
+  const [, secure = '', whole = '', rest = ''] = match
   const authority = whole.slice(whole.lastIndexOf('@') + 1)
-  return { authority, path: rest.startsWith('/') ? rest : `/${rest}` }
+  return { authority, path: rest.startsWith('/') ? rest : `/${rest}`, scheme: secure === '' ? 'http' : 'https' }
 }
 
 /** The same host, whatever the case and whether or not the default port is written out. */

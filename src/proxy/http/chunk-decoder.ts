@@ -2,6 +2,7 @@
 import { HeldBytes } from '../held-bytes.ts'
 import { HeadScanner } from './head-scanner.ts'
 import { kindIndex } from './header-name.ts'
+import { writeTrailers } from './trailers.ts'
 
 /** Pairs of start and end; `total` is their sum. Reused from read to read. */
 export class Pieces {
@@ -40,6 +41,8 @@ const framingKinds: ReadonlySet<number> = new Set(
 
 export class ChunkDecoder {
   problem: string | undefined
+  /** The trailer section as it is passed on, without the empty line after it. */
+  trailers: Buffer | undefined
   #state: State = 'size'
   #size = 0
   #digits = 0
@@ -118,7 +121,6 @@ export class ChunkDecoder {
     return at + 1
   }
 
-  /** Trailers are checked and dropped: what is not forwarded cannot mislead. */
   #readTrailer(bytes: Buffer, at: number, end: number): number {
     this.#trailer ??= new HeldBytes()
     const held = this.#trailer
@@ -132,6 +134,7 @@ export class ChunkDecoder {
     for (let line = 0; line < scanner.count; line++) {
       if (framingKinds.has(scanner.kind(line))) return this.#break('a trailer repeats a header that frames the message', at)
     }
+    if (scanner.count > 0) this.trailers = writeTrailers(scanner)
     this.#state = 'done'
     return at + (result - held.start - before)
   }
@@ -151,11 +154,13 @@ function hexDigit(byte: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
 
-/** One chunk that holds all pieces, and the last chunk where the body ends with them. */
-export function frameChunk(bytes: Buffer, pieces: Pieces, isLast: boolean): Buffer {
+/** One chunk that holds all pieces, and the last chunk with the trailers where the body ends with them. */
+export function frameChunk(bytes: Buffer, pieces: Pieces, isLast: boolean, trailers?: Buffer): Buffer {
   const size = pieces.total === 0 ? '' : `${pieces.total.toString(16)}\r\n`
-  const tail = `${pieces.total === 0 ? '' : '\r\n'}${isLast ? '0\r\n\r\n' : ''}`
-  const frame = Buffer.allocUnsafe(size.length + pieces.total + tail.length)
+  const end = trailers ? '0\r\n' : '0\r\n\r\n'
+  const tail = `${pieces.total === 0 ? '' : '\r\n'}${isLast ? end : ''}`
+  const added = isLast && trailers ? trailers.length + 2 : 0
+  const frame = Buffer.allocUnsafe(size.length + pieces.total + tail.length + added)
   let at = frame.write(size, 0, 'latin1')
   const { ranges } = pieces
   for (let index = 0; index < ranges.length; index += 2) {
@@ -163,6 +168,10 @@ export function frameChunk(bytes: Buffer, pieces: Pieces, isLast: boolean): Buff
     frame.set(piece, at)
     at += piece.length
   }
-  frame.write(tail, at, 'latin1')
+  at += frame.write(tail, at, 'latin1')
+  if (isLast && trailers) {
+    frame.set(trailers, at)
+    frame.write('\r\n', at + trailers.length, 'latin1')
+  }
   return frame
 }

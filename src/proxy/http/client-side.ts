@@ -1,9 +1,10 @@
 // Defines what an exchange may ask of the client's connection that it runs on.
 import type { Arrival } from '../arrival.ts'
 import type { Wire } from '../transport.ts'
+import type { Piece } from './tunnel.ts'
 
 /** Why the client's bytes are not wanted just now; reading goes on when no reason is left. */
-export const pauseReasons = { decision: 1, dial: 2, upstreamFull: 4, pipeline: 8 } as const
+export const pauseReasons = { decision: 1, upstreamFull: 2, pipeline: 4 } as const
 
 export type PauseReason = keyof typeof pauseReasons
 
@@ -20,6 +21,8 @@ export interface ClientSide {
   proceed(): void
   /** Something moved: idle limits begin anew. */
   touch(): void
+  /** The wire goes over to whoever asks, who gets what was held of the client's bytes; no request is read any more. */
+  handOver(): Piece
   /** The exchange is recorded. `keepAlive` false: nothing more is served on this connection. */
   onExchangeOver(keepAlive: boolean): void
 }

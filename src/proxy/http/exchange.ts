@@ -1,27 +1,27 @@
-// Leads one request from its decision to its record: forwards it and passes the response back, or answers itself.
-import { formatAddress, messageOf } from '../../base/index.ts'
-import type { ConnectionFacts, RequestFacts } from '../../flow/index.ts'
-import type { Answer, CompiledHttpManager, Deny, Forward, Passthrough, RequestDecision, Runtime, Target } from '../../runtime/index.ts'
+// Leads one request from its decision to its record: has it forwarded and the response passed back, or answers itself.
+import type { ConnectionFacts } from '../../flow/index.ts'
+import type { Answer, CompiledHttpManager, Deny, Forward, HttpPlan, Passthrough, Runtime } from '../../runtime/index.ts'
+import { type Deadline, messageOf } from '../../base/index.ts'
 import { workloadName } from '../arrival.ts'
 import { type Context, ownDeny } from '../context.ts'
-import { NameGathering } from '../name-gathering.ts'
-import type { Wire } from '../transport.ts'
-import { type DialFailure, formatTarget } from '../upstream/dial.ts'
-import { isRedialled, proxyHeader } from '../upstream/hop.ts'
-import { WaitLimit } from '../wait-limit.ts'
 import type { ClientSide } from './client-side.ts'
-import { describeDialFailure, describeUpstreamFailure, type Failure } from './failures.ts'
-import { finishRequest, type WrittenRequest } from './head-writer.ts'
+import type { Failure } from './failures.ts'
+import { Forwarding } from './forwarding.ts'
+import { attemptPlace, finishRequest, type ResponseRules, type SwitchRules, type WrittenRequest } from './head-writer.ts'
+import type { HeadScanner } from './head-scanner.ts'
+import { changeHeaderList, changeRequestHead } from './header-changes.ts'
 import { httpDate } from './http-date.ts'
+import type { Mirror } from './mirror.ts'
+import { startMirrors } from './mirrors.ts'
 import { denyReply, type ReplyContent, sendReply } from './replies.ts'
 import type { OutBuffer } from './out-buffer.ts'
 import { RequestBody } from './request-body.ts'
-import type { RequestFlow } from './request-flow.ts'
+import { describeAnswer, describeDeny, describeForward, type RequestFlow } from './request-flow.ts'
 import type { RequestHead } from './request-head.ts'
+import { RequestJudge } from './request-judge.ts'
 import { ResponseRelay } from './response-relay.ts'
-import type { UpstreamFailure } from './upstream-connection.ts'
-import { UpstreamRequest } from './upstream-request.ts'
-import { poolKeySuffix } from '../upstream/pool-key.ts'
+import { type Piece, Tunnel } from './tunnel.ts'
+import { acceptsKey } from './websocket.ts'
 
 export interface ExchangeOptions {
   readonly context: Context
@@ -36,53 +36,61 @@ export interface ExchangeOptions {
   readonly written: WrittenRequest
   /** The connection itself was refused: every request of it is. */
   readonly deny: Deny | undefined
+  /** What the client says of the request's history is not believed. */
+  readonly isEdge: boolean
 }
 
-/** `waiting`: for a decision. `open`: decided, nothing sent yet. `sent`: on its way. `over`: recorded. */
-export type ExchangeState = 'waiting' | 'open' | 'sent' | 'over'
+/** `waiting`: for a decision, or a delay. `open`: decided, nothing sent yet. `sent`: on its way. `over`: recorded. */
+export type ExchangeState = 'waiting' | 'open' | 'sent' | 'switched' | 'over'
 
 /** Bytes of a body after which a large read buffer pays. */
 const BULK_BYTES = 65_536
 const INTERIM_CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
-/** Safe to send twice when the first sending may have got lost (RFC 9110 §9.2.2). */
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'PROPFIND', 'SEARCH', 'REPORT'])
+const noMirrors: readonly Mirror[] = []
 
 export class Exchange {
   state: ExchangeState = 'waiting'
   readonly #options: ExchangeOptions
+  readonly #judge: RequestJudge
   readonly #body: RequestBody
   readonly #relay: ResponseRelay
-  readonly #names: NameGathering
-  readonly #random = Math.random()
   #savedHead: Buffer | undefined
+  /** What was sent first: later judgements read the headers out of it. */
+  #staged: Buffer | undefined
   #decision: Forward | Passthrough | undefined
-  #upstream: UpstreamRequest | undefined
-  #limit: WaitLimit | undefined
+  #forwarding: Forwarding | undefined
+  #mirrors = noMirrors
+  #tunnel: Tunnel | undefined
+  #delayed: Deadline | undefined
+  /** Runs while the client has closed its side and its request is not on its way. */
+  #patience: Deadline | undefined
   #sentAt = 0
+  #attemptAt: number
   #closes = false
-  #hasRetried = false
+  #isDelayed = false
+  #hasContinued = false
   /** The head in `out` is this request's, with the lines of its decision. */
   #isLoaded = false
-  #runtime: Runtime | undefined
-  #manager: CompiledHttpManager
-  #refusal: Deny | undefined
 
   constructor(options: ExchangeOptions) {
+    const { context, client, head, connection, runtime, manager, deny, isEdge } = options
     this.#options = options
-    this.#runtime = options.runtime
-    this.#manager = options.manager
-    this.#refusal = options.deny
-    this.#body = new RequestBody(options.head.body)
-    this.#names = new NameGathering(options.context)
+    this.#attemptAt = options.written.attemptAt
+    this.#body = new RequestBody(head.body)
+    this.#judge = new RequestJudge({ context, connection, head, runtime, manager, deny, isEdge, written: () => this.#written() })
     this.#relay = new ResponseRelay({
-      client: options.client.wire,
-      method: options.head.method,
-      rules: (head) => this.#onResponseHead(head.status),
-      upstream: () => this.#upstream?.wire,
+      client: client.wire,
+      method: head.method,
+      upgrade: head.upgrade,
+      takes: (responseHead, scanner) => this.#forwarding?.takesResponse(responseHead, scanner) ?? true,
+      rules: (responseHead) => this.#onResponseHead(responseHead.status),
+      switches: (scanner) => this.#switchRules(scanner),
+      onSwitched: (rest) => this.#onSwitched(rest),
+      upstream: () => this.#forwarding?.wire,
       onComplete: (isReusable) => this.#onResponseComplete(isReusable),
-      onFailed: (failure) => this.#onUpstreamFailed(failure),
-      onUpstreamDrain: () => options.client.resume('upstreamFull'),
-      onActivity: () => options.client.touch(),
+      onFailed: (failure) => this.#forwarding?.onUpstreamFailed(failure),
+      onUpstreamDrain: () => client.resume('upstreamFull'),
+      onActivity: () => client.touch(),
     })
   }
 
@@ -91,25 +99,30 @@ export class Exchange {
     return this.#body.isDone
   }
 
+  /** The client's bytes can be used now; otherwise they have to be held. */
+  get isTaking(): boolean {
+    return this.state === 'open' || (this.state === 'sent' && !this.#body.isDone && this.#forwarding?.wire !== undefined)
+  }
+
   decide(): void {
-    const { client } = this.#options
-    const decision = this.#refusal ?? this.#ask(this.#runtime, this.#manager)
+    const judge = this.#judge
+    const decision = judge.refusal ?? judge.ask()
     if (decision.verdict === 'deny') return this.#deny(decision)
     if (decision.verdict === 'gather') {
       const { name } = decision
-      if (decision.need !== 'addresses' || name === undefined || !this.#names.mayLearn(name)) {
+      if (decision.need !== 'addresses' || name === undefined || !judge.names.mayLearn(name)) {
         return this.#deny(ownDeny('internal-error', 'the decision asked for what a request cannot give', { status: 500 }))
       }
       this.#savedHead ??= this.#options.out.take()
-      client.pause('decision')
-      this.#names.learn(name, decision.until, () => this.#decideAgain())
+      judge.names.learn(name, decision.until, () => this.#decideAgain())
       return
     }
+    const delay = decision.verdict === 'answer' ? decision.delay : decision.http?.delay
+    if (delay !== undefined && delay > 0 && !this.#isDelayed) return this.#delay(delay)
     if (decision.verdict === 'answer') return this.#answer(decision)
     if (this.#options.head.method === 'CONNECT') {
-      return this.#deny(
-        ownDeny('protocol-not-supported', 'CONNECT is not carried out yet', { status: 501, explain: this.#runtime?.strict ?? false }),
-      )
+      const explain = judge.runtime?.strict ?? false
+      return this.#deny(ownDeny('protocol-not-supported', 'CONNECT is not carried out yet', { status: 501, explain }))
     }
     this.#decision = decision
     this.state = 'open'
@@ -117,24 +130,26 @@ export class Exchange {
 
   /** Takes what the client sends on as this request's body. Returns how far it came. */
   takeBody(bytes: Buffer, start: number, end: number): number {
-    const { client } = this.#options
-    const upstream = this.#upstream?.wire
+    const { client, head } = this.#options
     let at: number
     if (this.state === 'open') {
-      this.#loadHead()
+      if (!this.#loadHead()) return start
       at = this.#body.stage(bytes, start, end, this.#options.out)
     } else {
-      const isOwn = this.#options.head.body.kind === 'chunked' || client.wire.isPrivate
+      const isOwn = head.body.kind === 'chunked' || client.wire.isPrivate
       at = this.#body.forward(bytes, start, end, (piece, from, to) => {
-        const isTaken = isOwn ? upstream?.lend(piece, from, to) : upstream?.send(piece, from, to)
-        if (isTaken === false) client.pause('upstreamFull')
+        for (const mirror of this.#mirrors) mirror.sendBody(piece, from, to)
+        if (this.#forwarding?.sendBody(piece, from, to, isOwn) === false) client.pause('upstreamFull')
       })
       if (this.#body.isDone) client.wire.demote()
       else if (this.#body.received > BULK_BYTES) client.wire.promote()
     }
     client.touch()
     if (this.#body.problem !== undefined) this.#refuseBody(this.#body.problem)
-    else if (this.#body.isDone && this.state === 'sent') this.#startLimit()
+    else if (this.#body.isDone && this.state === 'sent') {
+      for (const mirror of this.#mirrors) mirror.onRequestWhole()
+      this.#forwarding?.onRequestWhole()
+    }
     return at
   }
 
@@ -142,39 +157,51 @@ export class Exchange {
   dispatch(): void {
     const decision = this.#decision
     if (this.state !== 'open' || !decision) return
-    this.#loadHead()
-    const { context, client, head, out, written, requestFlow } = this.#options
+    if (!this.#loadHead()) return
+    const { context, client, head, out, requestFlow, written } = this.#options
     this.state = 'sent'
-    this.#describeForward(decision)
-    const header = decision.cluster.proxyProtocol
-    const authority = decision.http?.authority ?? head.authority
-    const keySuffix = poolKeySuffix(decision.cluster, authority, client.id)
+    describeForward(requestFlow, decision, written.requestId)
     this.#sentAt = context.clock.monotonic()
-    const upstream = new UpstreamRequest({
+    const staged = out.take()
+    const isWhole = this.#body.isDone
+    this.#staged = staged
+    const forwarding = new Forwarding({
       context,
+      client,
       decision,
-      staged: out.take(),
-      attemptAt: written.attemptAt,
-      keySuffix,
-      authority,
-      preamble: header ? () => proxyHeader(header, context, client.arrival, requestFlow.flow) : undefined,
-      sink: this.#relay,
-      onConnected: (wire, target) => this.#onConnected(wire, target),
-      onFailed: (failure) => this.#onDialFailed(failure),
+      head,
+      requestFlow,
+      staged,
+      attemptAt: this.#attemptAt,
+      isWhole,
+      relay: this.#relay,
+      onConnected: () => this.#onConnected(),
+      onFailed: (failure) => this.#fail(failure),
     })
-    this.#upstream = upstream
-    if (header)
-      for (const target of decision.targets) client.privateKeys.add(`${decision.cluster.name}|${formatTarget(target)}${keySuffix}`)
-    // Who is waited for must not speak on meanwhile: what comes would have to be kept.
-    if (!this.#body.isDone) client.pause('dial')
-    else this.#startLimit()
+    this.#forwarding = forwarding
     if (head.body.kind !== 'none') client.touch()
-    upstream.start()
+    const plans = decision.http?.mirrors
+    if (plans) {
+      const isWanted = (runtime: Runtime, cluster: string): boolean => this.#isMirrored(runtime, cluster)
+      this.#mirrors = startMirrors({ context, client, decision, plans, head, staged, isWhole, flow: requestFlow.flow, isWanted })
+    }
+    forwarding.start()
   }
 
   /** The client's wire has room again. */
   onClientDrain(): void {
     this.#relay.resume()
+  }
+
+  /** The client has closed its side after a whole request: it may still wait for the answer, but not for a request that does not get away. */
+  onClientEnded(): void {
+    if (this.state === 'switched' || this.#forwarding?.wire !== undefined) return
+    const { deadlines, limits } = this.#options.context
+    this.#patience ??= deadlines.arm(limits.halfClosedMs, () => {
+      this.#patience = undefined
+      if (this.#delayed) this.onClientEnded()
+      else if (this.#forwarding?.wire === undefined) this.onClientGone('downstream_remote_disconnect')
+    })
   }
 
   /** The client is gone, or its request will never be complete. */
@@ -183,7 +210,7 @@ export class Exchange {
     const { draft } = this.#options.requestFlow.flow
     draft.flag = 'DC'
     draft.details = details
-    this.#upstream?.abandon()
+    this.#forwarding?.abandon()
     this.#finish(false)
   }
 
@@ -194,119 +221,115 @@ export class Exchange {
 
   /** A new configuration counts: what it forbids is ended, and answered if nothing was answered yet. */
   judgeAgain(runtime: Runtime, manager: CompiledHttpManager | Deny): void {
-    this.#names.forget()
-    if (this.state === 'waiting') {
-      // Its decision is still to come, and will be made by the new configuration.
-      this.#runtime = runtime
-      if ('verdict' in manager) this.#refusal = manager
-      else this.#manager = manager
-      return
-    }
-    if (this.state !== 'sent') return
-    const decision = 'verdict' in manager ? manager : this.#ask(runtime, manager)
-    if (decision.verdict === 'gather' && decision.name !== undefined && this.#names.mayLearn(decision.name)) {
-      this.#names.learn(decision.name, decision.until, () => {
-        if (this.#options.context.runtime() === runtime) this.judgeAgain(runtime, manager)
-      })
-      return
-    }
-    if (decision.verdict !== 'deny') return
-    this.#upstream?.abandon()
-    if (!this.#relay.hasStarted) return this.#deny({ ...decision, details: 'policy_changed' })
-    this.#describeDeny({ ...decision, details: 'policy_changed' })
-    this.#options.client.wire.reset()
-    this.#finish(false)
+    const judge = this.#judge
+    judge.names.forget()
+    if (this.state !== 'waiting') return this.#judgeLive(runtime, manager)
+    // Its decision is still to come, and will be made by the new configuration.
+    judge.runtime = runtime
+    if ('verdict' in manager) judge.refusal = manager
+    else judge.manager = manager
   }
 
   /** The proxy ends; the words go into the record. */
   cut(details: string): void {
     if (this.state === 'over') return
     this.#options.requestFlow.flow.draft.details = details
-    this.#upstream?.abandon()
+    this.#forwarding?.abandon()
+    if (this.#tunnel) return this.#tunnel.cut(details)
     this.#options.client.wire.reset()
     this.#finish(false)
   }
 
-  #facts(): RequestFacts {
-    const { connection, head } = this.#options
-    return {
-      kind: 'request',
-      connection,
-      method: head.method,
-      authority: head.authority,
-      path: head.path,
-      scheme: 'http',
-      headers: () => [],
-      chance: () => 0,
-      names: this.#names.facts,
-      random: this.#random,
-    }
+  /** The head as it was written for this request, wherever it is by now. */
+  #written(): { bytes: Buffer; length: number } {
+    const kept = this.#staged ?? this.#savedHead
+    if (kept) return { bytes: kept, length: kept.length }
+    const { out } = this.#options
+    return { bytes: out.bytes, length: out.length }
   }
 
-  #ask(runtime: Runtime | undefined, manager: CompiledHttpManager): RequestDecision {
-    if (!runtime) return ownDeny('no-configuration', 'no configuration has been loaded yet, so nothing is allowed', { status: 503 })
-    try {
-      return this.#options.context.judge.decideRequest(runtime, manager, this.#facts())
-    } catch (error) {
-      return ownDeny('internal-error', `the decision failed: ${messageOf(error)}`, { status: 500 })
-    }
+  #delay(ms: number): void {
+    this.#savedHead ??= this.#options.out.take()
+    this.#isDelayed = true
+    this.#delayed = this.#options.context.deadlines.arm(ms, () => {
+      this.#delayed = undefined
+      this.#decideAgain()
+    })
   }
 
   #decideAgain(): void {
     const { client } = this.#options
     if (this.state !== 'waiting') return
-    client.resume('decision')
     this.decide()
     if (this.#decision) client.proceed()
   }
 
-  /** After a wait others have used the buffer: it gets this request's head back. The decision's own lines are added once. */
-  #loadHead(): void {
-    const { out, context, requestFlow } = this.#options
+  /** After a wait others have used the buffer: it gets this request's head back. The decision's own lines are added once. False: the request is over. */
+  #loadHead(): boolean {
     const decision = this.#decision
-    if (this.#isLoaded || !decision) return
-    this.#isLoaded = true
+    if (this.#isLoaded || !decision) return this.#isLoaded
+    const { out, context, requestFlow } = this.#options
     if (this.#savedHead) {
       out.reset()
       out.copy(this.#savedHead, 0, this.#savedHead.length)
       this.#savedHead = undefined
     }
+    const { http, timeouts } = decision
+    if (http && !this.#changeHead(http)) return false
     const workload = workloadName(context)
     finishRequest(out, {
-      timeoutMs: decision.timeouts.request,
+      timeoutMs: http?.retry?.perTry || timeouts.request,
       ...(decision.cluster.gateway && { flow: requestFlow.flow.id }),
       ...(decision.cluster.gateway && workload !== undefined && { workload }),
     })
+    this.#isLoaded = true
+    return true
   }
 
-  #describeForward(decision: Forward | Passthrough): void {
-    const { flow, notes } = this.#options.requestFlow
-    flow.draft.verdict = 'allow'
-    flow.draft.reason = decision.reason
-    flow.draft.path = decision.path
-    flow.draft.cluster = decision.cluster.name
-    notes.requestId = this.#options.written.requestId
-    if (decision.route !== undefined) notes.routeName = decision.route
+  #changeHead({ path, authority, requestHeaders: headers }: HttpPlan): boolean {
+    if (path === undefined && authority === undefined && headers === undefined) return true
+    const { out } = this.#options
+    this.#judge.headerValues()
+    try {
+      changeRequestHead(out, { path, authority, headers })
+    } catch (error) {
+      this.#deny(ownDeny('internal-error', `the route's changes cannot be made: ${messageOf(error)}`, { status: 500 }))
+      return false
+    }
+    this.#attemptAt = attemptPlace(out.bytes)
+    return true
   }
 
-  #describeDeny(deny: Deny): void {
-    const { flow, notes } = this.#options.requestFlow
-    const { draft } = flow
-    draft.verdict = 'deny'
-    draft.reason = deny.reason
-    draft.path = 'none'
-    draft.flag = deny.flag
-    draft.details = deny.details
-    if (deny.cluster !== undefined) draft.cluster = deny.cluster
-    notes.requestId = this.#options.written.requestId
-    if (deny.route !== undefined) notes.routeName = deny.route
+  #judgeLive(runtime: Runtime, manager: CompiledHttpManager | Deny): void {
+    const judge = this.#judge
+    if (this.state !== 'sent' && this.state !== 'switched') return
+    const decision = 'verdict' in manager ? manager : judge.ask(runtime, manager)
+    if (decision.verdict === 'gather' && decision.name !== undefined && judge.names.mayLearn(decision.name)) {
+      judge.names.learn(decision.name, decision.until, () => {
+        if (this.#options.context.runtime() === runtime) this.#judgeLive(runtime, manager)
+      })
+      return
+    }
+    if (decision.verdict === 'deny') this.#forbid({ ...decision, details: 'policy_changed' })
+  }
+
+  #forbid(deny: Deny): void {
+    const { requestFlow, client, written } = this.#options
+    this.#forwarding?.abandon()
+    if (this.#tunnel) {
+      describeDeny(requestFlow, deny, written.requestId)
+      return this.#tunnel.cut(deny.details)
+    }
+    if (!this.#relay.hasStarted) return this.#deny(deny)
+    describeDeny(requestFlow, deny, written.requestId)
+    client.wire.reset()
+    this.#finish(false)
   }
 
   #deny(deny: Deny): void {
-    const { context, client, head, requestFlow } = this.#options
-    this.#describeDeny(deny)
+    const { context, client, head, requestFlow, written } = this.#options
+    describeDeny(requestFlow, deny, written.requestId)
     if (deny.status === 0) {
-      client.resume('decision')
       this.#closes = true
       return this.#finish(false)
     }
@@ -314,74 +337,83 @@ export class Exchange {
   }
 
   #answer(answer: Answer): void {
-    const { draft } = this.#options.requestFlow.flow
-    draft.verdict = 'allow'
-    draft.reason = answer.reason
-    draft.flag = answer.flag
-    draft.details = answer.details
-    if (answer.route !== undefined) this.#options.requestFlow.notes.routeName = answer.route
-    this.#reply({ status: answer.status, body: Buffer.from(answer.body).toString('utf8') })
+    const { requestFlow, written } = this.#options
+    const { status, body, headers, responseHeaders } = answer
+    describeAnswer(requestFlow, answer, written.requestId)
+    const changed = responseHeaders ? changeHeaderList(headers, responseHeaders) : headers
+    this.#reply({ status, body, headers: changed })
   }
 
-  #onConnected(wire: Wire, target: Target): void {
-    const { client, requestFlow, head } = this.#options
-    const { draft } = requestFlow.flow
-    draft.upstream = formatTarget(target)
-    if (wire.local) draft.upstreamLocal = formatAddress(wire.local)
-    draft.redialled = isRedialled(target, client.arrival.destination)
+  /** A mirror outlives its request: it ends when a new configuration no longer asks for it. */
+  #isMirrored(runtime: Runtime, cluster: string): boolean {
+    const decision = this.#judge.ask(runtime)
+    const mirrors = decision.verdict === 'forward' || decision.verdict === 'passthrough' ? decision.http?.mirrors : undefined
+    return mirrors?.some((mirror) => mirror.cluster.name === cluster) ?? false
+  }
+
+  #onConnected(): void {
+    const { client, head } = this.#options
+    this.#patience?.cancel()
+    this.#patience = undefined
     if (this.#body.isDone) return
-    if (head.expectsContinue && this.#body.received === 0) client.wire.send(INTERIM_CONTINUE, 0, INTERIM_CONTINUE.length)
-    client.resume('dial')
-  }
-
-  #onDialFailed(failure: DialFailure): void {
-    const { client, requestFlow } = this.#options
-    const { draft } = requestFlow.flow
-    if (failure.target) {
-      draft.upstream = formatTarget(failure.target)
-      draft.redialled = isRedialled(failure.target, client.arrival.destination)
-      requestFlow.notes.transportFailure = failure.isTimeout ? '-' : failure.words
+    if (head.expectsContinue && this.#body.received === 0 && !this.#hasContinued) {
+      this.#hasContinued = true
+      client.wire.send(INTERIM_CONTINUE, 0, INTERIM_CONTINUE.length)
     }
-    this.#fail(describeDialFailure(failure))
+    client.proceed()
   }
 
-  #onResponseHead(status: number): { serverName: string; date: string; serviceTimeMs: number; closes: boolean } {
+  #onResponseHead(status: number): ResponseRules {
     const { context, head, requestFlow } = this.#options
     this.#closes = !head.keepAlive || context.isDraining() || !this.#body.isDone
     const serviceTimeMs = Math.round(context.clock.monotonic() - this.#sentAt)
-    this.#upstream?.report(status)
     requestFlow.flow.draft.status = status
     requestFlow.flow.draft.details = 'via_upstream'
     requestFlow.notes.upstreamServiceTime = String(serviceTimeMs)
-    return { serverName: this.#manager.serverName, date: httpDate(context.clock), serviceTimeMs, closes: this.#closes }
+    return {
+      serverName: this.#judge.manager.serverName,
+      date: httpDate(context.clock),
+      serviceTimeMs,
+      closes: this.#closes,
+      changes: this.#decision?.http?.responseHeaders,
+    }
+  }
+
+  #switchRules(scanner: HeadScanner): SwitchRules | string {
+    const { head } = this.#options
+    const key = head.headers.websocketKey
+    const isStrict = this.#judge.runtime?.strict ?? true
+    if (head.upgrade === undefined || (isStrict && !acceptsKey(scanner, key ?? ''))) return 'the handshake is not answered as it must be'
+    return { serverName: this.#judge.manager.serverName, protocol: head.upgrade, changes: this.#decision?.http?.responseHeaders }
+  }
+
+  #onSwitched(fromUpstream: Piece): void {
+    const { context, client, requestFlow } = this.#options
+    const upstream = this.#forwarding?.detach()
+    if (!upstream) return
+    this.state = 'switched'
+    const { flow } = requestFlow
+    flow.draft.status = 101
+    flow.draft.details = 'via_upstream'
+    flow.decided()
+    this.#tunnel = new Tunnel({
+      context,
+      client: client.wire,
+      upstream,
+      fromClient: client.handOver(),
+      fromUpstream,
+      idleMs: this.#decision?.timeouts.idle || context.limits.tcpIdleMs,
+      draft: flow.draft,
+      onEnd: () => {
+        this.#forwarding?.release(false)
+        this.#finish(false)
+      },
+    })
   }
 
   #onResponseComplete(isReusable: boolean): void {
-    this.#upstream?.release(isReusable && this.#body.isDone)
+    this.#forwarding?.release(isReusable && this.#body.isDone)
     this.#finish(!this.#closes)
-  }
-
-  #onUpstreamFailed(failure: UpstreamFailure): void {
-    const { head } = this.#options
-    const mayRetry = failure.isStale && !this.#hasRetried && head.body.kind === 'none' && idempotent.has(head.method)
-    if (mayRetry) {
-      this.#hasRetried = true
-      this.#upstream?.dialAfresh()
-      return
-    }
-    this.#upstream?.report('connect-failed')
-    this.#fail(describeUpstreamFailure(failure, this.#relay.hasStarted))
-  }
-
-  #startLimit(): void {
-    const { request } = this.#decision?.timeouts ?? { request: 0 }
-    if (request === 0 || this.#limit) return
-    const { deadlines, clock } = this.#options.context
-    this.#limit = new WaitLimit(deadlines, clock, () => {
-      this.#upstream?.report('timeout')
-      this.#fail({ status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' })
-    })
-    this.#limit.start(request)
   }
 
   /** The request was allowed and could not be carried out. After the response has begun only cutting it short says so. */
@@ -391,39 +423,33 @@ export class Exchange {
     const { draft } = requestFlow.flow
     draft.flag = failure.flag
     draft.details = failure.details
-    this.#upstream?.abandon()
-    if (!this.#relay.hasStarted)
-      return this.#reply({ status: failure.status, body: failure.body, ...(failure.isOverload && { isOverload: true }) })
+    this.#forwarding?.abandon()
+    if (!this.#relay.hasStarted) return this.#reply(failure)
     client.wire.reset()
     this.#finish(false)
   }
 
   /** The body broke after the head was understood. */
   #refuseBody(text: string): void {
-    const { requestFlow, context, client, head } = this.#options
-    this.#upstream?.abandon()
+    const { client } = this.#options
     this.#closes = true
-    const deny = ownDeny('bad-request', `the body of the request is not valid: ${text}`, {
-      status: 400,
-      flag: 'DPE',
-      details: 'http1.codec_error',
-      explain: this.#runtime?.strict ?? false,
-    })
-    this.#describeDeny(deny)
-    if (this.#relay.hasStarted) {
-      client.wire.reset()
-      return this.#finish(false)
-    }
-    this.#reply(denyReply(context, { deny, arrival: client.arrival, flow: requestFlow.flow, head }))
+    const explain = this.#judge.runtime?.strict ?? false
+    const words = `the body of the request is not valid: ${text}`
+    const deny = ownDeny('bad-request', words, { status: 400, flag: 'DPE', details: 'http1.codec_error', explain })
+    this.#forwarding?.abandon()
+    if (!this.#relay.hasStarted) return this.#deny(deny)
+    describeDeny(this.#options.requestFlow, deny, this.#options.written.requestId)
+    client.wire.reset()
+    this.#finish(false)
   }
 
   #reply(content: ReplyContent): void {
     const { context, client, head, requestFlow } = this.#options
-    this.#closes ||= !head.keepAlive || !this.#body.isDone || context.isDraining() || this.#refusal !== undefined
+    this.#closes ||= !head.keepAlive || !this.#body.isDone || context.isDraining() || this.#judge.refusal !== undefined
     requestFlow.flow.draft.status = content.status
     requestFlow.flow.draft.bytesReceived = sendReply(client.wire, {
       ...content,
-      serverName: this.#manager.serverName,
+      serverName: this.#judge.manager.serverName,
       date: httpDate(context.clock),
       closes: this.#closes,
       isHead: head.method === 'HEAD',
@@ -434,12 +460,22 @@ export class Exchange {
   #finish(keepAlive: boolean): void {
     if (this.state === 'over') return
     this.state = 'over'
-    this.#limit?.stop()
+    this.#delayed?.cancel()
+    this.#patience?.cancel()
+    for (const mirror of this.#mirrors) mirror.onRequestOver()
     const { client, requestFlow } = this.#options
     const { draft } = requestFlow.flow
-    draft.bytesSent = this.#body.received
-    if (this.#relay.hasStarted) draft.bytesReceived = this.#relay.sent
+    if (!this.#tunnel) {
+      draft.bytesSent = this.#body.received
+      if (this.#relay.hasStarted) draft.bytesReceived = this.#relay.sent
+    }
+    if (this.#isDelayed && this.#decision) draft.flag = withDelay(draft.flag)
     requestFlow.flow.close()
     client.onExchangeOver(keepAlive)
   }
+}
+
+function withDelay(flag: RequestFlow['flow']['draft']['flag']): RequestFlow['flow']['draft']['flag'] {
+  if (flag === '-') return 'DI'
+  return flag === 'DI' || flag.startsWith('DI,') ? flag : (`DI,${flag}` as typeof flag)
 }

@@ -126,6 +126,7 @@ export class HeadScanner {
   /** Trailer lines and the empty line after them, by the rules for header lines. */
   scanTrailer(bytes: Buffer, start: number, end: number): number {
     this.problem = undefined
+    this.bytes = bytes
     return this.#scanLines(bytes, start, end)
   }
 

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Ip } from '../../base/index.ts'
+import type { HeaderChange } from '../../runtime/index.ts'
+import { changeResponseHead } from './header-changes.ts'
 import type { HeadScanner } from './head-scanner.ts'
 import { type HeaderKind, headerKinds } from './header-name.ts'
 import type { OutBuffer } from './out-buffer.ts'
@@ -28,7 +30,6 @@ const droppedFromRequest: ReadonlySet<HeaderKind> = new Set<HeaderKind>([
   'keep-alive',
   'proxy-connection',
   'te',
-  'trailer',
   'upgrade',
   'http2-settings',
   'expect',
@@ -46,7 +47,7 @@ export function writeRequest(out: OutBuffer, scanner: HeadScanner, head: Request
   out.text(' HTTP/1.1\r\n')
   for (let line = 0; line < scanner.count; line++) writeRequestLine(out, scanner, line, { head, hop })
   const requestId = (hop.isEdge ? undefined : head.headers.requestId) ?? randomUUID()
-  if (hop.isEdge || !head.headers.hasForwardedProto) out.text('x-forwarded-proto: http\r\n')
+  if (hop.isEdge || head.headers.forwardedProto === undefined) out.text('x-forwarded-proto: http\r\n')
   if (hop.isEdge || head.headers.requestId === undefined) out.text(`x-request-id: ${requestId}\r\n`)
   out.text('x-envoy-attempt-count: 1\r\n')
   const attemptAt = out.length - 3
@@ -56,6 +57,8 @@ export function writeRequest(out: OutBuffer, scanner: HeadScanner, head: Request
     if (hop.isEdge) out.text(`x-envoy-external-address: ${hop.peer}\r\n`)
   }
   if (head.body.kind === 'chunked') out.text('transfer-encoding: chunked\r\n')
+  if (head.upgrade !== undefined) out.text(`connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`)
+  else if (head.takesTrailers) out.text('connection: te\r\nte: trailers\r\n')
   return { requestId, attemptAt }
 }
 
@@ -80,6 +83,7 @@ function writeRequestLine(out: OutBuffer, scanner: HeadScanner, line: number, pa
   if (droppedFromRequest.has(kind)) return
   if (hop.isEdge && (kind === 'x-request-id' || kind === 'x-forwarded-proto')) return
   if (hop.peer !== undefined && kind === 'x-forwarded-for') return
+  if (kind === 'trailer' && head.body.kind !== 'chunked') return
   copyLine(out, scanner, line, head.nominated)
 }
 
@@ -94,13 +98,25 @@ export function finishRequest(
   out.text('\r\n')
 }
 
+/** Where the digit of the attempt stands in a message; -1: nowhere. */
+export function attemptPlace(message: Buffer): number {
+  const at = message.indexOf(ATTEMPT_LINE)
+  return at === -1 ? -1 : at + ATTEMPT_LINE.length
+}
+
+const ATTEMPT_LINE = '\r\nx-envoy-attempt-count: '
+
+/** The same message with another number of its attempt; at first it has one digit. */
+export function numberAttempt(message: Buffer, attemptAt: number, attempt: number): Buffer {
+  return Buffer.concat([message.subarray(0, attemptAt), Buffer.from(String(attempt), 'latin1'), message.subarray(attemptAt + 1)])
+}
+
 const droppedFromResponse: ReadonlySet<HeaderKind> = new Set<HeaderKind>([
   'transfer-encoding',
   'connection',
   'keep-alive',
   'proxy-connection',
   'te',
-  'trailer',
   'upgrade',
 ])
 
@@ -110,10 +126,13 @@ export interface ResponseRules {
   readonly serviceTimeMs: number
   /** The client's connection ends after this response. */
   readonly closes: boolean
+  /** What the route changes in it. */
+  readonly changes?: readonly HeaderChange[] | undefined
 }
 
 export function writeResponse(out: OutBuffer, scanner: HeadScanner, head: ResponseHead, rules: ResponseRules): void {
   writeStatus(out, head.status)
+  const isChunked = head.body.kind === 'chunked' || head.body.kind === 'until-close'
   let hasServer = false
   let hasDate = false
   for (let line = 0; line < scanner.count; line++) {
@@ -124,7 +143,7 @@ export function writeResponse(out: OutBuffer, scanner: HeadScanner, head: Respon
     } else if (kind === 'content-length') {
       // 204 has none (RFC 9110 §8.6); for HEAD and 304 it says what a GET would have had.
       if (head.status !== 204) out.text(`content-length: ${head.declaredLength}\r\n`)
-    } else if (kind !== 'x-envoy-upstream-service-time' && !droppedFromResponse.has(kind)) {
+    } else if (kind !== 'x-envoy-upstream-service-time' && !droppedFromResponse.has(kind) && (kind !== 'trailer' || isChunked)) {
       if (kind === 'date') hasDate = true
       copyLine(out, scanner, line, head.nominated)
     }
@@ -133,16 +152,36 @@ export function writeResponse(out: OutBuffer, scanner: HeadScanner, head: Respon
   if (!hasServer) out.text(`server: ${rules.serverName}\r\n`)
   out.text(`x-envoy-upstream-service-time: ${rules.serviceTimeMs}\r\n`)
   if (rules.closes) out.text('connection: close\r\n')
-  if (head.body.kind === 'chunked' || head.body.kind === 'until-close') out.text('transfer-encoding: chunked\r\n')
+  if (isChunked) out.text('transfer-encoding: chunked\r\n')
   out.text('\r\n')
+  if (rules.changes) changeResponseHead(out, rules.changes)
 }
+
+export interface SwitchRules {
+  readonly serverName: string
+  readonly protocol: string
+  readonly changes?: readonly HeaderChange[] | undefined
+}
+
+/** 101: the connection goes over to another protocol, and no line of HTTP follows. */
+export function writeSwitch(out: OutBuffer, scanner: HeadScanner, head: ResponseHead, rules: SwitchRules): void {
+  writeStatus(out, head.status)
+  for (let line = 0; line < scanner.count; line++) {
+    const kind = headerKinds[scanner.kind(line)] ?? 'other'
+    if (!droppedFromSwitch.has(kind)) copyLine(out, scanner, line, head.nominated)
+  }
+  out.text(`server: ${rules.serverName}\r\nconnection: upgrade\r\nupgrade: ${rules.protocol}\r\n\r\n`)
+  if (rules.changes) changeResponseHead(out, rules.changes)
+}
+
+const droppedFromSwitch: ReadonlySet<HeaderKind> = new Set<HeaderKind>([...droppedFromResponse, 'content-length', 'server', 'trailer'])
 
 /** 1xx: passed on as it is, without the lines of one hop. */
 export function writeInformational(out: OutBuffer, scanner: HeadScanner, head: ResponseHead): void {
   writeStatus(out, head.status)
   for (let line = 0; line < scanner.count; line++) {
     const kind = headerKinds[scanner.kind(line)] ?? 'other'
-    if (kind !== 'content-length' && !droppedFromResponse.has(kind)) copyLine(out, scanner, line, head.nominated)
+    if (kind !== 'content-length' && kind !== 'trailer' && !droppedFromResponse.has(kind)) copyLine(out, scanner, line, head.nominated)
   }
   out.text('\r\n')
 }

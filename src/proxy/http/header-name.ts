@@ -27,6 +27,8 @@ export const headerKinds = [
   /** Servers of the CGI family do not tell these from the names with hyphens. */
   'content_length',
   'transfer_encoding',
+  'sec-websocket-key',
+  'sec-websocket-accept',
   /** Any other name that begins with `x-envoy-`. */
   'x-envoy-*',
 ] as const

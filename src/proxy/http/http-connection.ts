@@ -19,6 +19,7 @@ import { isInternalAddress } from './internal-address.ts'
 import { OutBuffer } from './out-buffer.ts'
 import { denyReply, sendReply } from './replies.ts'
 import { openRequestFlow, type RequestOrigin } from './request-flow.ts'
+import type { Piece } from './tunnel.ts'
 import { interpretRequest, type RequestProblem } from './request-head.ts'
 
 export interface HttpConnectionOptions {
@@ -99,9 +100,10 @@ export class HttpConnection implements WireHandler, ClientSide {
   }
 
   onEnd(): void {
-    if (this.#exchange?.hasWholeRequest) return
-    if (this.#exchange) return this.#exchange.onClientGone('downstream_remote_disconnect')
-    this.#end()
+    const exchange = this.#exchange
+    if (!exchange) return this.#end()
+    if (exchange.hasWholeRequest || this.#held.length > 0) return exchange.onClientEnded()
+    exchange.onClientGone('downstream_remote_disconnect')
   }
 
   onDrain(): void {
@@ -154,6 +156,14 @@ export class HttpConnection implements WireHandler, ClientSide {
     this.#wait.touch()
   }
 
+  handOver(): Piece {
+    const { bytes, start, end } = this.#held
+    this.#held.clear()
+    this.#wait.stop()
+    this.#paused = 0
+    return { bytes, start, end }
+  }
+
   onExchangeOver(keepAlive: boolean): void {
     this.#exchange = undefined
     this.#paused = 0
@@ -179,7 +189,11 @@ export class HttpConnection implements WireHandler, ClientSide {
     }
     if (isHeld) this.#held.consume(at - start)
     else if (!this.#isEnding) this.#held.append(bytes, at, end)
-    if (this.#exchange && this.#held.length >= this.#context.limits.headBytes) this.pause('pipeline')
+    const exchange = this.#exchange
+    if (!exchange) return
+    if (this.#held.length >= this.#context.limits.headBytes) this.pause('pipeline')
+    else this.resume('pipeline')
+    if (this.wire.ended && exchange.isTaking) exchange.onClientGone('downstream_remote_disconnect')
   }
 
   /** One step on; undefined: nothing more can be done now. */
@@ -192,8 +206,7 @@ export class HttpConnection implements WireHandler, ClientSide {
       exchange.dispatch()
       return next
     }
-    if (exchange.state !== 'sent' || exchange.hasWholeRequest || at === end) return undefined
-    return exchange.takeBody(bytes, at, end)
+    return exchange.isTaking && at < end ? exchange.takeBody(bytes, at, end) : undefined
   }
 
   #readHead(bytes: Buffer, start: number, end: number): number | undefined {
@@ -220,7 +233,8 @@ export class HttpConnection implements WireHandler, ClientSide {
     this.#countRequest()
     const requestFlow = openRequestFlow(this.#context, this.#origin, head)
     requestOut.reset()
-    const written = writeRequest(requestOut, this.#scanner, head, this.#hopRules())
+    const hop = this.#hopRules()
+    const written = writeRequest(requestOut, this.#scanner, head, hop)
     const exchange = new Exchange({
       context: this.#context,
       client: this,
@@ -232,6 +246,7 @@ export class HttpConnection implements WireHandler, ClientSide {
       out: requestOut,
       written,
       deny: this.#options.deny,
+      isEdge: hop.isEdge,
     })
     this.#exchange = exchange
     this.#wait.start(this.#context.limits.streamIdleMs)

@@ -3,8 +3,10 @@ import { STATUS_CODES } from 'node:http'
 
 export interface LocalReply {
   readonly status: number
-  readonly body: string
+  readonly body: string | Uint8Array
   readonly contentType: string
+  /** Further headers, which frame nothing. */
+  readonly headers?: readonly (readonly [name: string, value: string])[]
   readonly serverName: string
   readonly date: string
   readonly closes: boolean
@@ -17,10 +19,15 @@ export interface LocalReply {
 }
 
 export function buildReply(reply: LocalReply): Buffer {
-  const body = Buffer.from(reply.body, 'utf8')
+  const body = typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body
+  const headers = reply.headers ?? []
   const lines = [`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? 'Unknown'}`]
   if (reply.isOverload) lines.push('x-envoy-overloaded: true')
-  if (body.length > 0) lines.push(`content-length: ${body.length}`, `content-type: ${reply.contentType}`)
+  if (body.length > 0) {
+    lines.push(`content-length: ${body.length}`)
+    if (!headers.some(([name]) => name === 'content-type')) lines.push(`content-type: ${reply.contentType}`)
+  }
+  for (const [name, value] of headers) lines.push(`${name}: ${value}`)
   if (reply.decision !== undefined) lines.push(`x-sallyport-decision: ${reply.decision}`)
   lines.push(`date: ${reply.date}`, `server: ${reply.serverName}`)
   if (reply.closes) lines.push('connection: close')

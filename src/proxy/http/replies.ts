@@ -11,8 +11,10 @@ import type { RequestHead } from './request-head.ts'
 
 export interface ReplyContent {
   readonly status: number
-  readonly body: string
+  readonly body: string | Uint8Array
   readonly contentType?: string
+  /** Further headers; one that says the content type counts. */
+  readonly headers?: readonly (readonly [name: string, value: string])[]
   readonly decision?: string
   readonly isOverload?: true
 }
@@ -63,5 +65,5 @@ export interface ReplyFrame {
 export function sendReply(wire: Wire, reply: ReplyContent & ReplyFrame): number {
   const bytes = buildReply({ contentType: 'text/plain', ...reply })
   wire.lend(bytes, 0, bytes.length)
-  return reply.isHead ? 0 : Buffer.byteLength(reply.body)
+  return reply.isHead ? 0 : typeof reply.body === 'string' ? Buffer.byteLength(reply.body) : reply.body.length
 }

@@ -26,7 +26,7 @@ export class RequestBody {
     const at = this.#advance(bytes, start, end)
     if (this.problem !== undefined) return at
     if (this.#chunks) {
-      const frame = frameChunk(bytes, pieces, this.#chunks.isDone)
+      const frame = frameChunk(bytes, pieces, this.#chunks.isDone, this.#chunks.trailers)
       out.copy(frame, 0, frame.length)
     } else {
       out.copy(bytes, start, at)
@@ -39,7 +39,7 @@ export class RequestBody {
     const at = this.#advance(bytes, start, end)
     if (this.problem !== undefined) return at
     if (this.#chunks) {
-      const frame = frameChunk(bytes, pieces, this.#chunks.isDone)
+      const frame = frameChunk(bytes, pieces, this.#chunks.isDone, this.#chunks.trailers)
       send(frame, 0, frame.length)
     } else {
       send(bytes, start, at)

@@ -1,6 +1,7 @@
 // Opens the flow of one request and says in it, and for the access log, what the request was.
 import { formatAddress, splitAuthority } from '../../base/index.ts'
 import type { AccessDetails, FlowSource } from '../../flow/index.ts'
+import type { Answer, Deny, Forward, Passthrough } from '../../runtime/index.ts'
 import { type Arrival, sourceOf } from '../arrival.ts'
 import type { Context } from '../context.ts'
 import type { Flow } from '../flow-recorder.ts'
@@ -52,6 +53,38 @@ export function openRequestFlow(context: Context, client: RequestOrigin, head: R
   flow.access = () => accessDetails(arrival, head, notes)
   flow.announce()
   return { flow, notes }
+}
+
+export function describeForward({ flow, notes }: RequestFlow, decision: Forward | Passthrough, requestId: string): void {
+  const { draft } = flow
+  draft.verdict = 'allow'
+  draft.reason = decision.reason
+  draft.path = decision.path
+  draft.cluster = decision.cluster.name
+  notes.requestId = requestId
+  if (decision.route !== undefined) notes.routeName = decision.route
+}
+
+export function describeDeny({ flow, notes }: RequestFlow, deny: Deny, requestId: string): void {
+  const { draft } = flow
+  draft.verdict = 'deny'
+  draft.reason = deny.reason
+  draft.path = 'none'
+  draft.flag = deny.flag
+  draft.details = deny.details
+  if (deny.cluster !== undefined) draft.cluster = deny.cluster
+  notes.requestId = requestId
+  if (deny.route !== undefined) notes.routeName = deny.route
+}
+
+export function describeAnswer({ flow, notes }: RequestFlow, answer: Answer, requestId: string): void {
+  const { draft } = flow
+  draft.verdict = 'allow'
+  draft.reason = answer.reason
+  draft.flag = answer.flag
+  draft.details = answer.details
+  notes.requestId = requestId
+  if (answer.route !== undefined) notes.routeName = answer.route
 }
 
 function accessDetails(arrival: Arrival, head: RequestHead | undefined, notes: AccessNotes): AccessDetails {

@@ -16,9 +16,15 @@ export interface RequestHead {
   /** Path and query, normalised. `*` for OPTIONS of the server; the authority for CONNECT. */
   readonly path: string
   readonly originalPath: string
+  /** What the client says of the scheme, by an absolute URI or x-forwarded-proto; Envoy believes it, for matching. */
+  readonly scheme: 'http' | 'https' | undefined
   readonly body: BodyFraming
   readonly keepAlive: boolean
   readonly expectsContinue: boolean
+  /** The one protocol that a connection may be switched to. */
+  readonly upgrade: 'websocket' | undefined
+  /** `TE: trailers` (RFC 9110 §10.1.4). */
+  readonly takesTrailers: boolean
   /** Lower-case names that `Connection` nominates for removal. */
   readonly nominated: ReadonlySet<string> | undefined
   readonly headers: RequestHeaders
@@ -30,7 +36,8 @@ export interface RequestHeaders {
   readonly userAgent?: string
   readonly requestId?: string
   readonly forwardedFor?: string
-  readonly hasForwardedProto: boolean
+  readonly forwardedProto?: string
+  readonly websocketKey?: string
   readonly flow?: string
   readonly source?: string
 }
@@ -63,15 +70,58 @@ export function interpretRequest(scanner: HeadScanner, rules: RequestRules): Req
   const target = bytes.toString('latin1', scanner.targetStart, scanner.targetEnd)
   const place = placeOf(method, target, lines.host, rules)
   if ('problem' in place) return place
-  const { headers, keepAlive, expectsContinue, nominated } = lines
-  return { head: { method, ...place, originalPath: target, body: lines.body(), keepAlive, expectsContinue, nominated, headers } }
+  const upgrade = lines.upgrade()
+  if (upgrade !== undefined && typeof upgrade !== 'string') return upgrade
+  const body = lines.body()
+  const { headers, keepAlive, expectsContinue, takesTrailers, nominated } = lines
+  const flawed = upgrade && flawOfHandshake({ method, body, key: headers.websocketKey, isStrict: rules.isStrict })
+  if (flawed !== undefined) return refuse(400, `the WebSocket handshake ${flawed}`, 'upgrade_failed')
+  const { authority, path } = place
+  const scheme = place.scheme ?? schemeOf(headers.forwardedProto)
+  const originalPath = target
+  return {
+    head: {
+      method,
+      authority,
+      path,
+      originalPath,
+      scheme,
+      body,
+      keepAlive,
+      expectsContinue,
+      upgrade,
+      takesTrailers,
+      nominated,
+      headers,
+    },
+  }
+}
+
+function schemeOf(word: string | undefined): 'http' | 'https' | undefined {
+  if (word === undefined) return undefined
+  const lower = word.toLowerCase()
+  return lower === 'http' || lower === 'https' ? lower : undefined
+}
+
+/** RFC 6455 §4.2.1. Without these checks two programs could disagree about where HTTP ends on this connection. */
+function flawOfHandshake(parts: {
+  readonly method: string
+  readonly body: BodyFraming
+  readonly key: string | undefined
+  readonly isStrict: boolean
+}): string | undefined {
+  if (parts.body.kind === 'chunked' || (parts.body.kind === 'length' && parts.body.length > 0)) return 'has a body'
+  if (!parts.isStrict) return undefined
+  if (parts.method !== 'GET') return 'is no GET'
+  if (parts.key === undefined || !/^[A-Za-z0-9+/]{22}==$/.test(parts.key)) return 'has no valid Sec-WebSocket-Key'
+  return undefined
 }
 
 function refuse(status: number, text: string, details?: string, code: ReasonCode = 'bad-request'): { problem: RequestProblem } {
   return { problem: { status, code, text, ...(details !== undefined && { details }) } }
 }
 
-type Place = { readonly authority: string; readonly path: string }
+type Place = { readonly authority: string; readonly path: string; readonly scheme?: 'http' | 'https' | undefined }
 
 function placeOf(method: string, target: string, host: string | undefined, rules: RequestRules): Place | { problem: RequestProblem } {
   if (host === undefined) return refuse(400, 'there is no Host header', 'missing_host_header')
@@ -91,7 +141,8 @@ function placeOf(method: string, target: string, host: string | undefined, rules
   if (rules.isStrict && !sameAuthority(absolute.authority, host)) {
     return refuse(400, `the request is for ${absolute.authority}, but its Host header says ${host}`, undefined, 'name-mismatch')
   }
-  return normalized(absolute.authority, absolute.path, rules)
+  const place = normalized(absolute.authority, absolute.path, rules)
+  return 'problem' in place ? place : { ...place, scheme: absolute.scheme }
 }
 
 function normalized(authority: string, target: string, rules: RequestRules): Place | { problem: RequestProblem } {
@@ -106,8 +157,9 @@ class LineReader {
   host: string | undefined
   keepAlive = true
   expectsContinue = false
+  takesTrailers = false
   nominated: Set<string> | undefined
-  readonly headers: Writable<RequestHeaders> = { hasForwardedProto: false }
+  readonly headers: Writable<RequestHeaders> = {}
   #length: number | undefined
   #isChunked = false
   #upgrade: string | undefined
@@ -139,10 +191,18 @@ class LineReader {
     for (const name of neverNominated) {
       if (nominated.has(name)) return refuse(400, `Connection names ${name}, which is not for one hop`).problem
     }
-    const upgrade = this.#upgrade?.toLowerCase()
+    return undefined
+  }
+
+  /** What the client offers to switch to. */
+  upgrade(): 'websocket' | undefined | { problem: RequestProblem } {
+    if (this.#upgrade === undefined || !this.nominated?.has('upgrade')) return undefined
+    const tokens = this.#upgrade.split(',').map((token) => token.trim().toLowerCase())
     // An offer of h2c may be ignored (RFC 9110 §7.8), and is by Envoy; Java's HttpClient makes one by default.
-    if (upgrade === undefined || upgrade === 'h2c' || !nominated.has('upgrade')) return undefined
-    return refuse(501, `the upgrade to ${upgrade} is not carried out yet`, 'upgrade_failed', 'protocol-not-supported').problem
+    const wanted = tokens.filter((token) => token !== '' && token !== 'h2c')
+    if (wanted.length === 0) return undefined
+    if (wanted.length === 1 && wanted[0] === 'websocket') return 'websocket'
+    return refuse(403, `the upgrade to ${wanted.join(', ')} is not carried out`, 'upgrade_failed', 'protocol-not-supported')
   }
 
   body(): BodyFraming {
@@ -172,7 +232,10 @@ class LineReader {
         this.#readConnection(this.#value(line))
         return undefined
       case 'upgrade':
-        this.#upgrade = this.#value(line)
+        this.#upgrade = this.#upgrade === undefined ? this.#value(line) : `${this.#upgrade},${this.#value(line)}`
+        return undefined
+      case 'te':
+        this.takesTrailers ||= /(^|,)[ \t]*trailers[ \t]*(,|$)/i.test(this.#value(line))
         return undefined
       case 'expect':
         if (this.#value(line).toLowerCase() !== '100-continue')
@@ -191,7 +254,8 @@ class LineReader {
 
   #readHeader(line: number, kind: (typeof headerKinds)[number]): void {
     const { headers } = this
-    if (kind === 'x-forwarded-proto') headers.hasForwardedProto = true
+    if (kind === 'x-forwarded-proto') headers.forwardedProto ??= this.#value(line)
+    else if (kind === 'sec-websocket-key') headers.websocketKey = headers.websocketKey === undefined ? this.#value(line) : ''
     else if (kind === 'accept') headers.accept = this.#value(line)
     else if (kind === 'user-agent') headers.userAgent = this.#value(line)
     else if (kind === 'x-request-id') headers.requestId = this.#value(line)

@@ -17,8 +17,8 @@ export interface ResponseHead {
   readonly declaredLength: number | undefined
 }
 
-/** A string says why the response cannot be trusted. */
-export function interpretResponse(scanner: HeadScanner, method: string): ResponseHead | string {
+/** `upgrade` is the protocol that the request asked to switch to. A string says why the response cannot be trusted. */
+export function interpretResponse(scanner: HeadScanner, method: string, upgrade?: string): ResponseHead | string {
   let length: number | undefined
   let isChunked = false
   let saysClose = false
@@ -45,7 +45,10 @@ export function interpretResponse(scanner: HeadScanner, method: string): Respons
     }
   }
   if (isChunked && length !== undefined) return 'both Content-Length and Transfer-Encoding'
-  if (scanner.status === 101) return 'a switch of protocols that nobody asked for'
+  if (scanner.status === 101) {
+    if (upgrade === undefined) return 'a switch of protocols that nobody asked for'
+    if (!nominated?.has('upgrade') || !switchesTo(scanner, upgrade)) return 'a switch to another protocol than was asked for'
+  }
   const body = framingOf(scanner.status, method, isChunked, length)
   // RFC 9112 §9.3: `close` wins, whatever stands beside it.
   const closes = saysClose || (scanner.minorVersion === 0 && !saysKeepAlive)
@@ -53,6 +56,16 @@ export function interpretResponse(scanner: HeadScanner, method: string): Respons
   const isContradictory = scanner.status === 204 && (isChunked || (length ?? 0) > 0)
   const keepAlive = !closes && !isContradictory && body.kind !== 'until-close'
   return { status: scanner.status, body, keepAlive, nominated, declaredLength: length }
+}
+
+function switchesTo(scanner: HeadScanner, protocol: string): boolean {
+  let isSaid = false
+  for (let line = 0; line < scanner.count; line++) {
+    if (headerKinds[scanner.kind(line)] !== 'upgrade') continue
+    if (isSaid || scanner.value(line).toLowerCase() !== protocol) return false
+    isSaid = true
+  }
+  return isSaid
 }
 
 /** RFC 9112 §6.3 */

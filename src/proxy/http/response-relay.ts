@@ -2,16 +2,25 @@
 import type { Wire } from '../transport.ts'
 import { frameChunk, type Pieces } from './chunk-decoder.ts'
 import type { HeadScanner } from './head-scanner.ts'
-import { type ResponseRules, writeInformational, writeResponse } from './head-writer.ts'
+import { type ResponseRules, type SwitchRules, writeInformational, writeResponse, writeSwitch } from './head-writer.ts'
 import { OutBuffer } from './out-buffer.ts'
 import type { ResponseHead } from './response-head.ts'
+import type { Piece } from './tunnel.ts'
 import type { ResponseSink, UpstreamFailure } from './upstream-connection.ts'
 
 export interface ResponseRelayOptions {
   readonly client: Wire
   readonly method: string
-  /** Asked once, when the response's head has come. */
+  /** The protocol that the request asks to switch to. */
+  readonly upgrade: string | undefined
+  /** Asked for each response; false: it is not the client's, because the request is tried again. */
+  readonly takes: (head: ResponseHead, scanner: HeadScanner) => boolean
+  /** Asked once, when the head of the response that counts has come. */
   readonly rules: (head: ResponseHead) => ResponseRules
+  /** A string says why the origin's switch to another protocol is not believed. */
+  readonly switches: (scanner: HeadScanner) => SwitchRules | string
+  /** The switch was passed on; what follows is no HTTP. */
+  readonly onSwitched: (rest: Piece) => void
   readonly upstream: () => Wire | undefined
   readonly onComplete: (isReusable: boolean) => void
   readonly onFailed: (failure: UpstreamFailure) => void
@@ -26,6 +35,7 @@ const SMALL_BYTES = 16_384
 
 export class ResponseRelay implements ResponseSink {
   readonly method: string
+  readonly upgrade: string | undefined
   /** Status that was passed on; 0 = none yet. */
   status = 0
   /** Payload bytes that were passed on. */
@@ -37,6 +47,7 @@ export class ResponseRelay implements ResponseSink {
   constructor(options: ResponseRelayOptions) {
     this.#options = options
     this.method = options.method
+    this.upgrade = options.upgrade
   }
 
   get hasStarted(): boolean {
@@ -57,6 +68,7 @@ export class ResponseRelay implements ResponseSink {
   }
 
   onHead(head: ResponseHead, scanner: HeadScanner): void {
+    if (!this.#options.takes(head, scanner)) return
     this.status = head.status
     this.#isChunked = head.body.kind === 'chunked' || head.body.kind === 'until-close'
     out.reset()
@@ -65,11 +77,21 @@ export class ResponseRelay implements ResponseSink {
     this.#options.onActivity()
   }
 
-  onBody(bytes: Buffer, pieces: Pieces, isLast: boolean): void {
+  onSwitched(head: ResponseHead, scanner: HeadScanner, rest: Piece): void {
+    const rules = this.#options.switches(scanner)
+    if (typeof rules === 'string') return this.#options.onFailed({ kind: 'garbage', text: rules, isStale: false })
+    this.status = head.status
+    out.reset()
+    writeSwitch(out, scanner, head, rules)
+    this.#options.client.send(out.bytes, 0, out.length)
+    this.#options.onSwitched(rest)
+  }
+
+  onBody(bytes: Buffer, pieces: Pieces, isLast: boolean, trailers?: Buffer): void {
     this.sent += pieces.total
     this.#options.onActivity()
     if (this.#isChunked) {
-      const frame = frameChunk(bytes, pieces, isLast)
+      const frame = frameChunk(bytes, pieces, isLast, trailers)
       return this.#write(frame, 0, frame.length)
     }
     const { ranges } = pieces

@@ -17,9 +17,13 @@ export interface UpstreamFailure {
 /** Who takes a response. What is in `scanner` and `bytes` is valid during the call only. */
 export interface ResponseSink {
   readonly method: string
+  /** The protocol that the request asks to switch to. */
+  readonly upgrade: string | undefined
   onInformational(head: ResponseHead, scanner: HeadScanner): void
   onHead(head: ResponseHead, scanner: HeadScanner): void
-  onBody(bytes: Buffer, pieces: Pieces, isLast: boolean): void
+  onBody(bytes: Buffer, pieces: Pieces, isLast: boolean, trailers?: Buffer): void
+  /** 101: what follows in `bytes`, and on the wire, is no HTTP; the wire is the sink's from now on. */
+  onSwitched(head: ResponseHead, scanner: HeadScanner, rest: { readonly bytes: Buffer; readonly start: number; readonly end: number }): void
   /** All that came in one read has been told. */
   onFlush(): void
   onComplete(isReusable: boolean): void
@@ -136,8 +140,14 @@ export class UpstreamConnection implements WireHandler, Pooled {
       return end
     }
     if (at < 0) return this.#garbage(this.#scanner.problem?.text ?? 'its head is malformed', end)
-    const head = interpretResponse(this.#scanner, sink.method)
+    const head = interpretResponse(this.#scanner, sink.method, sink.upgrade)
     if (typeof head === 'string') return this.#garbage(head, end)
+    if (head.status === 101) {
+      this.#sink = undefined
+      this.#pool.remove(this)
+      sink.onSwitched(head, this.#scanner, { bytes, start: at, end })
+      return end
+    }
     if (head.status < 200) {
       if (++this.#informational > MAX_INFORMATIONAL) return this.#garbage('too many interim responses', end)
       sink.onInformational(head, this.#scanner)
@@ -169,7 +179,7 @@ export class UpstreamConnection implements WireHandler, Pooled {
       pieces.add(start, end)
     }
     this.#bulk += pieces.total
-    if (pieces.total > 0 || isLast) this.#sink?.onBody(bytes, pieces, isLast)
+    if (pieces.total > 0 || isLast) this.#sink?.onBody(bytes, pieces, isLast, this.#chunks?.trailers)
     if (isLast) this.#complete(head.keepAlive && at === end)
     else if (this.#bulk > BULK_BYTES) this.wire.promote()
     return at

@@ -12,10 +12,14 @@ import { type ResponseSink, UpstreamConnection } from './upstream-connection.ts'
 export interface UpstreamRequestOptions {
   readonly context: Context
   readonly decision: Forward | Passthrough
+  /** Keys of targets that earlier tries have gone to: others come first (Istio's `previous_hosts`). */
+  readonly tried: ReadonlySet<string> | undefined
   /** The head, and as much of the body as had come with it. */
   readonly staged: Buffer
-  /** Where the digit of the attempt stands in it. */
+  /** Where the digit of the attempt stands in it, while one try stands for all attempts to connect; -1: it is written already. */
   readonly attemptAt: number
+  /** Of connecting, each at the next target. */
+  readonly attempts: number
   /** Makes connections of different clients differ, where the hop is told who the client is. */
   readonly keySuffix: string
   /** Of the request as it is sent. */
@@ -41,9 +45,9 @@ export class UpstreamRequest {
 
   constructor(options: UpstreamRequestOptions) {
     this.#options = options
-    const { context, decision } = options
+    const { context, decision, tried } = options
     this.#state = context.clusters.of(decision.cluster)
-    this.#targets = this.#state.order(decision.cluster, decision.targets)
+    this.#targets = this.#state.order(decision.cluster, untried(decision.targets, tried))
     this.#admission = new Admission(this.#state, decision.cluster)
   }
 
@@ -78,8 +82,7 @@ export class UpstreamRequest {
         authority: this.#options.authority,
         preamble: this.#options.preamble,
         targets: this.#targets,
-        // Istio's default retries; a passthrough route has none.
-        attempts: decision.verdict === 'passthrough' ? 1 : context.limits.connectAttempts,
+        attempts: this.#options.attempts,
         connectMs: decision.timeouts.connect || context.limits.connectMs,
       },
       {
@@ -105,6 +108,13 @@ export class UpstreamRequest {
     connection.wire.resume()
     this.#options.context.pool.put(connection, pool)
     this.#state.wake(connection.key)
+  }
+
+  /** The wire goes over to whoever asks, who says `release` when it is gone; the pool hears no more of it. */
+  detach(): Wire | undefined {
+    const connection = this.#connection
+    this.#connection = undefined
+    return connection?.wire
   }
 
   abandon(): void {
@@ -140,7 +150,7 @@ export class UpstreamRequest {
     const { headBytes } = context.limits
     const opened = context.clock.monotonic()
     const connection = new UpstreamConnection({ wire, key: this.#keyOf(target), opened, pool: context.pool, headBytes, scanner })
-    staged[attemptAt] = 0x30 + attempt
+    if (attemptAt >= 0) staged[attemptAt] = 0x30 + attempt
     this.#use(connection, target)
   }
 
@@ -153,4 +163,10 @@ export class UpstreamRequest {
     connection.wire.lend(staged, 0, staged.length)
     this.#options.onConnected(connection.wire, target)
   }
+}
+
+function untried(targets: readonly Target[], tried: ReadonlySet<string> | undefined): readonly Target[] {
+  if (!tried) return targets
+  const others = targets.filter((target) => !tried.has(formatTarget(target)))
+  return others.length === 0 ? targets : others
 }
