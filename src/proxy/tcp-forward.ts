@@ -110,7 +110,7 @@ export class TcpForward implements WireHandler {
 
   /** Accepted and closed, as Envoy does; at once, but not before whoever made this knows of it. */
   #refuse(refused: 'overflow' | 'unhealthy'): Dialling {
-    return this.#options.context.deadlines.arm(0, () => this.#onFail({ attempts: 0, words: refused, isTimeout: false, refused }))
+    return this.#options.context.clock.setTimer(0, () => this.#onFail({ attempts: 0, words: refused, isTimeout: false, refused }))
   }
 
   #onConnect(upstream: Wire, target: Target): void {

@@ -8,6 +8,7 @@ import type { Filter, FilterChain, FilterChainMatch } from '../../src/xds/gen/en
 import type { Listener } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.js'
 import type { Route, VirtualHost } from '../../src/xds/gen/envoy/config/route/v3/route_components_pb.js'
 import { HttpConnectionManagerSchema } from '../../src/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { policyTexts } from './cluster-facts.ts'
 import { TcpProxySchema } from '../../src/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 
 /** Sorted; listeners begin with `L`, route tables with `R`, clusters with `C`. */
@@ -83,10 +84,13 @@ function clusterLine(cluster: Cluster, assignment: ClusterLoadAssignment | undef
   const type = cluster.clusterDiscoveryType
   const localities = (assignment ?? cluster.loadAssignment)?.endpoints ?? []
   const endpoints = localities.flatMap((locality) =>
-    locality.lbEndpoints.map(({ hostIdentifier: host }) => (host.case === 'endpoint' ? addressText(host.value.address) : '?')),
+    locality.lbEndpoints.map(({ hostIdentifier: host, loadBalancingWeight: weight = 1 }) => {
+      const address = host.case === 'endpoint' ? addressText(host.value.address) : '?'
+      return weight === 1 ? address : `${address}*${weight}`
+    }),
   )
   const kind = type.case === 'clusterType' ? type.value.name : (Cluster_DiscoveryType[type.value ?? 0] ?? '?')
-  return ['C', cluster.name, kind, ...endpoints.sort()].join(' ')
+  return ['C', cluster.name, kind, ...endpoints.sort(), ...policyTexts(cluster)].join(' ')
 }
 
 function addressText(address: Address | undefined): string {

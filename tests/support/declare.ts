@@ -32,3 +32,9 @@ ${list('addresses', plan.addresses)}${list(
 export function documents(...texts: readonly string[]): string {
   return texts.join('---\n')
 }
+
+/** A DestinationRule of the namespace `default`, called `rule`. */
+export function destinationRule({ host, policy }: { readonly host: string; readonly policy: unknown }): string {
+  const metadata = { name: 'rule', namespace: 'default' }
+  return `${JSON.stringify({ apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata, spec: { host, trafficPolicy: policy } })}\n`
+}

@@ -1,5 +1,5 @@
 // Dials judged targets until one answers: each with a time limit, the next one early where the first is slow, few of them in all.
-import { type Deadline, type Deadlines, SallyportError } from '../../base/index.ts'
+import { type Clock, type Deadline, type Deadlines, SallyportError, type Timer } from '../../base/index.ts'
 import type { CompiledCluster, Target } from '../../runtime/index.ts'
 import { secretMissing, TlsError } from '../tls-error.ts'
 import type { Dialling, DialOptions, Transport, Wire } from '../transport.ts'
@@ -38,6 +38,7 @@ export interface DialListener {
 export interface DialTools {
   readonly transport: Transport
   readonly deadlines: Deadlines
+  readonly clock: Pick<Clock, 'setTimer'>
   readonly tls: TlsSettings
   readonly clusters: ClusterStates
 }
@@ -73,7 +74,7 @@ class DialRun implements Dialling {
   #index = 0
   #attempts = 0
   /** Until the next attempt is made beside the running ones, or after a pause. */
-  #pause: Deadline | undefined
+  #pause: Timer | undefined
 
   constructor(tools: DialTools, plan: DialPlan, listener: DialListener) {
     this.#tools = tools
@@ -91,7 +92,7 @@ class DialRun implements Dialling {
     const options = this.#options(target)
     if ('problem' in options) {
       // Whoever asked has not heard yet what it can cancel.
-      this.#pause = this.#tools.deadlines.arm(0, () => this.#end({ target, words: secretMissing(options.problem), isTimeout: false }))
+      this.#pause = this.#tools.clock.setTimer(0, () => this.#end({ target, words: secretMissing(options.problem), isTimeout: false }))
       return
     }
     const attempt: Attempt = { target, number: this.#attempts, dialling: undefined, deadline: undefined }
