@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['tests/{netns,in-process,interop,fuzz,oracle,simulation,cli,demo}/**/*.test.ts'],
+          include: ['tests/{netns,in-process,corpus,interop,fuzz,oracle,simulation,cli,demo}/**/*.test.ts'],
           pool: 'forks',
           isolate: true,
           fileParallelism: false,

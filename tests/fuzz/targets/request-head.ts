@@ -50,7 +50,9 @@ function interpreted(input: Buffer, plain: PlainHead, random: Random): string {
   holdSame(head.keepAlive, !connectionOptions(plain).includes('close'), 'whether the connection persists')
   const first = classifyFirstBytes(input, 0, input.length)
   hold(first !== 'more' && (first.protocol === 'http1' || first.protocol === 'other'), 'what is a request is sniffed as something else')
-  hold(first.protocol === 'http1', 'a request that is taken is not sniffed as HTTP')
+  // Envoy's sniffing wants a letter, a digit or a bracket first after CONNECT; no name that could be declared begins otherwise.
+  const isOddConnect = method === 'CONNECT' && !/^[A-Za-z0-9[]/.test(target)
+  hold(isOddConnect || first.protocol === 'http1', 'a request that is taken is not sniffed as HTTP')
   if (method !== 'CONNECT') rewritten(head, plain, rules)
   return `head ${labelOf(scanner)} ${head.body.kind} ${rules.pathNormalization === 'none' ? '' : head.path === target}`
 }
