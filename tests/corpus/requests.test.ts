@@ -7,7 +7,7 @@ import { startStrictOrigin, type StrictOrigin } from './strict-origin.ts'
 import { readResponses, type StrictRequest } from './strict-reader.ts'
 
 interface HostileRequest {
-  /** What arrives: `METHOD TARGET HOST BODY` of each request, in order. Nothing, where it is not said. */
+  /** What arrives: `METHOD TARGET HOST BODY + TRAILER` of each request, in order. Nothing, where it is not said. */
   readonly forwards: readonly string[]
   /** What becomes of the connection after that; where nothing is forwarded, it is refused. */
   readonly then: 'refused' | 'ended'
@@ -75,8 +75,9 @@ async function judge(entry: RequestEntry, door: Door, size: number): Promise<voi
   judgeAnswer(entry, door, answer, where)
 }
 
-function described({ method, target, headers, body }: StrictRequest): string {
-  return `${method} ${target} ${headers.get('host')}${body === '' ? '' : ` ${body}`}`
+function described({ method, target, headers, body, trailers }: StrictRequest): string {
+  const [words, ends] = [body === '' ? '' : ` ${body}`, Array.from(trailers, ([name, value]) => ` + ${name}: ${value}`)]
+  return `${method} ${target} ${headers.get('host')}${words}${ends.join('')}`
 }
 
 /** As many good answers as requests arrived, then a refusal that ends the connection, where one is due. */

@@ -5,6 +5,7 @@ export interface StrictRequest {
   readonly target: string
   readonly headers: ReadonlyMap<string, string>
   readonly body: string
+  readonly trailers: ReadonlyMap<string, string>
 }
 
 export interface StrictResponse {
@@ -12,6 +13,10 @@ export interface StrictResponse {
   readonly headers: ReadonlyMap<string, string>
   readonly body: string
 }
+
+/** Names that a reader who merges trailers into the head would go by (RFC 9110 §6.5.1). */
+const steering =
+  /^(host|content-.*|transfer-encoding|connection|te|trailer|upgrade|expect|authorization|cookie|set-cookie|x-(envoy|forwarded|sallyport)-.*)$/
 
 export interface StrictResult<Message> {
   readonly messages: readonly Message[]
@@ -86,7 +91,7 @@ function readRequest(text: string): Piece<StrictRequest> {
   const [, method = '', target = ''] = REQUEST_LINE.exec(head.first) ?? []
   if (method === '') return { problem: `the request line is not canonical: ${JSON.stringify(head.first.slice(0, 80))}` }
   if (!/^[A-Za-z0-9._~:[\]-]+$/.test(head.headers.get('host') ?? '')) return { problem: 'the Host is not canonical' }
-  return withBody({ method, target, headers: head.headers }, text, head, 0)
+  return withBody({ method, target, headers: head.headers }, text, head)
 }
 
 function readResponse(text: string, method: string): Piece<StrictResponse> {
@@ -102,22 +107,27 @@ function readResponse(text: string, method: string): Piece<StrictResponse> {
   }
   if (method === 'HEAD' || status === 304) return { message: { ...base, body: '' }, length: head.length }
   if (!head.headers.has('content-length') && !head.headers.has('transfer-encoding')) return { problem: 'the body ends with the connection' }
-  return withBody(base, text, head, 0)
+  return withBody(base, text, head)
 }
 
-function withBody<Base extends object>(base: Base, text: string, head: Head, otherwise: number): Piece<Base & { readonly body: string }> {
+interface Body {
+  readonly body: string
+  readonly trailers: ReadonlyMap<string, string>
+}
+
+function withBody<Base extends object>(base: Base, text: string, head: Head): Piece<Base & Body> {
   const coding = head.headers.get('transfer-encoding')
   if (coding !== undefined) {
     if (coding !== 'chunked') return { problem: `a transfer coding of ${coding}` }
     return withChunks(base, text, head.length)
   }
-  const length = head.headers.get('content-length') ?? String(otherwise)
+  const length = head.headers.get('content-length') ?? '0'
   if (!/^(0|[1-9][0-9]*)$/.test(length)) return { problem: 'the length is not canonical' }
   const end = head.length + Number(length)
-  return text.length < end ? 'more' : { message: { ...base, body: text.slice(head.length, end) }, length: end }
+  return text.length < end ? 'more' : { message: { ...base, body: text.slice(head.length, end), trailers: new Map() }, length: end }
 }
 
-function withChunks<Base extends object>(base: Base, text: string, from: number): Piece<Base & { readonly body: string }> {
+function withChunks<Base extends object>(base: Base, text: string, from: number): Piece<Base & Body> {
   let body = ''
   let at = from
   for (;;) {
@@ -127,11 +137,32 @@ function withChunks<Base extends object>(base: Base, text: string, from: number)
     if (!/^(0|[1-9a-f][0-9a-f]*)$/.test(line)) return { problem: 'a chunk size is not canonical' }
     const size = Number.parseInt(line, 16)
     at = end + 2
+    if (size === 0) return withTrailers({ ...base, body }, text, at)
     const last = text.slice(at + size, at + size + 2)
-    if (!'\r\n'.startsWith(last)) return { problem: size === 0 ? 'there are trailers' : 'a chunk does not end with CR LF' }
+    if (!'\r\n'.startsWith(last)) return { problem: 'a chunk does not end with CR LF' }
     if (last.length < 2) return 'more'
     body += text.slice(at, at + size)
     at += size + 2
-    if (size === 0) return { message: { ...base, body }, length: at }
+  }
+}
+
+/** Lines in canonical form that steer nothing, and the empty line. */
+function withTrailers<Base extends object>(
+  base: Base,
+  text: string,
+  from: number,
+): Piece<Base & { readonly trailers: ReadonlyMap<string, string> }> {
+  const trailers = new Map<string, string>()
+  let at = from
+  for (;;) {
+    const end = text.indexOf('\r\n', at)
+    if (end === -1) return 'more'
+    const line = text.slice(at, end)
+    at = end + 2
+    if (line === '') return { message: { ...base, trailers }, length: at }
+    const [, name = '', value = ''] = HEADER_LINE.exec(line) ?? []
+    if (name === '' || steering.test(name))
+      return { problem: `a trailer is not canonical, or steers the message: ${JSON.stringify(line.slice(0, 80))}` }
+    trailers.set(name, value)
   }
 }

@@ -20,21 +20,36 @@ function run(input: Buffer, random: Random): string {
   const cut = random.oneIn(2) ? 1 : 1 + random.below(24)
   const inPieces = decode(input, allowsExtensions, () => 1 + random.below(cut))
   holdSame(inPieces.outcome, whole.outcome, 'the body, when it comes in pieces')
-  hold(input.length > MAX_TRAILER || whole.frames.length <= input.length + 64, 'more is written than has come')
+  hold(input.length > MAX_TRAILER || whole.frames.length <= input.length + 128, 'more is written than has come')
   for (const { frames, outcome } of [whole, inPieces]) {
     const again = readChunked(frames.toString('latin1'), false)
     const wanted =
       outcome.is === 'whole' ? { is: 'whole', payload: outcome.payload, length: frames.length } : { is: 'more', payload: outcome.payload }
     holdSame(again, wanted, 'what is written')
   }
+  judgeTrailers(whole)
   return `${allowsExtensions} ${whole.outcome.is} ${whole.problem ?? ''} ${Math.min(whole.chunks, 4)}`
 }
+
+/** None that steers a message comes through, and what comes is canonical. */
+function judgeTrailers({ trailers }: Decoded): void {
+  for (const line of trailers.split('\r\n').slice(0, -1)) {
+    hold(/^[^\sA-Z:]+: [^\r\n\0]*$/.test(line), `a trailer is not canonical: ${line}`)
+    hold(!steering.test(line), `a trailer steers the message: ${line}`)
+  }
+}
+
+const steering = new RegExp(
+  '^((host|connection|te|trailer|upgrade|expect|authorization|cookie|transfer-encoding):|content-(length|type|encoding|range):|x-(envoy|forwarded|sallyport)-)',
+)
 
 interface Decoded {
   readonly outcome: PlainBody
   readonly problem: string | undefined
   readonly frames: Buffer
   readonly chunks: number
+  /** As they are passed on. */
+  readonly trailers: string
 }
 
 function decode(input: Buffer, allowsExtensions: boolean, size: () => number): Decoded {
@@ -56,13 +71,14 @@ function decode(input: Buffer, allowsExtensions: boolean, size: () => number): D
       payload += input.toString('latin1', from, to)
       chunks++
     }
-    if (pieces.total > 0 || decoder.isDone) frames.push(frameChunk(input, pieces, decoder.isDone))
+    if (pieces.total > 0 || decoder.isDone) frames.push(frameChunk(input, pieces, decoder.isDone, decoder.trailers))
     at = next
   }
   const outcome: PlainBody = decoder.isDone
     ? { is: 'whole', payload, length: at }
     : { is: decoder.problem === undefined ? 'more' : 'broken', payload }
-  return { outcome, problem: decoder.problem, frames: Buffer.concat(frames), chunks }
+  const trailers = decoder.trailers?.toString('latin1') ?? ''
+  return { outcome, problem: decoder.problem, frames: Buffer.concat(frames), chunks, trailers }
 }
 
 function expected(body: PlainBody): PlainBody {

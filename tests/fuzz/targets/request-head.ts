@@ -73,8 +73,9 @@ function rewritten(head: RequestHead, plain: PlainHead, rules: RequestRules): vo
   holdSame(second.scanRequest(bytes, 0, bytes.length), bytes.length, 'the end of what is written')
   const result = interpretRequest(second, rules)
   if ('problem' in result) return hold(false, `what is written is refused: ${result.problem.text}`)
-  const { method, authority, path, body } = result.head
-  holdSame([method, authority, path, body], [head.method, head.authority, head.path, head.body], 'the request that is written')
+  const { method, authority, path, body, upgrade } = result.head
+  const wanted = [head.method, head.authority, head.path, head.body, head.upgrade]
+  holdSame([method, authority, path, body, upgrade], wanted, 'the request that is written')
   holdSame([path, result.head.originalPath], [head.path, head.path], 'the path, normalised twice')
   const passed = (from: PlainHead): readonly (readonly [string, string])[] =>
     from.lines.filter(([name]) => /^(?!x-|connection$)/.test(name) && !own.has(name))
@@ -82,24 +83,19 @@ function rewritten(head: RequestHead, plain: PlainHead, rules: RequestRules): vo
 }
 
 /** Written anew by the proxy, in places of its own. */
-const own = new Set(['host', 'content-length', 'transfer-encoding'])
-const hopNames = new Set([
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'upgrade',
-  'http2-settings',
-  'expect',
-])
+const own = new Set(['host', 'content-length', 'transfer-encoding', 'te', 'upgrade'])
+const hopNames = new Set(['connection', 'keep-alive', 'proxy-connection', 'http2-settings', 'expect'])
 
 function withoutHop(plain: PlainHead): PlainHead {
   const nominated = new Set(connectionOptions(plain))
   const lines = plain.lines
     .map(([name, value]) => [name.toLowerCase(), value] as const)
-    .filter(([name]) => !hopNames.has(name) && (!nominated.has(name) || name === 'close' || name === 'keep-alive'))
+    .filter(
+      ([name]) =>
+        !hopNames.has(name) &&
+        (name !== 'trailer' || requestFraming(plain) === 'chunked') &&
+        (!nominated.has(name) || name === 'close' || name === 'keep-alive'),
+    )
   return { ...plain, lines }
 }
 
