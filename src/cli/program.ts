@@ -1,6 +1,8 @@
 // Builds the command tree and hands each command to its file, which is loaded only when the command is used.
 import { Command, CommanderError, Option } from 'commander'
+import { examples, list, sub } from './command-parts.ts'
 import { exitCodes } from './exit-codes.ts'
+import { flowsCommand } from './flow-commands.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
 
@@ -16,6 +18,7 @@ export async function runCli(argv: readonly string[], roles: Roles): Promise<num
     gatewayCommand(roles, finish),
     explainCommand(finish),
     analyzeCommand(finish),
+    flowsCommand(finish),
     doctorCommand(roles, finish),
   ])
     program.addCommand(command)
@@ -123,10 +126,6 @@ function doctorCommand(roles: Roles, finish: (code: number) => void): Command {
   )
 }
 
-function sub(name: string, description: string): Command {
-  return new Command(name).description(description).exitOverride().showSuggestionAfterError()
-}
-
 function policyOptions(command: Command): void {
   command
     .addOption(list('-f, --filename <path>', 'file, directory or - with declarations (repeatable)'))
@@ -140,14 +139,6 @@ function proxyOptions(command: Command): void {
     .option('--flows <file>', 'writes a flow record per line; - is standard output')
     .option('--access-log <file>', 'writes an access log; - is standard output')
     .option('--admin <addr:port>', 'serves /ready and /stats/prometheus')
-}
-
-function list(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((value: string, previous: readonly string[] | undefined) => [...(previous ?? []), value])
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
 }
 
 /** Usage errors were printed by commander; anything else is ours to print. `run` keeps CMD's codes free: its own failures are 125. */
