@@ -51,12 +51,16 @@ const defaultConnectTimeout = 5000
 
 const known = new WeakMap<Cluster, { readonly assignment: ClusterLoadAssignment | undefined; readonly result: ClusterResult }>()
 
-/** `assignment` is the cluster's entry among the snapshot's endpoints, if it has one. */
-export function compileCluster(cluster: Cluster, assignment: ClusterLoadAssignment | undefined): ClusterResult {
+/** `assignment` is the cluster's entry among the snapshot's endpoints, if it has one. What is not kept is compiled again when it is used. */
+export function compileCluster(
+  cluster: Cluster,
+  assignment: ClusterLoadAssignment | undefined,
+  then: 'keep' | 'forget' = 'keep',
+): ClusterResult {
   const found = known.get(cluster)
   if (found && found.assignment === assignment) return found.result
   const result = compileSafely(cluster, assignment)
-  known.set(cluster, { assignment, result })
+  if (then === 'keep') known.set(cluster, { assignment, result })
   return result
 }
 

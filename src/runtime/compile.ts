@@ -1,15 +1,20 @@
 // Compiles a snapshot into the runtime that decisions are made from; unchanged resources keep their compiled form by identity.
-import type { Ip } from '../base/index.ts'
+import { changesBetween, type Ip, PatchedMap } from '../base/index.ts'
+import type { OriginRef } from '../flow/index.ts'
 import type { Snapshot } from '../xds/index.ts'
-import { type ClusterPlan, compileCluster, passthroughCluster } from './cluster.ts'
+import { passthroughCluster } from './cluster.ts'
+import { ClusterTable } from './cluster-table.ts'
 import type { BoundListener, NodeFacts, Runtime } from './compiled.ts'
 import { CompiledRuntime } from './compiled-runtime.ts'
+import type { CompiledChain } from './filter-chain.ts'
 import { type CompiledListener, compileListener } from './listener.ts'
+import { chainPath } from './listener-chains.ts'
 import { ListenerTable } from './listener-match.ts'
+import { findMissing } from './missing-clusters.ts'
 import { NameTable } from './name-table.ts'
 import type { Problem, Rejection } from './rejection.ts'
 import { isRefusal } from './route.ts'
-import { type CompiledRouteConfig, compileRouteConfig } from './route-config.ts'
+import { type CompiledRouteConfig, type CompiledVirtualHost, compileRouteConfig } from './route-config.ts'
 
 export interface Compiled {
   readonly runtime: Runtime
@@ -19,26 +24,38 @@ export interface Compiled {
 
 /** `previous` spares the work of tables that did not change; what comes out is the same without it. */
 export function compile(snapshot: Snapshot, node: NodeFacts, previous?: Runtime): Compiled {
+  const before = previous instanceof CompiledRuntime ? previous : undefined
   const rejected = new Rejections()
-  const clusters = compileClusters(snapshot, rejected)
-  const routes = compileRoutes(snapshot, rejected)
-  const all = [...snapshot.listeners.values()].map(compileListener)
-  const listeners = placeListeners(all, rejected)
-  reportMissing(all, routes, { clusters, rejected })
-  const names = compileNames(snapshot, previous, rejected)
+  const clusters = ClusterTable.of(snapshot, before?.clusters)
+  for (const [name, { problems, endpointProblems }] of clusters.problems) {
+    rejected.add('cluster', name, problems)
+    rejected.add('endpoints', name, endpointProblems)
+  }
+  const routes = compileAll(snapshot.routes, before && { messages: before.snapshot.routes, compiled: before.routes }, compileRouteConfig)
+  const all = compileAll(
+    snapshot.listeners,
+    before && { messages: before.snapshot.listeners, compiled: before.compiledListeners },
+    compileListener,
+  )
+  const listeners = placeListeners(all, snapshot.listeners.keys(), before, rejected)
+  const incomplete = reportMissing({ listeners: all, routes, clusters, before }, rejected)
+  const names = NameTable.of(snapshot.names, before?.names)
+  for (const { host, problem } of names.problems) rejected.add('name', host, [problem])
   const { catchAll } = listeners
   const runtime = new CompiledRuntime({
     snapshot,
     clusters,
     routes,
     listeners,
+    compiledListeners: all,
+    incomplete,
     names,
     strict: isStrict(all, catchAll),
     outboundPolicy: outboundPolicy(catchAll),
     policyRef: catchAll?.ref,
     hidden: catchAll?.hidden,
-    boundListeners: all.flatMap(boundListeners),
-    own: ownAddresses(node, previous),
+    boundListeners: allBound(all, before),
+    own: ownAddresses(node, before),
   })
   return { runtime, rejected: rejected.all }
 }
@@ -51,102 +68,125 @@ class Rejections {
   }
 }
 
-function compileClusters(snapshot: Snapshot, rejected: Rejections): Map<string, ClusterPlan> {
-  const clusters = new Map<string, ClusterPlan>()
-  for (const [name, message] of snapshot.clusters) {
-    const assignment = snapshot.endpoints.get(message.edsClusterConfig?.serviceName || name)
-    const { cluster, problems, endpointProblems } = compileCluster(message, assignment)
-    clusters.set(name, cluster)
-    rejected.add('cluster', name, problems)
-    rejected.add('endpoints', name, endpointProblems)
-  }
-  return clusters
+interface Earlier<M, C> {
+  readonly messages: ReadonlyMap<string, M>
+  readonly compiled: ReadonlyMap<string, C>
 }
 
-function compileRoutes(snapshot: Snapshot, rejected: Rejections): Map<string, CompiledRouteConfig> {
-  const routes = new Map<string, CompiledRouteConfig>()
-  for (const [name, message] of snapshot.routes) {
-    const config = compileRouteConfig(message)
-    routes.set(name, config)
-    rejected.add('route', name, config.problems)
+function compileAll<M, C>(
+  messages: ReadonlyMap<string, M>,
+  before: Earlier<M, C> | undefined,
+  compileOne: (message: M, before?: C) => C,
+): ReadonlyMap<string, C> {
+  if (before === undefined) return new Map(Array.from(messages, ([name, message]) => [name, compileOne(message)]))
+  const changes = new Map<string, C | undefined>()
+  for (const { key, now } of changesBetween(before.messages, messages)) {
+    changes.set(key, now && compileOne(now, before.compiled.get(key)))
   }
-  return routes
+  return PatchedMap.of(before.compiled, changes)
 }
 
-function placeListeners(all: readonly CompiledListener[], rejected: Rejections): ListenerTable {
-  const table = new ListenerTable()
-  for (const listener of all) {
-    rejected.add('listener', listener.name, listener.problems)
-    for (const { ip, port } of table.add(listener)) {
-      const message = `an earlier listener has ${ip} port ${port}; it keeps it`
-      rejected.add('listener', listener.name, [{ path: 'address', message }])
-    }
+type Listeners = ReadonlyMap<string, CompiledListener>
+
+function placeListeners(all: Listeners, order: Iterable<string>, before: CompiledRuntime | undefined, rejected: Rejections): ListenerTable {
+  for (const { name, problems } of all.values()) if (problems.length > 0) rejected.add('listener', name, problems)
+  const patched = before?.listeners.patched(changesBetween(before.compiledListeners, all))
+  if (patched !== undefined) return patched
+  // In the order of the snapshot, because the first one keeps an address that two of them want.
+  const { table, taken } = ListenerTable.of(Array.from(order, (name) => all.get(name)).filter((listener) => listener !== undefined))
+  for (const { listener, address } of taken) {
+    const message = `an earlier listener has ${address.ip} port ${address.port}; it keeps it`
+    rejected.add('listener', listener.name, [{ path: 'address', message }])
   }
   return table
 }
 
-interface Known {
-  readonly clusters: ReadonlyMap<string, ClusterPlan>
-  readonly rejected: Rejections
+interface Referring {
+  readonly listeners: Listeners
+  readonly routes: ReadonlyMap<string, CompiledRouteConfig>
+  readonly clusters: ClusterTable
+  readonly before: CompiledRuntime | undefined
 }
 
-/** A reference that leads nowhere is denied when traffic follows it; here it is reported. */
-function reportMissing(listeners: readonly CompiledListener[], routes: ReadonlyMap<string, CompiledRouteConfig>, known: Known): void {
-  for (const listener of listeners) {
-    for (const { chain, path } of listener.chains) {
-      const { action } = chain
-      const problems: Problem[] = action.kind === 'tcp' ? missingClusters(action.leg.choice.names, known, path) : []
-      if (action.kind === 'http') {
-        const { inline, routeConfig } = action.manager
-        if (inline) reportInline(listener, { path: `${path}.route_config`, config: inline }, known)
-        else if (!routes.has(routeConfig)) problems.push({ path, message: `there is no route table "${routeConfig}"` })
-      }
-      known.rejected.add(
-        'listener',
-        listener.name,
-        problems.map((problem) => ({ ...problem, ...(chain.ref && { ref: chain.ref }) })),
-      )
-    }
+/** A reference that leads nowhere is denied when traffic follows it; here it is reported. Returns what has such references. */
+function reportMissing(all: Referring, rejected: Rejections): ReadonlySet<object> {
+  const incomplete = new Set<object>()
+  for (const listener of all.listeners.values()) {
+    const problems = missingInListener(listener, all)
+    if (problems.length > 0) incomplete.add(listener)
+    rejected.add('listener', listener.name, problems)
   }
-  for (const [name, config] of routes) known.rejected.add('route', name, missingInRoutes(config, known))
+  for (const [name, config] of all.routes) {
+    if (config.problems.length > 0) rejected.add('route', name, config.problems)
+    const problems = missingInRoutes(config, all, all.before?.routes.get(name))
+    if (problems.length > 0) incomplete.add(config)
+    rejected.add('route', name, problems)
+  }
+  return incomplete
 }
 
-function reportInline(listener: CompiledListener, at: { path: string; config: CompiledRouteConfig }, known: Known): void {
-  const problems = [...at.config.problems, ...missingInRoutes(at.config, known)]
-  known.rejected.add(
-    'listener',
-    listener.name,
-    problems.map((problem) => ({ ...problem, path: `${at.path}.${problem.path}` })),
-  )
+function missingInListener(listener: CompiledListener, all: Referring): Problem[] {
+  const before = all.before?.compiledListeners.get(listener.name)
+  const isWhole = before !== undefined && all.before?.incomplete.has(before) === false
+  const parts = { parts: listener.chains, namesOf: clustersOfChain }
+  const missing = findMissing(parts, all.clusters, before && { parts: before.chains, isWhole }).flatMap((i) => {
+    const chain = listener.chains[i]
+    return chain === undefined
+      ? []
+      : missingClusters(clustersOfChain(chain), all.clusters, chainPath(listener.source, i)).map(by(chain.ref))
+  })
+  return [...missing, ...missingTables(listener, all)]
 }
 
-function missingInRoutes(config: CompiledRouteConfig, known: Known): Problem[] {
+function clustersOfChain({ action }: CompiledChain): readonly string[] {
+  return action.kind === 'tcp' ? action.leg.choice.names : none
+}
+
+const none: readonly string[] = []
+
+/** Tables that HTTP chains name and nobody has, and what is wrong in those that chains bring along. */
+function missingTables(listener: CompiledListener, all: Referring): Problem[] {
   const problems: Problem[] = []
-  for (const [index, host] of config.virtualHosts.entries()) {
-    for (const [at, { action, ref }] of host.routes.entries()) {
-      if (isRefusal(action)) continue
-      if (action.choice.names.every((name) => known.clusters.has(name))) continue
-      const path = `virtual_hosts[${index}].routes[${at}]`
-      problems.push(...missingClusters(action.choice.names, known, path).map((problem) => ({ ...problem, ...(ref && { ref }) })))
-    }
+  for (const [i, { action, ref }] of listener.chains.entries()) {
+    if (action.kind !== 'http') continue
+    const path = chainPath(listener.source, i)
+    const { inline, routeConfig } = action.manager
+    if (inline) {
+      const found = [...inline.problems, ...missingInRoutes(inline, all, undefined)]
+      problems.push(...found.map((problem) => ({ ...problem, path: `${path}.route_config.${problem.path}` })))
+    } else if (!all.routes.has(routeConfig)) problems.push(by(ref)({ path, message: `there is no route table "${routeConfig}"` }))
   }
   return problems
 }
 
-function missingClusters(names: readonly string[], { clusters }: Known, path: string): Problem[] {
+function missingInRoutes(config: CompiledRouteConfig, all: Referring, before: CompiledRouteConfig | undefined): Problem[] {
+  const isWhole = before !== undefined && all.before?.incomplete.has(before) === false
+  const parts = { parts: config.virtualHosts, namesOf: clustersOfHost }
+  return findMissing(parts, all.clusters, before && { parts: before.virtualHosts, isWhole }).flatMap((index) =>
+    (config.virtualHosts[index]?.routes ?? []).flatMap(({ action, ref }, at) => {
+      if (isRefusal(action)) return []
+      return missingClusters(action.choice.names, all.clusters, `virtual_hosts[${index}].routes[${at}]`).map(by(ref))
+    }),
+  )
+}
+
+function clustersOfHost({ routes }: CompiledVirtualHost): readonly string[] {
+  const [only] = routes
+  if (routes.length === 1 && only) return isRefusal(only.action) ? none : only.action.choice.names
+  return routes.flatMap(({ action }) => (isRefusal(action) ? none : action.choice.names))
+}
+
+function missingClusters(names: readonly string[], clusters: ClusterTable, path: string): Problem[] {
   return names.filter((name) => !clusters.has(name)).map((name) => ({ path, message: `there is no cluster "${name}"` }))
 }
 
-function compileNames(snapshot: Snapshot, previous: Runtime | undefined, rejected: Rejections): NameTable {
-  const known = previous instanceof CompiledRuntime ? previous.names : undefined
-  const names = known?.source === snapshot.names ? known : new NameTable(snapshot.names)
-  for (const { host, problem } of names.problems) rejected.add('name', host, [problem])
-  return names
+function by(ref: OriginRef | undefined): (problem: Problem) => Problem {
+  return (problem) => (ref ? { ...problem, ref } : problem)
 }
 
 /** Strict unless a resource of ours says `istio`: another control plane's resources say nothing. */
-function isStrict(all: readonly CompiledListener[], catchAll: CompiledListener | undefined): boolean {
-  const said = catchAll?.strictness ?? all.find((listener) => listener.strictness !== undefined)?.strictness
+function isStrict(all: Listeners, catchAll: CompiledListener | undefined): boolean {
+  const said = catchAll?.strictness ?? [...all.values()].find((listener) => listener.strictness !== undefined)?.strictness
   return said !== 'istio'
 }
 
@@ -154,9 +194,15 @@ function isStrict(all: readonly CompiledListener[], catchAll: CompiledListener |
 function outboundPolicy(catchAll: CompiledListener | undefined): 'REGISTRY_ONLY' | 'ALLOW_ANY' {
   if (!catchAll) return 'REGISTRY_ONLY'
   if (catchAll.outboundPolicy !== undefined) return catchAll.outboundPolicy === 'ALLOW_ANY' ? 'ALLOW_ANY' : 'REGISTRY_ONLY'
-  const last = catchAll.defaultChain ?? catchAll.chains.at(-1)?.chain
+  const last = catchAll.defaultChain ?? catchAll.chains.at(-1)
   const leadsOut = last?.action.kind === 'tcp' && last.action.leg.choice.names.includes(passthroughCluster)
   return leadsOut ? 'ALLOW_ANY' : 'REGISTRY_ONLY'
+}
+
+function allBound(all: Listeners, before: CompiledRuntime | undefined): readonly BoundListener[] {
+  const changes = before && changesBetween(before.compiledListeners, all)
+  const isTouched = changes?.some((change) => change.before?.isBound === true || change.now?.isBound === true) ?? true
+  return before && !isTouched ? before.boundListeners : [...all.values()].flatMap(boundListeners)
 }
 
 function boundListeners(listener: CompiledListener): BoundListener[] {
@@ -165,8 +211,8 @@ function boundListeners(listener: CompiledListener): BoundListener[] {
   return listener.addresses.map((bind) => ({ name, bind, proxyProtocol, ...(ref && { ref }) }))
 }
 
-function ownAddresses({ addresses }: NodeFacts, previous: Runtime | undefined): ReadonlySet<Ip> {
+function ownAddresses({ addresses }: NodeFacts, before: CompiledRuntime | undefined): ReadonlySet<Ip> {
   const own = new Set(addresses)
-  const known = previous instanceof CompiledRuntime ? previous.own : undefined
+  const known = before?.own
   return known && known.size === own.size && addresses.every((ip) => known.has(ip)) ? known : own
 }

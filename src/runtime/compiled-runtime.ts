@@ -2,10 +2,11 @@
 import type { Ip } from '../base/index.ts'
 import { type OriginRef, type PlacedRef, type Reason, reasonCodes } from '../flow/index.ts'
 import type { Snapshot } from '../xds/index.ts'
-import type { ClusterPlan } from './cluster.ts'
+import type { ClusterTable } from './cluster-table.ts'
 import type { BoundListener, DeclaredName, Runtime } from './compiled.ts'
 import type { HiddenNames } from './hidden-names.ts'
 import { JudgedNames } from './judged-names.ts'
+import type { CompiledListener } from './listener.ts'
 import type { ListenerTable } from './listener-match.ts'
 import type { NameTable } from './name-table.ts'
 import { makeReason } from './reasons.ts'
@@ -20,7 +21,11 @@ export interface RuntimeParts {
   readonly boundListeners: readonly BoundListener[]
   readonly listeners: ListenerTable
   readonly routes: ReadonlyMap<string, CompiledRouteConfig>
-  readonly clusters: ReadonlyMap<string, ClusterPlan>
+  readonly clusters: ClusterTable
+  /** By name, whatever they listen on. */
+  readonly compiledListeners: ReadonlyMap<string, CompiledListener>
+  /** Listeners and route tables that lead to clusters which are not there. */
+  readonly incomplete: ReadonlySet<object>
   readonly names: NameTable
   readonly own: ReadonlySet<Ip>
 }
@@ -36,12 +41,17 @@ export class CompiledRuntime implements Runtime {
   readonly hidden: HiddenNames | undefined
   readonly listeners: ListenerTable
   readonly routes: ReadonlyMap<string, CompiledRouteConfig>
-  readonly clusters: ReadonlyMap<string, ClusterPlan>
+  readonly clusters: ClusterTable
+  /** By name, whatever they listen on. */
+  readonly compiledListeners: ReadonlyMap<string, CompiledListener>
+  /** Listeners and route tables that lead to clusters which are not there. */
+  readonly incomplete: ReadonlySet<object>
   readonly names: NameTable
   readonly own: ReadonlySet<Ip>
   readonly judged: JudgedNames
   readonly passthrough: Reason
-  readonly #origins: Snapshot['origins']
+  /** What all this was compiled from. */
+  readonly snapshot: Snapshot
   /** A runtime and its places last until the next change: each reference is joined once. */
   readonly #placed = new WeakMap<OriginRef, PlacedRef>()
 
@@ -59,7 +69,9 @@ export class CompiledRuntime implements Runtime {
     this.own = parts.own
     this.judged = new JudgedNames(parts.own)
     this.passthrough = makeReason('allow-any', reasonCodes['allow-any'].text, parts.policyRef)
-    this.#origins = parts.snapshot.origins
+    this.snapshot = parts.snapshot
+    this.compiledListeners = parts.compiledListeners
+    this.incomplete = parts.incomplete
   }
 
   declaredName(name: string): DeclaredName | undefined {
@@ -80,7 +92,7 @@ export class CompiledRuntime implements Runtime {
   }
 
   #place(ref: OriginRef): PlacedRef {
-    const origin = this.#origins.get(`${ref.kind}/${ref.namespace}/${ref.name}`)
+    const origin = this.snapshot.origins.get(`${ref.kind}/${ref.namespace}/${ref.name}`)
     if (!origin) return ref
     if (ref.field === undefined) return { ...ref, file: origin.source, line: origin.line }
     return { ...ref, file: origin.source, ...origin.placeOf(ref.field) }

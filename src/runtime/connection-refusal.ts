@@ -74,7 +74,7 @@ function atDeclaredAddress(runtime: CompiledRuntime, listener: CompiledListener,
   const owner = runtime.nameOfAddress(destination.ip)
   const where = `${formatAddress(destination)}${owner === undefined ? '' : `, which belongs to "${owner}",`}`
   if (sni !== undefined && sni !== owner) {
-    const by = listener.ref ?? listener.chains.find(({ chain }) => chain.ref)?.chain.ref
+    const by = listener.ref ?? listener.chains.find((chain) => chain.ref)?.ref
     return deny(runtime.strict, makeReason('name-mismatch', `${where} does not take the server name "${sni}"`, by), extras)
   }
   const text = `${where} is declared, but for something else than ${nameOf(first)}`

@@ -1,16 +1,21 @@
 // Finds what belongs to a host name in Envoy's order: exact, longest `*.x`, longest `x.*`, then `*`; the cost does not grow with the table.
 
+import { PatchedMap } from '../base/index.ts'
+
 /** Keys are domains as Envoy's virtual hosts and server names write them, not only valid host names: `x.`, an address, a range. */
 export class DomainMap<V> {
-  readonly #exact = new Map<string, V>()
+  readonly #made = new Map<string, V>()
+  readonly #madeSuffixes = new Map<string, V>()
+  /** What was made, with the changes since. */
+  #exact: ReadonlyMap<string, V> = this.#made
   /** By `.x` for the domain `*.x`: found by walking the dots of a name. */
-  readonly #suffixes = new Map<string, V>()
+  #suffixes: ReadonlyMap<string, V> = this.#madeSuffixes
   /** Envoy also takes `*-x.y` and `x.*`: rare, so found by trying each length in use. */
-  readonly #oddSuffixes: Length<V>[] = []
-  readonly #prefixes: Length<V>[] = []
+  #oddSuffixes: Length<V>[] = []
+  #prefixes: Length<V>[] = []
   #any: V | undefined
 
-  /** The first one to claim a domain keeps it; false = it was taken. Case is ignored. */
+  /** While the map is being made, before anything is patched: the first one to claim a domain keeps it; false = it was taken. Case is ignored. */
   add(domain: string, value: V): boolean {
     const name = domain.toLowerCase()
     if (name === '*') {
@@ -18,15 +23,54 @@ export class DomainMap<V> {
       this.#any = value
       return true
     }
-    if (name.startsWith('*.')) return claim(this.#suffixes, name.slice(1), value)
+    if (name.startsWith('*.')) return claim(this.#madeSuffixes, name.slice(1), value)
     if (name.startsWith('*')) return claimLength(this.#oddSuffixes, name.slice(1), value)
     if (name.endsWith('*')) return claimLength(this.#prefixes, name.slice(0, -1), value)
-    return claim(this.#exact, name, value)
+    return claim(this.#made, name, value)
+  }
+
+  /**
+   * A map that differs from this one in a few entries, made without touching the others; undefined when that cannot be done by looking
+   * at these entries alone: two claim one domain, or one is of a rare kind. Nobody may have claimed in vain what is given up.
+   */
+  patched(gone: Iterable<DomainEntry<V>>, added: Iterable<DomainEntry<V>>): DomainMap<V> | undefined {
+    const exact = new Map<string, V | undefined>()
+    const suffixes = new Map<string, V | undefined>()
+    const placeOf = (name: string) => {
+      const isSuffix = name.startsWith('*.')
+      if (!isSuffix && (name.startsWith('*') || name.endsWith('*'))) return undefined
+      return isSuffix ? { all: this.#suffixes, changes: suffixes, key: name.slice(1) } : { all: this.#exact, changes: exact, key: name }
+    }
+    for (const { domain, value } of gone) {
+      const place = placeOf(domain.toLowerCase())
+      if (place?.all.get(place.key) !== value) return undefined
+      place.changes.set(place.key, undefined)
+    }
+    for (const { domain, value } of added) {
+      const place = placeOf(domain.toLowerCase())
+      if (place === undefined) return undefined
+      const holder = place.changes.has(place.key) ? place.changes.get(place.key) : place.all.get(place.key)
+      if (holder !== undefined) return undefined
+      place.changes.set(place.key, value)
+    }
+    const map = new DomainMap<V>()
+    map.#exact = PatchedMap.of(this.#exact, exact)
+    map.#suffixes = PatchedMap.of(this.#suffixes, suffixes)
+    map.#oddSuffixes = this.#oddSuffixes
+    map.#prefixes = this.#prefixes
+    map.#any = this.#any
+    return map
   }
 
   /** `name` has to be in lower case. A wildcard stands for at least one character. */
   get(name: string): V | undefined {
     return this.#exact.get(name) ?? this.#bySuffix(name) ?? byLength(this.#prefixes, name, prefixOf) ?? this.#any
+  }
+
+  /** What claimed this very domain, `*.x` and `*` included. The domain is of a common kind, in lower case. */
+  getDeclared(domain: string): V | undefined {
+    if (domain === '*') return this.#any
+    return domain.startsWith('*.') ? this.#suffixes.get(domain.slice(1)) : this.#exact.get(domain)
   }
 
   /** Only what was declared for this very name. */
@@ -48,6 +92,11 @@ export class DomainMap<V> {
     if (this.#oddSuffixes.length === 0) return found
     return byLength(this.#oddSuffixes, name, suffixOf, length) ?? found
   }
+}
+
+export interface DomainEntry<V> {
+  readonly domain: string
+  readonly value: V
 }
 
 interface Length<V> {

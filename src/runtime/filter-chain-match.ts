@@ -11,11 +11,12 @@ import { DomainMap } from './domain-map.ts'
  */
 export class ChainMatcher<C> {
   readonly #ports = new Map<number, PrefixTable<C>>()
-  #needsFirstBytes = false
+  /** Chains that look at what the client says first. */
+  #looking = 0
 
   /** True when some chain looks at what the client says first. */
   get needsFirstBytes(): boolean {
-    return this.#needsFirstBytes
+    return this.#looking > 0
   }
 
   /** Returns what is wrong with the match, if something is: the chain then stands wherever the rest of its match puts it. */
@@ -25,8 +26,21 @@ export class ChainMatcher<C> {
     let table = this.#ports.get(port)
     if (!table) this.#ports.set(port, (table = new PrefixTable()))
     const isTaken = !table.add(prefixes, match, chain)
-    if (looksAtFirstBytes(match)) this.#needsFirstBytes = true
+    if (looksAtFirstBytes(match)) this.#looking++
     return problem ?? (isTaken ? 'another filter chain has the same match; the first one keeps it' : undefined)
+  }
+
+  /**
+   * A matcher that differs from this one in a few chains that are chosen by server name alone, made without touching the others;
+   * undefined when there is more to it than that. No chain may have been added to this one in vain.
+   */
+  patched(gone: readonly MatchedChain<C>[], added: readonly MatchedChain<C>[]): ChainMatcher<C> | undefined {
+    const table = this.#ports.get(0)?.patched(gone, added)
+    if (table === undefined) return undefined
+    const matcher = new ChainMatcher<C>()
+    for (const [port, known] of this.#ports) matcher.#ports.set(port, port === 0 ? table : known)
+    matcher.#looking = this.#looking + added.length - gone.length
+    return matcher
   }
 
   /** What is left after the steps that need no byte of the client. */
@@ -36,15 +50,21 @@ export class ChainMatcher<C> {
   }
 }
 
+export interface MatchedChain<C> {
+  readonly match: FilterChainMatch | undefined
+  readonly chain: C
+}
+
 /** The chains of one destination port and prefix. */
 export class ChainGroup<C> {
-  readonly #names = new DomainMap<TransportTable<C>>()
-  readonly #known = new Map<string, TransportTable<C>>()
-  #anyName: TransportTable<C> | undefined
-  #needsFirstBytes = false
+  #names = new DomainMap<Transports<C>>()
+  /** Names with a star that no client can say. */
+  readonly #oddNames = new Map<string, Transports<C>>()
+  #anyName: Transports<C> | undefined
+  #looking = 0
 
   get needsFirstBytes(): boolean {
-    return this.#needsFirstBytes
+    return this.#looking > 0
   }
 
   /** `first` absent = whoever asks has found that no chain here looks at it. */
@@ -52,59 +72,98 @@ export class ChainGroup<C> {
     const isTls = first?.protocol === 'tls'
     const sni = isTls ? first.sni : undefined
     const table = (sni ? this.#names.get(sni.toLowerCase()) : undefined) ?? this.#anyName
-    const protocols = table?.get(isTls ? 'tls' : 'raw_buffer')
-    if (!protocols) return undefined
-    for (const protocol of applicationProtocols(first)) {
-      const chain = protocols.get(protocol)
-      if (chain !== undefined) return chain
-    }
-    return protocols.get('')
+    return table?.choose(isTls ? 'tls' : 'raw_buffer', applicationProtocols(first))
   }
 
   /** False when every place that the chain asks for is taken, or one of them. */
   add(match: FilterChainMatch | undefined, chain: C): boolean {
-    if (looksAtFirstBytes(match)) this.#needsFirstBytes = true
-    const protocols = match?.applicationProtocols ?? []
+    if (looksAtFirstBytes(match)) this.#looking++
+    const transport = match?.transportProtocol ?? ''
+    const protocols = match && match.applicationProtocols.length > 0 ? match.applicationProtocols : anyProtocol
+    const names = match?.serverNames ?? nothing
     let isFree = true
-    for (const table of this.#tablesOf(match?.serverNames ?? [])) {
-      for (const protocol of protocols.length > 0 ? protocols : ['']) {
-        isFree = table.add(match?.transportProtocol ?? '', protocol, chain) && isFree
-      }
+    for (const name of names.length > 0 ? names : anyName) {
+      for (const protocol of protocols) isFree = this.#claim(name, { transport, protocol, chain }) && isFree
     }
     return isFree
   }
 
-  #tablesOf(names: readonly string[]): TransportTable<C>[] {
-    if (names.length === 0) return [(this.#anyName ??= new TransportTable())]
-    return names.map((name) => {
-      const key = name.toLowerCase()
-      let table = this.#known.get(key)
-      if (!table) {
-        this.#known.set(key, (table = new TransportTable()))
-        // Envoy knows exact names and `*.x` only; anything else with a star can be no server name, so it is found by nobody.
-        if (key.startsWith('*.') || !key.includes('*')) this.#names.add(key, table)
-      }
-      return table
-    })
+  /** See `ChainMatcher.patched`. */
+  patched(gone: readonly MatchedChain<C>[], added: readonly MatchedChain<C>[]): ChainGroup<C> | undefined {
+    const left = gone.flatMap(({ match, chain }) => (match?.serverNames ?? nothing).map((domain) => ({ domain, chain })))
+    const entries = left.map(({ domain, chain }) => ({ domain, value: this.#names.getDeclared(domain), chain }))
+    const lonely = entries.flatMap(({ domain, value, chain }) => (value?.isOnly(chain) === true ? [{ domain, value }] : []))
+    if (lonely.length < left.length) return undefined
+    const names = this.#names.patched(
+      lonely,
+      added.flatMap(({ match, chain }) =>
+        (match?.serverNames ?? nothing).map((domain) => ({ domain, value: new Transports({ transport: '', protocol: '', chain }) })),
+      ),
+    )
+    if (names === undefined) return undefined
+    const group = new ChainGroup<C>()
+    group.#names = names
+    for (const [name, table] of this.#oddNames) group.#oddNames.set(name, table)
+    group.#anyName = this.#anyName
+    group.#looking = this.#looking + added.length - gone.length
+    return group
+  }
+
+  #claim(name: string, place: Place<C>): boolean {
+    const known = this.#tableOf(name)
+    if (known !== undefined) return known.add(place)
+    const made = new Transports(place)
+    const key = name.toLowerCase()
+    if (name === '') this.#anyName = made
+    // Envoy knows exact names and `*.x` only; anything else with a star can be no server name, so it is found by nobody.
+    else if (isOdd(key)) this.#oddNames.set(key, made)
+    else this.#names.add(key, made)
+    return true
+  }
+
+  #tableOf(name: string): Transports<C> | undefined {
+    if (name === '') return this.#anyName
+    const key = name.toLowerCase()
+    return isOdd(key) ? this.#oddNames.get(key) : this.#names.getDeclared(key)
   }
 }
 
 class PrefixTable<C> {
   readonly #groups = new Map<string, ChainGroup<C>>()
   readonly #byPrefix = new CidrMap<ChainGroup<C>>()
+  /** Chains that name no prefix stand under both of `anywhere`: in one group, as long as no chain names one of the two by itself. */
+  #anywhere = new ChainGroup<C>()
+  readonly #unnamed: MatchedChain<C>[] = []
   #hasPrefixes = false
 
   get(destination: Address): ChainGroup<C> | undefined {
-    // As long as no chain names a prefix, all are under both of these, and there is no need to look at the address.
-    return this.#hasPrefixes ? this.#byPrefix.get(destination.ip) : this.#groups.get(anywhereKey)
+    // As long as no chain names a prefix, there is no need to look at the address.
+    return this.#hasPrefixes ? this.#byPrefix.get(destination.ip) : this.#anywhere
   }
 
   /** False when the chain found some place taken. */
   add(prefixes: readonly Cidr[], match: FilterChainMatch | undefined, chain: C): boolean {
+    if (prefixes === anywhere) this.#unnamed.push({ match, chain })
+    if (prefixes === anywhere && !this.#hasPrefixes) return this.#anywhere.add(match, chain)
+    if (!this.#hasPrefixes) this.#nameAnywhere()
     let isFree = true
     for (const prefix of prefixes) isFree = this.#groupOf(prefix).add(match, chain) && isFree
-    if (prefixes !== anywhere) this.#hasPrefixes = true
     return isFree
+  }
+
+  patched(gone: readonly MatchedChain<C>[], added: readonly MatchedChain<C>[]): PrefixTable<C> | undefined {
+    if (this.#hasPrefixes || ![...gone, ...added].every(({ match }) => isByNameOnly(match))) return undefined
+    const group = this.#anywhere.patched(gone, added)
+    if (group === undefined) return undefined
+    const table = new PrefixTable<C>()
+    table.#anywhere = group
+    return table
+  }
+
+  /** The first chain with a prefix has come: those without one get a group for each family. */
+  #nameAnywhere(): void {
+    this.#hasPrefixes = true
+    for (const { match, chain } of this.#unnamed) for (const prefix of anywhere) this.#groupOf(prefix).add(match, chain)
   }
 
   #groupOf(prefix: Cidr): ChainGroup<C> {
@@ -118,22 +177,53 @@ class PrefixTable<C> {
   }
 }
 
-class TransportTable<C> {
-  readonly #transports = new Map<string, Map<string, C>>()
+interface Place<C> {
+  readonly transport: string
+  readonly protocol: string
+  readonly chain: C
+}
 
-  get(transport: string): Map<string, C> | undefined {
-    return this.#transports.get(transport) ?? this.#transports.get('')
+/** Transport protocol, then application protocol. Nearly always there is one chain, so that a list is both small and quick. */
+class Transports<C> {
+  readonly #first: Place<C>
+  #others: Place<C>[] | undefined
+
+  constructor(first: Place<C>) {
+    this.#first = first
   }
 
-  add(transport: string, protocol: string, chain: C): boolean {
-    let protocols = this.#transports.get(transport)
-    if (!protocols) this.#transports.set(transport, (protocols = new Map()))
-    if (protocols.has(protocol)) return false
-    protocols.set(protocol, chain)
+  isOnly(chain: C): boolean {
+    return this.#others === undefined && this.#first.chain === chain
+  }
+
+  choose(transport: string, protocols: readonly string[]): C | undefined {
+    const chosen = this.#has(transport) ? transport : ''
+    for (const protocol of protocols) {
+      const chain = this.#find(chosen, protocol)
+      if (chain !== undefined) return chain
+    }
+    return this.#find(chosen, '')
+  }
+
+  add(place: Place<C>): boolean {
+    if (this.#find(place.transport, place.protocol) !== undefined) return false
+    if (this.#others === undefined) this.#others = [place]
+    else this.#others.push(place)
     return true
+  }
+
+  #has(transport: string): boolean {
+    return this.#first.transport === transport || (this.#others?.some((place) => place.transport === transport) ?? false)
+  }
+
+  #find(transport: string, protocol: string): C | undefined {
+    if (this.#first.transport === transport && this.#first.protocol === protocol) return this.#first.chain
+    return this.#others?.find((place) => place.transport === transport && place.protocol === protocol)?.chain
   }
 }
 
+const anyName: readonly string[] = ['']
+const anyProtocol: readonly string[] = ['']
 const nothing: readonly string[] = []
 const http1: readonly string[] = ['http/1.1']
 const http2: readonly string[] = ['h2c']
@@ -157,9 +247,23 @@ function looksAtFirstBytes(match: FilterChainMatch | undefined): boolean {
   return match.serverNames.length > 0 || match.transportProtocol !== '' || match.applicationProtocols.length > 0
 }
 
+/** A chain is chosen by server name and nothing else. */
+function isByNameOnly(match: FilterChainMatch | undefined): boolean {
+  if (!match || match.serverNames.length === 0 || match.serverNames.some((name) => name === '' || isOdd(name.toLowerCase()))) return false
+  return (
+    match.destinationPort === undefined &&
+    match.transportProtocol === '' &&
+    match.applicationProtocols.length === 0 &&
+    match.prefixRanges.length === 0
+  )
+}
+
+function isOdd(name: string): boolean {
+  return name.includes('*') && !name.startsWith('*.')
+}
+
 /** No prefix is the same as these two (Envoy: FilterChainManagerImpl::convertIPsToTries). */
-const anywhereKey = '0.0.0.0/0'
-const anywhere: readonly Cidr[] = [anywhereKey, '::/0'].flatMap((text) => parseCidr(text) ?? [])
+const anywhere: readonly Cidr[] = ['0.0.0.0/0', '::/0'].flatMap((text) => parseCidr(text) ?? [])
 
 /** A range that cannot be read covers nothing: the chain is then reached by its other ranges only. */
 function readPrefixes(match: FilterChainMatch | undefined): { prefixes: readonly Cidr[]; problem?: string } {

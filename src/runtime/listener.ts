@@ -5,24 +5,14 @@ import { type Address as AddressMessage, SocketAddress_Protocol } from '../xds/g
 import type { Listener } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import type { ListenerFilter } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { notSupported, readAnnotations, type Refusal } from './annotations.ts'
-import { gatherAddresses } from './cluster-endpoints.ts'
 import type { Gather } from './decision.ts'
-import { type CompiledChain, compileFilterChain, hasUnknownMatch } from './filter-chain.ts'
-import { ChainMatcher } from './filter-chain-match.ts'
+import type { CompiledChain } from './filter-chain.ts'
+import type { ChainMatcher } from './filter-chain-match.ts'
+import { compileChains, type ResolvingChain } from './listener-chains.ts'
 import { type HiddenNames, readHiddenNames } from './hidden-names.ts'
-import { memoized } from './memo.ts'
 import { milliseconds } from './milliseconds.ts'
 import type { Problem } from './rejection.ts'
 import type { Target } from './target.ts'
-
-/** A chain that takes only destinations which are addresses of a name. */
-export interface ResolvingChain {
-  readonly chain: CompiledChain
-  readonly name: string
-  readonly gather: Gather
-  /** The rest of the chain's match. */
-  readonly matcher: ChainMatcher<CompiledChain>
-}
 
 export interface CompiledListener {
   readonly name: string
@@ -46,23 +36,29 @@ export interface CompiledListener {
   readonly gather: Gather
   /** A client that says nothing in time is closed instead of being matched without its bytes. */
   readonly closesSilent: boolean
-  readonly chains: readonly { readonly chain: CompiledChain; readonly path: string }[]
+  /** As the message has them, the default one last. */
+  readonly chains: readonly CompiledChain[]
+  /** What it was compiled from. */
+  readonly source: Listener
   readonly problems: readonly Problem[]
 }
 
-export const compileListener = memoized((listener: Listener): CompiledListener => {
+const known = new WeakMap<Listener, CompiledListener>()
+
+/** `before` is what an earlier version was compiled into: chains that both have are taken over, and only the others are worked through. */
+export function compileListener(listener: Listener, before?: CompiledListener): CompiledListener {
+  const found = known.get(listener)
+  if (found !== undefined) return found
+  const compiled = compile(listener, before)
+  known.set(listener, compiled)
+  return compiled
+}
+
+function compile(listener: Listener, before: CompiledListener | undefined): CompiledListener {
   const { ref, said, refusal: refusalSaid } = readAnnotations(listener.metadata)
   const problems: Problem[] = []
   const addresses = readAddresses(listener, problems)
-  const chains = listener.filterChains.map((message, index) => ({ chain: compileFilterChain(message), path: `filter_chains[${index}]` }))
-  const last = listener.defaultFilterChain && { chain: compileFilterChain(listener.defaultFilterChain), path: 'default_filter_chain' }
-  const all = last ? [...chains, last] : chains
-  // A default that asks for the addresses of a name is no default: it takes its turn after the others that do.
-  const defaultChain = last?.chain.resolvesTo === undefined ? last?.chain : undefined
-  const { matcher, resolving } = placeChains(defaultChain ? chains : all, problems)
-  for (const { chain, path } of all) {
-    if (chain.problem !== undefined) problems.push({ path, message: chain.problem, ...(chain.ref && { ref: chain.ref }) })
-  }
+  const { chains, matcher, resolving, defaultChain } = compileChains(listener, before, problems)
   const problem = problemOfListener(listener)
   if (problem !== undefined) problems.push({ path: '', message: problem, ...(ref && { ref }) })
   const refusal = refusalSaid ?? (problem === undefined ? undefined : notSupported(problem))
@@ -80,13 +76,14 @@ export const compileListener = memoized((listener: Listener): CompiledListener =
     needsFirstBytes: matcher.needsFirstBytes || resolving.some((entry) => entry.matcher.needsFirstBytes),
     gather: firstBytes(listener.listenerFiltersTimeout ? milliseconds(listener.listenerFiltersTimeout) : defaultTimeout),
     closesSilent: !listener.continueOnListenerFiltersTimeout,
-    chains: all,
+    chains,
+    source: listener,
     problems,
     ...(ref && { ref }),
     ...(refusal && { refusal }),
     ...(defaultChain && { defaultChain }),
   }
-})
+}
 
 export function firstBytes(until: number): Gather {
   return { verdict: 'gather', need: 'first-bytes', until }
@@ -94,34 +91,6 @@ export function firstBytes(until: number): Gather {
 
 /** Envoy's Listener.listener_filters_timeout. */
 const defaultTimeout = 15_000
-
-interface Placed {
-  readonly chain: CompiledChain
-  readonly path: string
-}
-
-function placeChains(chains: readonly Placed[], problems: Problem[]): Pick<CompiledListener, 'matcher' | 'resolving'> {
-  const matcher = new ChainMatcher<CompiledChain>()
-  const resolving: ResolvingChain[] = []
-  const add = (to: ChainMatcher<CompiledChain>, { chain, path }: Placed) => {
-    const problem = to.add(chain.match, chain)
-    if (problem !== undefined) problems.push({ path: `${path}.filter_chain_match`, message: problem, ...(chain.ref && { ref: chain.ref }) })
-  }
-  // A chain whose match is not fully known refuses, and keeps its place against one that would take the same connections.
-  for (const placed of chains) if (hasUnknownMatch(placed.chain)) add(matcher, placed)
-  for (const placed of chains) {
-    const { chain } = placed
-    if (hasUnknownMatch(chain)) continue
-    if (chain.resolvesTo === undefined) {
-      add(matcher, placed)
-      continue
-    }
-    const own = new ChainMatcher<CompiledChain>()
-    add(own, placed)
-    resolving.push({ chain, name: chain.resolvesTo, matcher: own, gather: gatherAddresses(chain.resolvesTo) })
-  }
-  return { matcher, resolving }
-}
 
 function readAddresses(listener: Listener, problems: Problem[]): Target[] {
   const all = [{ address: listener.address, path: 'address' }]

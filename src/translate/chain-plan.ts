@@ -1,7 +1,7 @@
 // Describes one filter chain before it is placed in a listener: its match, in a form that tells equal matches, and the message.
-import { create, equals } from '@bufbuild/protobuf'
+import { equals } from '@bufbuild/protobuf'
 import { formatCidr, parseCidr } from '../base/index.ts'
-import type { SallyportMetadata } from '../xds/index.ts'
+import { create, type SallyportMetadata } from '../xds/index.ts'
 import {
   type Filter,
   type FilterChain,

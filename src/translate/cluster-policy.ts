@@ -1,10 +1,10 @@
 // Says in Envoy's words how the load of a cluster is shared out and limited, and when an endpoint is left out: a DestinationRule's numbers.
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
 import type { ConnectionPool, HttpPool, OutlierDetection as OutlierSettings, TcpPool } from '../api/index.ts'
 import { parseDuration } from '../base/index.ts'
 import type { EffectivePolicy } from '../model/index.ts'
-import { extensionNames, packAny } from '../xds/index.ts'
+import { create, extensionNames, packAny } from '../xds/index.ts'
 import { type CircuitBreakers, CircuitBreakersSchema } from '../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.js'
 import { Cluster_LbPolicy } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { OutlierDetectionSchema } from '../xds/gen/envoy/config/cluster/v3/outlier_detection_pb.js'

@@ -1,9 +1,8 @@
 // Says in Envoy's words how bytes travel to a cluster: the TLS of a DestinationRule, and a PROXY protocol header ahead of it.
-import { create } from '@bufbuild/protobuf'
 import type { ClientTls } from '../api/index.ts'
 import type { EffectivePolicy } from '../model/index.ts'
 import { isWildcardHost, type Service, type ServicePort } from '../registry/index.ts'
-import { extensionNames, packAny } from '../xds/index.ts'
+import { create, extensionNames, packAny } from '../xds/index.ts'
 import { type TransportSocket, TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import { ProxyProtocolUpstreamTransportSchema } from '../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js'

@@ -1,9 +1,8 @@
 // Builds the clusters of every destination that the proxy sees, one for each port and subset, with their endpoints.
-import { create } from '@bufbuild/protobuf'
 import { parseDuration } from '../base/index.ts'
 import { type Destination, type DestinationPolicy, type EffectivePolicy, effectivePolicy, type FieldRef } from '../model/index.ts'
 import { isHttp2Only, isWildcardHost, type ServicePort } from '../registry/index.ts'
-import { extensionNames, packAny, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
+import { create, extensionNames, packAny, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import {
   type Cluster,
   Cluster_DiscoveryType,
@@ -122,6 +121,8 @@ function discoveryOf(kind: ClusterKind, assignment: ClusterLoadAssignment, port:
   }
 }
 
+const refreshRate = create(Cluster_RefreshRateSchema, { baseInterval: duration(60_000), maxInterval: duration(60_000) })
+
 function dnsDiscovery(kind: 'dns' | 'logical-dns', assignment: ClusterLoadAssignment) {
   const value = kind === 'dns' ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.LOGICAL_DNS
   return {
@@ -129,7 +130,7 @@ function dnsDiscovery(kind: 'dns' | 'logical-dns', assignment: ClusterLoadAssign
     lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
     loadAssignment: assignment,
     dnsRefreshRate: duration(60_000),
-    dnsFailureRefreshRate: create(Cluster_RefreshRateSchema, { baseInterval: duration(60_000), maxInterval: duration(60_000) }),
+    dnsFailureRefreshRate: refreshRate,
     respectDnsTtl: true,
     dnsLookupFamily: Cluster_DnsLookupFamily.ALL,
   } as const

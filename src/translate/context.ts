@@ -11,7 +11,7 @@ import type { VirtualHost } from '../xds/gen/envoy/config/route/v3/route_compone
 import type { DnsTable_DnsVirtualDomain } from '../xds/gen/envoy/data/dns/v3/dns_table_pb.js'
 import type { TranslationCode } from './issue-codes.ts'
 import type { Arrival } from './listener-entry.ts'
-import type { PartMap } from './patched-map.ts'
+import type { PartMap } from '../base/index.ts'
 import type { Assemblies, Memo, Sequence } from './memo.ts'
 
 export interface Proxy {

@@ -1,8 +1,8 @@
 // Lists what a cluster dials: declared addresses, names to be resolved, or Unix sockets of a gateway in the same process.
-import { create } from '@bufbuild/protobuf'
 import { type Destination, type DestinationPolicy, type Target, targetsOf } from '../model/index.ts'
 import { hasLabels, pipePath, type ServicePort } from '../registry/index.ts'
 import { parseIp } from '../base/index.ts'
+import { create } from '../xds/index.ts'
 import { type LbEndpoint, LbEndpointSchema } from '../xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.js'
 import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import type { ClusterKind } from './cluster-kind.ts'

@@ -1,6 +1,5 @@
 // Builds the listeners of an egress gateway: only what Gateways open and VirtualServices route, with no way through for anything else.
-import { create } from '@bufbuild/protobuf'
-import { type SallyportMetadata, writeMetadata } from '../xds/index.ts'
+import { create, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'

@@ -1,7 +1,6 @@
 // Builds the HTTP connection manager of a chain: what becomes of a request before it is routed.
-import { create } from '@bufbuild/protobuf'
 import type { MeshConfig } from '../api/index.ts'
-import { extensionNames, packAny } from '../xds/index.ts'
+import { create, extensionNames, packAny } from '../xds/index.ts'
 import { type Filter, FilterSchema } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { RouterSchema } from '../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import {

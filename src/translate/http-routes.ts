@@ -1,10 +1,9 @@
 // Turns the HTTP rules of a VirtualService into Envoy routes for one proxy, port and gateway; what is not carried out becomes a refusal.
-import { create } from '@bufbuild/protobuf'
 import type { HttpMatchRequest, HttpRoute, StringMatch } from '../api/index.ts'
 import { parseDuration } from '../base/index.ts'
 import { fieldsUnder, type RuleSet } from '../model/index.ts'
 import { hasLabels } from '../registry/index.ts'
-import { readMetadata, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
+import { create, readMetadata, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import {
   type HeaderMatcher,
   HeaderMatcherSchema,
@@ -57,8 +56,11 @@ export function catchAllRefusal(metadata: SallyportMetadata): Route {
 }
 
 export function catchAll(): RouteMatch {
-  return create(RouteMatchSchema, { pathSpecifier: { case: 'prefix', value: '/' } })
+  return allPaths
 }
+
+/** One for all routes: tens of thousands say so. */
+const allPaths = create(RouteMatchSchema, { pathSpecifier: { case: 'prefix', value: '/' } })
 
 /** Nothing but a catch-all comes after another, and Istio tells one by its path alone when there are no other criteria. */
 export function isCatchAll(route: Route): boolean {
@@ -214,8 +216,10 @@ function retryPolicy(rule: HttpRoute): RetryPolicy | undefined {
 }
 
 function defaultRetries(): RetryPolicy {
-  return create(RetryPolicySchema, { retryOn: retriedByDefault, numRetries: 2, hostSelectionRetryMaxAttempts: 5n })
+  return usualRetries
 }
+
+const usualRetries = create(RetryPolicySchema, { retryOn: retriedByDefault, numRetries: 2, hostSelectionRetryMaxAttempts: 5n })
 
 /** Istio says a timeout always; 0 disables it. */
 export function routeAction(clusters: readonly ClusterWeight[], timeoutMs: number, retries?: RetryPolicy): RouteAction {

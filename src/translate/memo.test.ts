@@ -1,6 +1,7 @@
 // Holds that remembering never answers with what no longer holds.
 import { describe, expect, test } from 'vitest'
-import { Assemblies, changedStretch, Memo, Sequence } from './memo.ts'
+import { changedStretch } from '../base/index.ts'
+import { Assemblies, Memo, Sequence } from './memo.ts'
 
 interface Item {
   readonly name: string

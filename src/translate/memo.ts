@@ -1,4 +1,5 @@
 // Remembers what was built and from which inputs, so that unchanged messages keep their identity and are not built again.
+import { changedStretch } from '../base/index.ts'
 
 interface Entry {
   readonly inputs: readonly unknown[]
@@ -86,16 +87,6 @@ function settle<P>(before: Before<P>, parts: readonly P[], how: Pick<Parts<P>, '
     return old !== undefined && how.isEqual(old, part) ? old : part
   })
   return [...before.settled.slice(0, start), ...settled, ...before.settled.slice(beforeEnd)]
-}
-
-/** The part of two lists between their common beginning and their common end. */
-export function changedStretch(before: readonly unknown[], now: readonly unknown[]) {
-  const shorter = Math.min(before.length, now.length)
-  let start = 0
-  while (start < shorter && before[start] === now[start]) start++
-  let end = 0
-  while (end < shorter - start && before[before.length - 1 - end] === now[now.length - 1 - end]) end++
-  return { start, beforeEnd: before.length - end, nowEnd: now.length - end }
 }
 
 /** What a sequence asks for when it cannot answer at once. */

@@ -1,8 +1,8 @@
 // Builds the small Envoy messages that everything else is put together from.
-import { create, type DescMessage, equals, type MessageShape } from '@bufbuild/protobuf'
+import { type DescMessage, equals, type MessageShape } from '@bufbuild/protobuf'
 import { type Duration, DurationSchema } from '@bufbuild/protobuf/wkt'
 import { parseCidr } from '../base/index.ts'
-import { extensionNames, packAny, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
+import { create, extensionNames, packAny, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { type Address, AddressSchema, type CidrRange, CidrRangeSchema } from '../xds/gen/envoy/config/core/v3/address_pb.js'
 import { type ConfigSource, ConfigSourceSchema } from '../xds/gen/envoy/config/core/v3/config_source_pb.js'
 import {
@@ -19,7 +19,14 @@ import { ProxyProtocolSchema } from '../xds/gen/envoy/extensions/filters/listene
 import { TlsInspectorSchema } from '../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { TcpProxySchema } from '../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 
+/** Of the few that nearly all resources share, one is kept of each. */
+const usualDurations = new Map([0, 10_000, 60_000].map((milliseconds) => [milliseconds, makeDuration(milliseconds)]))
+
 export function duration(milliseconds: number): Duration {
+  return usualDurations.get(milliseconds) ?? makeDuration(milliseconds)
+}
+
+function makeDuration(milliseconds: number): Duration {
   const seconds = Math.floor(milliseconds / 1000)
   return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((milliseconds - seconds * 1000) * 1e6) })
 }
@@ -42,8 +49,10 @@ export function cidrRange(text: string): CidrRange | undefined {
 
 /** The resource comes by the same stream. */
 export function adsSource(): ConfigSource {
-  return create(ConfigSourceSchema, { configSourceSpecifier: { case: 'ads', value: {} }, resourceApiVersion: 2 })
+  return ads
 }
+
+const ads = create(ConfigSourceSchema, { configSourceSpecifier: { case: 'ads', value: {} }, resourceApiVersion: 2 })
 
 export interface ClusterWeight {
   readonly cluster: string

@@ -1,13 +1,13 @@
 // Says what the workload's DNS answers for every declared name.
-import { create } from '@bufbuild/protobuf'
 import { parseIp } from '../base/index.ts'
 import type { Destination } from '../model/index.ts'
 import type { VirtualAddresses } from '../registry/index.ts'
+import { create } from '../xds/index.ts'
 import { type DnsTable_DnsVirtualDomain, DnsTable_DnsVirtualDomainSchema } from '../xds/gen/envoy/data/dns/v3/dns_table_pb.js'
 import type { Context } from './context.ts'
 import type { Filling } from './memo.ts'
 import { unchanged } from './messages.ts'
-import { followParts } from './patched-map.ts'
+import { followParts } from '../base/index.ts'
 
 /** No address means: answer with what the name resolves to. A host that leads to a gateway of this process is nobody's to ask for. */
 export function declaredNames(ctx: Context): ReadonlyMap<string, DnsTable_DnsVirtualDomain> {

@@ -1,7 +1,7 @@
 // Puts virtual hosts together into route tables, with the settings that Istio gives every table.
-import { create, equals } from '@bufbuild/protobuf'
+import { equals } from '@bufbuild/protobuf'
 import type { RuleSet } from '../model/index.ts'
-import { type SallyportMetadata, writeMetadata } from '../xds/index.ts'
+import { create, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { type RouteConfiguration, RouteConfigurationSchema } from '../xds/gen/envoy/config/route/v3/route_pb.js'
 import { type Route, RouteSchema, type VirtualHost, VirtualHostSchema } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { Context } from './context.ts'

@@ -1,8 +1,7 @@
 // Builds the listeners of a sidecar: one per bind address and port of the declared services, and the one that catches all else.
-import { create } from '@bufbuild/protobuf'
 import { parseDuration } from '../base/index.ts'
 import { isRange, isWildcardHost, type Service, type ServicePort, type VirtualAddresses } from '../registry/index.ts'
-import { type SallyportMetadata, writeMetadata } from '../xds/index.ts'
+import { create, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type FilterChain, FilterChainMatchSchema } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { AdditionalAddressSchema, type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'

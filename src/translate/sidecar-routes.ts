@@ -1,5 +1,5 @@
 // Builds the route tables of a sidecar: one per port that HTTP services share, and one per sniffed service with an address of its own.
-import { create } from '@bufbuild/protobuf'
+import { create } from '../xds/index.ts'
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
 import { type Route, type VirtualHost, VirtualHostSchema } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { RuleSet } from '../model/index.ts'

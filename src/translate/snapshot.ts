@@ -10,7 +10,7 @@ import { gatewayResources } from './gateway-listeners.ts'
 import { declaredNames, fillName } from './names-table.ts'
 import { Assemblies, Memo, sameItems, Sequence } from './memo.ts'
 import { origins } from './origins.ts'
-import { followParts } from './patched-map.ts'
+import { followParts } from '../base/index.ts'
 import { sidecarResources } from './sidecar.ts'
 import { fillArrivals } from './sidecar-listeners.ts'
 

@@ -1,5 +1,6 @@
 // Writes and reads the metadata `dev.sallyport`: the only words of ours inside Envoy's resources.
-import { create, type JsonObject } from '@bufbuild/protobuf'
+import type { JsonObject } from '@bufbuild/protobuf'
+import { create } from './create.ts'
 import { type Metadata, MetadataSchema } from './gen/envoy/config/core/v3/base_pb.js'
 
 const namespace = 'dev.sallyport'

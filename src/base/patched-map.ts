@@ -1,6 +1,6 @@
 // A map that differs from an earlier one in few entries, without copying the many others.
 
-import { changedStretch } from './memo.ts'
+import { changedStretch } from './changed-stretch.ts'
 
 /** Overlays that grow beyond this are written down, so that looking up stays cheap. */
 const most = 256
@@ -25,6 +25,14 @@ export class PatchedMap<V> implements ReadonlyMap<string, V> {
     const patch = new Map([...before.#patch, ...changes])
     const next = new PatchedMap<V>(before.#base, patch)
     return patch.size > most ? new Map(next) : next
+  }
+
+  /** The keys under which two maps may differ; undefined when that takes comparing them whole. */
+  static changedKeys<V>(before: ReadonlyMap<string, V>, now: ReadonlyMap<string, V>): Iterable<string> | undefined {
+    if (before === now) return []
+    const [oldBase, oldPatch] = before instanceof PatchedMap ? [before.#base, before.#patch] : [before, undefined]
+    if (!(now instanceof PatchedMap) || now.#base !== oldBase) return undefined
+    return oldPatch === undefined ? now.#patch.keys() : new Set([...oldPatch.keys(), ...now.#patch.keys()])
   }
 
   get(key: string): V | undefined {
@@ -58,6 +66,29 @@ export class PatchedMap<V> implements ReadonlyMap<string, V> {
   forEach(act: (value: V, key: string, map: ReadonlyMap<string, V>) => void): void {
     for (const [key, value] of this.entries()) act(value, key, this)
   }
+}
+
+export interface MapChange<V> {
+  readonly key: string
+  readonly before: V | undefined
+  readonly now: V | undefined
+}
+
+/** What differs between two maps. Costs as much as there are differences when one was made from the other by patching. */
+export function changesBetween<V>(before: ReadonlyMap<string, V>, now: ReadonlyMap<string, V>): MapChange<V>[] {
+  const changes: MapChange<V>[] = []
+  const note = (key: string): void => {
+    const change = { key, before: before.get(key), now: now.get(key) }
+    if (change.before !== change.now) changes.push(change)
+  }
+  const keys = PatchedMap.changedKeys(before, now)
+  if (keys !== undefined) {
+    for (const key of keys) note(key)
+    return changes
+  }
+  for (const key of before.keys()) if (!now.has(key)) note(key)
+  for (const key of now.keys()) note(key)
+  return changes
 }
 
 /** Parts of a list, and the map that all of their entries make. No key belongs to two parts. */

@@ -1,0 +1,78 @@
+// Holds the clusters of one snapshot; each is compiled when it is first needed, because of many thousand few are ever used.
+import { changesBetween } from '../base/index.ts'
+import type { Snapshot } from '../xds/index.ts'
+import { type ClusterPlan, type ClusterResult, compileCluster } from './cluster.ts'
+
+type Source = Pick<Snapshot, 'clusters' | 'endpoints'>
+
+export interface ClusterProblems {
+  readonly problems: ClusterResult['problems']
+  readonly endpointProblems: ClusterResult['endpointProblems']
+}
+
+export class ClusterTable {
+  readonly #source: Source
+  readonly #compiled = new Map<string, ClusterPlan>()
+  /** Of the few clusters that have any, by name. */
+  readonly problems: ReadonlyMap<string, ClusterProblems>
+  /** Names that the table before had and this one has not; undefined when there was none before. */
+  readonly gone: ReadonlySet<string> | undefined
+
+  private constructor(source: Source, problems: ReadonlyMap<string, ClusterProblems>, gone: ReadonlySet<string> | undefined) {
+    this.#source = source
+    this.problems = problems
+    this.gone = gone
+  }
+
+  /** `before` spares the search for problems in what both have. */
+  static of(source: Source, before?: ClusterTable): ClusterTable {
+    const gone = new Set<string>()
+    const problems = new Map(before?.problems)
+    const names = before ? changedNames(before.#source, source) : source.clusters.keys()
+    for (const name of names) {
+      const found = problemsOf(source, name)
+      if (found === undefined) problems.delete(name)
+      else problems.set(name, found)
+      if (!source.clusters.has(name)) gone.add(name)
+    }
+    return new ClusterTable(source, problems, before && gone)
+  }
+
+  get(name: string): ClusterPlan | undefined {
+    const known = this.#compiled.get(name)
+    if (known !== undefined) return known
+    const message = this.#source.clusters.get(name)
+    if (message === undefined) return undefined
+    const { cluster } = compileCluster(message, assignmentOf(this.#source, name))
+    this.#compiled.set(name, cluster)
+    return cluster
+  }
+
+  has(name: string): boolean {
+    return this.#source.clusters.has(name)
+  }
+}
+
+function assignmentOf({ clusters, endpoints }: Source, name: string) {
+  return endpoints.get(clusters.get(name)?.edsClusterConfig?.serviceName || name)
+}
+
+/** What is wrong with a cluster has to be told before anybody uses it; what it was compiled to is let go again. */
+function problemsOf(source: Source, name: string): ClusterProblems | undefined {
+  const message = source.clusters.get(name)
+  if (message === undefined) return undefined
+  const { problems, endpointProblems } = compileCluster(message, assignmentOf(source, name), 'forget')
+  return problems.length + endpointProblems.length === 0 ? undefined : { problems, endpointProblems }
+}
+
+function changedNames(before: Source, now: Source): Set<string> {
+  const names = new Set(changesBetween(before.clusters, now.clusters).map(({ key }) => key))
+  const endpoints = new Set(changesBetween(before.endpoints, now.endpoints).map(({ key }) => key))
+  if (endpoints.size === 0) return names
+  // Nearly always the endpoints have the name of their cluster.
+  for (const name of endpoints) if (now.clusters.has(name)) names.add(name)
+  const others = [...endpoints].filter((name) => !now.clusters.has(name) && now.endpoints.has(name))
+  if (others.length === 0) return names
+  for (const [name, { edsClusterConfig }] of now.clusters) if (endpoints.has(edsClusterConfig?.serviceName ?? '')) names.add(name)
+  return names
+}
