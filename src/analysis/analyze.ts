@@ -6,7 +6,7 @@ import { findGatewayNotInPath } from './gateway-not-in-path.ts'
 import { findGatewayPortMissing } from './gateway-port-missing.ts'
 import { findResolutionNoneThroughGateway } from './resolution-none-through-gateway.ts'
 import { setScene } from './scene.ts'
-import { findSidecarsOverlap } from './sidecars-overlap.ts'
+import { findOverlappingSelectors } from './overlapping-selectors.ts'
 import { findTcpHostsShareGatewayPort } from './tcp-hosts-share-gateway-port.ts'
 
 const findings = [
@@ -14,7 +14,7 @@ const findings = [
   findGatewayNotInPath,
   findResolutionNoneThroughGateway,
   findGatewayPortMissing,
-  findSidecarsOverlap,
+  findOverlappingSelectors,
   findTcpHostsShareGatewayPort,
 ]
 

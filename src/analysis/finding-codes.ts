@@ -8,6 +8,7 @@ export const findingCodes = {
   IST0101: 'something is referred to that does not exist',
   IST0110: 'several Sidecars select the same workloads',
   IST0111: 'several Sidecars of a namespace have no workload selector',
+  IST0160: 'several Telemetries of a namespace have no workload selector',
   IST0162: 'a route leads to a port that the gateway’s Service does not have',
 } as const satisfies Record<string, string>
 

@@ -103,7 +103,6 @@ const fates: Record<string, string | undefined> = {
   'security.istio.io/AuthorizationPolicy': 'deny',
   'security.istio.io/RequestAuthentication': 'deny',
   'security.istio.io/PeerAuthentication': 'warn',
-  'telemetry.istio.io/Telemetry': 'warn',
   'extensions.istio.io/WasmPlugin': 'deny',
   'networking.k8s.io/NetworkPolicy': 'deny',
   'networking.k8s.io/Ingress': 'ignore',

@@ -1,4 +1,5 @@
 // Door of the api room.
+export { accessLogProvider, type AccessLogFormat } from './access-log-provider.ts'
 export type * from './core.ts'
 export type * from './destination-rule.ts'
 export * from './field-path.ts'
@@ -23,4 +24,5 @@ export type * from './sidecar.ts'
 export type * from './specs.ts'
 export { checkStructure, schemaAt } from './structure.ts'
 export { nearest } from './suggestion.ts'
+export type * from './telemetry.ts'
 export type * from './virtual-service.ts'

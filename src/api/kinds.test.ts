@@ -7,7 +7,7 @@ import type { Schema } from './schema.ts'
 const all = [...kindNames, 'MeshConfig', 'SallyportSettings'] as const
 
 describe('the table of kinds', () => {
-  test('has the nine kinds, served as Istio and Kubernetes serve them', () => {
+  test('has the ten kinds, served as Istio and Kubernetes serve them', () => {
     const rows = kindNames.map((kind) => {
       const { group, versions, plural, short, scope } = kinds[kind]
       return `${kind} ${group || 'core'} ${versions.join(' ')} ${plural} ${short.join(' ')} ${scope}`
@@ -19,6 +19,7 @@ describe('the table of kinds', () => {
       'DestinationRule networking.istio.io v1 v1beta1 v1alpha3 destinationrules dr namespaced',
       'Gateway networking.istio.io v1 v1beta1 v1alpha3 gateways gw namespaced',
       'Sidecar networking.istio.io v1 v1beta1 v1alpha3 sidecars  namespaced',
+      'Telemetry telemetry.istio.io v1 v1alpha1 telemetries telemetry namespaced',
       'Service core v1 services svc namespaced',
       'Namespace core v1 namespaces ns cluster',
       'ConfigMap core v1 configmaps cm namespaced',

@@ -12,6 +12,8 @@ import { checkServiceEntry, checkWorkloadEntry } from './service-entry-rules.ts'
 import { serviceEntrySchema, workloadEntrySchema } from './service-entry-schema.ts'
 import { checkSidecar } from './sidecar-rules.ts'
 import { sidecarSchema } from './sidecar-schema.ts'
+import { checkTelemetry } from './telemetry-rules.ts'
+import { telemetrySchema } from './telemetry-schema.ts'
 import { checkVirtualService } from './virtual-service-rules.ts'
 import type { Kind, Spec } from './specs.ts'
 import { virtualServiceSchema } from './virtual-service-schema.ts'
@@ -70,6 +72,16 @@ export const kinds: { readonly [K in Kind]: KindInfo<K> } = {
   },
   Gateway: { ...istio, plural: 'gateways', short: ['gw'], scope: 'namespaced', schema: gatewaySchema, check: checkGateway },
   Sidecar: { ...istio, plural: 'sidecars', short: [], scope: 'namespaced', schema: sidecarSchema, check: checkSidecar },
+  Telemetry: {
+    ...istio,
+    group: 'telemetry.istio.io',
+    versions: ['v1', 'v1alpha1'],
+    plural: 'telemetries',
+    short: ['telemetry'],
+    scope: 'namespaced',
+    schema: telemetrySchema,
+    check: checkTelemetry,
+  },
   Service: { ...core, plural: 'services', short: ['svc'], scope: 'namespaced', body: 'spec', schema: serviceSchema, check: checkService },
   Namespace: {
     ...core,

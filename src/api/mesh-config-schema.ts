@@ -23,6 +23,15 @@ export const meshConfigSchema = object("the settings of the mesh, in Istio's wor
   protocolDetectionTimeout: duration("how long a client's first bytes are awaited; 0s: for ever"),
   accessLogFile: text('where records go; empty: nowhere'),
   accessLogEncoding: choice('TEXT or JSON', ['TEXT', 'JSON']),
+  defaultProviders: object('where metrics, logs and traces go that no Telemetry speaks of', {
+    accessLogging: texts('names of `extensionProviders`, or `envoy`'),
+    metrics: quiet('no-effect', texts('names of `extensionProviders`')),
+    tracing: quiet('no-effect', texts('names of `extensionProviders`')),
+  }),
+  extensionProviders: list(
+    'places and services that Telemetries and policies name',
+    anything('one, of which `envoyFileAccessLog` is read'),
+  ),
   pathNormalization: object('how paths are made comparable', {
     normalization: choice('DEFAULT is BASE', ['DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES']),
   }),
@@ -66,8 +75,6 @@ export const meshConfigSchema = object("the settings of the mesh, in Istio's wor
 
   // These stand in the ConfigMap of every Istio that was installed with its defaults.
   defaultConfig: quiet('no-effect', anything('settings of proxies')),
-  defaultProviders: quiet('no-effect', anything('where metrics, records and traces go')),
-  extensionProviders: quiet('no-effect', anything('services that policies name')),
   enablePrometheusMerge: quiet('no-effect', flag('join metrics')),
   enableTracing: quiet('no-effect', flag('traces')),
   trustDomain: quiet('no-effect', text('the trust domain')),

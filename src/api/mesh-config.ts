@@ -11,6 +11,9 @@ export interface MeshConfig {
   readonly protocolDetectionTimeout?: string
   readonly accessLogFile?: string
   readonly accessLogEncoding?: 'TEXT' | 'JSON'
+  readonly defaultProviders?: { readonly accessLogging?: readonly string[] }
+  /** Read where a Telemetry names one. */
+  readonly extensionProviders?: readonly unknown[]
   readonly pathNormalization?: { readonly normalization?: 'DEFAULT' | 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES' }
 }
 

@@ -33,9 +33,6 @@ const kinds: Groups = {
     },
     PeerAuthentication: { fate: 'warn', consequence: 'it governs connections that come in; Sallyport carries those that go out' },
   },
-  'telemetry.istio.io': {
-    Telemetry: { fate: 'warn', consequence: 'every connection is recorded as it is' },
-  },
   'extensions.istio.io': {
     WasmPlugin: {
       fate: 'deny',

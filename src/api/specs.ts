@@ -4,6 +4,7 @@ import type { DestinationRuleSpec } from './destination-rule.ts'
 import type { GatewaySpec } from './gateway.ts'
 import type { SidecarSpec } from './sidecar.ts'
 import type { ServiceEntrySpec, WorkloadEntrySpec } from './service-entry.ts'
+import type { TelemetrySpec } from './telemetry.ts'
 import type { VirtualServiceSpec } from './virtual-service.ts'
 
 export interface Specs {
@@ -13,6 +14,7 @@ export interface Specs {
   readonly DestinationRule: DestinationRuleSpec
   readonly Gateway: GatewaySpec
   readonly Sidecar: SidecarSpec
+  readonly Telemetry: TelemetrySpec
   readonly Service: ServiceSpec
   readonly Namespace: NamespaceSpec
   readonly ConfigMap: ConfigMapSpec

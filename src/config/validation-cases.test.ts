@@ -28,9 +28,9 @@ describe('single documents get the verdict of istiod', () => {
   for (const { id, document, verdict, message } of cases) {
     test(`${id}: ${stricter[id] ? 'refused, more strictly' : verdict}`, () => {
       const { issues, resources } = readText(document, `${id}.yaml`)
-      const loaded = (['ServiceEntry', 'WorkloadEntry', 'VirtualService', 'DestinationRule', 'Gateway', 'Sidecar'] as const).flatMap(
-        (kind) => Array.from<unknown>(resources.of(kind)),
-      )
+      const loaded = (
+        ['ServiceEntry', 'WorkloadEntry', 'VirtualService', 'DestinationRule', 'Gateway', 'Sidecar', 'Telemetry'] as const
+      ).flatMap((kind) => Array.from<unknown>(resources.of(kind)))
       const said = issues.map((issue) => `${issue.level} ${issue.code} ${issue.path}: ${issue.message}`).join('\n')
       expect(loaded.length, said).toBe(verdict === 'accepted' && !stricter[id] ? 1 : 0)
       if (verdict !== 'rejected' || message === undefined) return

@@ -5,7 +5,7 @@ import type { Issue, MeshSettings, Resource } from '../api/index.ts'
 import { contentHash, parseIp, Watchable } from '../base/index.ts'
 import type { PolicyOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore, formatIssue } from '../config/index.ts'
-import { buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
+import { type AccessLogPlan, buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
 import { compile, type NodeFacts, type Rejection, type Runtime } from '../runtime/index.ts'
 import { configIssue, configPublished } from '../telemetry/index.ts'
 import { type Proxy, translate } from '../translate/index.ts'
@@ -23,6 +23,8 @@ export interface Control {
   readonly runtime: Watchable<Runtime | undefined>
   readonly synthesised: Watchable<readonly SynthesisedGateway[]>
   settings(): MeshSettings
+  /** Where the declarations send the access log of this proxy. */
+  readonly accessLogs: Watchable<readonly AccessLogPlan[]>
   /** Errors that keep documents from counting, as they are now. */
   errors(): readonly Issue[]
   close(): void
@@ -39,6 +41,7 @@ export function startControl(options: ControlOptions): Control {
   })
   const runtime = new Watchable<Runtime | undefined>(undefined)
   const synthesised = new Watchable<readonly SynthesisedGateway[]>([])
+  const accessLogs = new Watchable<readonly AccessLogPlan[]>([])
   const report = reporter(options.quiet === true)
   let model: Model | undefined
   const stop = store.snapshot.watch((config) => {
@@ -53,6 +56,7 @@ export function startControl(options: ControlOptions): Control {
     if (options.quiet !== true && runtime.value?.outboundPolicy === 'REGISTRY_ONLY' && compiled.runtime.outboundPolicy === 'ALLOW_ANY')
       process.stderr.write('sallyport: the outbound policy is ALLOW_ANY from now on: what nothing declares may leave\n')
     synthesised.set(model.synthesised)
+    accessLogs.set(model.accessLogsOf(options.proxy))
     runtime.set(compiled.runtime)
     report(issuesOf(config, model, translated.issues, options), compiled.rejected)
     publish(config, performance.now() - began)
@@ -60,6 +64,7 @@ export function startControl(options: ControlOptions): Control {
   return {
     runtime,
     synthesised,
+    accessLogs,
     settings: () => store.snapshot.value.settings,
     errors: () => store.snapshot.value.issues.filter((issue) => issue.level === 'error' && !refusedAsTraffic.has(issue.code)),
     close() {
@@ -126,6 +131,7 @@ function resourcesOf(config: ConfigSnapshot): readonly Resource[] {
     'DestinationRule',
     'Gateway',
     'Sidecar',
+    'Telemetry',
     'Service',
     'Namespace',
     'ConfigMap',

@@ -1,7 +1,10 @@
 // Opens what a role writes: flow records, access log, metrics and the admin server; all of them only subscribe.
-import type { ProxyOptions } from '../cli/index.ts'
 import type { MeshConfig } from '../api/index.ts'
-import { createMetrics, flowClosed, openAccessLog, openRecordWriter } from '../telemetry/index.ts'
+import type { Watchable } from '../base/index.ts'
+import type { ProxyOptions } from '../cli/index.ts'
+import type { AccessLogPlan } from '../model/index.ts'
+import { createMetrics, flowClosed, openRecordWriter } from '../telemetry/index.ts'
+import { followAccessLogs, writeAccessLog } from './access-logs.ts'
 import { tallyVariable, watchFlowBalance } from './flow-balance.ts'
 
 export interface Outputs {
@@ -14,7 +17,13 @@ export interface Readiness {
   readonly why?: string
 }
 
-export async function openOutputs(options: ProxyOptions, mesh: MeshConfig, readiness: () => Readiness): Promise<Outputs> {
+export interface Declared {
+  readonly mesh: MeshConfig
+  /** Where the access log goes when no option says so. */
+  readonly accessLogs: Watchable<readonly AccessLogPlan[]>
+}
+
+export async function openOutputs(options: ProxyOptions, { mesh, accessLogs }: Declared, readiness: () => Readiness): Promise<Outputs> {
   const closers: (() => Promise<void> | void)[] = []
   if (options.flows !== undefined) {
     const records = openRecordWriter(options.flows)
@@ -23,14 +32,10 @@ export async function openOutputs(options: ProxyOptions, mesh: MeshConfig, readi
       () => records.close(),
     )
   }
-  const accessFile = options.accessLog ?? mesh.accessLogFile
-  if (accessFile !== undefined && accessFile !== '') {
-    const log = openAccessLog(accessFile, mesh.accessLogEncoding ?? 'TEXT')
-    closers.push(
-      flowClosed.subscribe(({ record, access }) => log.write(record, access)),
-      () => log.close(),
-    )
-  }
+  const { accessLog } = options
+  const isIdle = closers.length === 0 && accessLog === undefined && accessLogs.value.length === 0 && options.admin === undefined
+  if (accessLog === undefined) closers.push(followAccessLogs(accessLogs))
+  else closers.push(writeAccessLog({ path: accessLog, encoding: mesh.accessLogEncoding ?? 'TEXT' }))
   if (options.admin !== undefined) {
     const metrics = createMetrics()
     closers.push(metrics.attach())
@@ -40,7 +45,7 @@ export async function openOutputs(options: ProxyOptions, mesh: MeshConfig, readi
     closers.push(() => admin.close())
   }
   // Flows are told of only while somebody listens: whoever wants no output does not pay for the check either.
-  const balance = closers.length === 0 && process.env[tallyVariable] === undefined ? undefined : watchFlowBalance()
+  const balance = isIdle && process.env[tallyVariable] === undefined ? undefined : watchFlowBalance()
   return {
     async close() {
       const fault = balance?.fault()

@@ -1,4 +1,5 @@
 // Door of the model room.
+export type { AccessLogPlan } from './access-logs.ts'
 export { type Destination, type Target, targetsOf } from './destination.ts'
 export type { DestinationPolicy, FieldRef } from './destination-rules.ts'
 export { type GatewayConfig, gatewaysSelecting, intersectHosts, type ServerConfig } from './gateways.ts'

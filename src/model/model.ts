@@ -9,6 +9,7 @@ import {
   type Service,
   type VirtualAddresses,
 } from '../registry/index.ts'
+import { type AccessLogPlan, accessLogsOf } from './access-logs.ts'
 import { indexDestinationRules } from './destination-rules.ts'
 import { type GatewayConfig, gatewayConfigs } from './gateways.ts'
 import { type Scope, type ScopeInput, type ScopeOptions, scopeOf } from './scope.ts'
@@ -29,6 +30,8 @@ export interface Model {
   readonly synthesised: readonly SynthesisedGateway[]
   /** What governs a workload; Istio passes over all of them for gateways. */
   sidecarOf(workload: Workload): SidecarConfig | undefined
+  /** Where its access log goes, as the declarations have it. */
+  accessLogsOf(workload: Workload): readonly AccessLogPlan[]
   /** What a namespace sees. */
   scope(namespace: string, options?: ScopeOptions): Scope
   /** The address that stands for a host without addresses; `undefined` when the settings or the host do not allow one. */
@@ -67,6 +70,7 @@ export function buildModel(resources: ResourceSet, settings: MeshSettings, previ
       const chosen = chooseSidecar(resources.of('Sidecar'), workload, rootNamespace)
       return chosen && sidecarConfig(chosen, workload.namespace, spelling)
     },
+    accessLogsOf: (workload) => accessLogsOf({ telemetries: resources.of('Telemetry'), mesh: settings.mesh, rootNamespace }, workload),
     scope: scopes(input),
     virtualAddresses: allocator(registry, settings, strict),
   }

@@ -3,7 +3,17 @@ import type { Kind, Origin, ResourceSet } from '../api/index.ts'
 import type { Model } from '../model/index.ts'
 import type { OriginPlace } from '../xds/index.ts'
 
-const kinds = ['ServiceEntry', 'WorkloadEntry', 'VirtualService', 'DestinationRule', 'Gateway', 'Sidecar', 'Service', 'ConfigMap'] as const
+const kinds = [
+  'ServiceEntry',
+  'WorkloadEntry',
+  'VirtualService',
+  'DestinationRule',
+  'Gateway',
+  'Sidecar',
+  'Telemetry',
+  'Service',
+  'ConfigMap',
+] as const
 
 /** Looked up where they stand, because there are as many as declarations and few are ever asked for. */
 export function origins(model: Model): ReadonlyMap<string, OriginPlace> {
