@@ -22,7 +22,7 @@ export type Entry<Case> = Partial<Case> & {
   readonly bytes: string
 }
 
-export function readCorpus<Case extends object>(folder: 'requests' | 'responses'): readonly Entry<Case>[] {
+export function readCorpus<Case extends object>(folder: 'requests' | 'responses' | 'valid'): readonly Entry<Case>[] {
   const path = join(import.meta.dirname, folder)
   return readdirSync(path)
     .toSorted()

@@ -79,7 +79,8 @@ function readHead(text: string): Head | 'more' | { readonly problem: string } {
     if (!match) return { problem: `a header line is not canonical: ${JSON.stringify(line.slice(0, 80))}` }
     const [, name = '', value = ''] = match
     if (headers.has(name) && single.includes(name)) return { problem: `${name} is there twice` }
-    headers.set(name, value)
+    const before = headers.get(name)
+    headers.set(name, before === undefined ? value : `${before}, ${value}`)
   }
   if (headers.has('content-length') && headers.has('transfer-encoding')) return { problem: 'the body is framed in two ways' }
   return { first, headers, length: end + 4 }

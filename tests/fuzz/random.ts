@@ -31,3 +31,10 @@ export class Random {
     return chosen
   }
 }
+
+/** Places to cut an input at: now and then all of them, else a few. */
+export function cutsOf(length: number, random: Random): readonly number[] {
+  if (length === 0) return []
+  if (length <= 256 && random.oneIn(16)) return Array.from({ length }, (_, index) => index)
+  return [random.below(length), random.below(length), length - 1]
+}

@@ -21,12 +21,19 @@ export function hold(condition: boolean, words: string): asserts condition {
   if (!condition) throw new Finding(words)
 }
 
-/** Compares plain values by their JSON. */
+/** Compares plain values: numbers, texts, lists and records of such. */
 export function holdSame(actual: unknown, expected: unknown, words: string): void {
-  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)]
-  if (a !== b) throw new Finding(`${words}: ${cut(a)} instead of ${cut(b)}`)
+  if (!isSame(actual, expected)) throw new Finding(`${words}: ${shown(actual)} instead of ${shown(expected)}`)
 }
 
-function cut(text: string | undefined): string {
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const [left, right] = [Object.entries(a), Object.entries(b)]
+  return left.length === right.length && left.every(([name, value]) => isSame(value, (b as Readonly<Record<string, unknown>>)[name]))
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value)
   return text === undefined || text.length <= 300 ? String(text) : `${text.slice(0, 300)}…`
 }

@@ -1,7 +1,7 @@
 // Fuzzes the reading of ClientHellos: however they are cut into segments, against a plain reading, and as the listener sniffs them.
 import { classifyFirstBytes } from '../../../src/proxy/sniff/first-bytes.ts'
 import { readClientHello } from '../../../src/proxy/sniff/tls-client-hello.ts'
-import type { Random } from '../random.ts'
+import { cutsOf, type Random } from '../random.ts'
 import { type PlainHello, readPlainHello } from '../reference/client-hello.ts'
 import { hold, holdSame, type FuzzTarget } from '../target.ts'
 
@@ -28,8 +28,7 @@ function run(input: Buffer, random: Random): string {
 
 /** Whatever a beginning settles stays so. */
 function inPieces(input: Buffer, random: Random, whole: PlainHello): void {
-  const step = input.length <= 64 ? 1 : 1 + random.below(1 + (input.length >> 3))
-  for (let end = 1; end < input.length; end += step) {
+  for (const end of cutsOf(input.length, random)) {
     const part = simplified(readClientHello(input, 0, end))
     if (part !== 'more') holdSame(part, whole, `after ${end} of ${input.length} bytes`)
   }
