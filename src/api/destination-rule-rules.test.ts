@@ -61,6 +61,7 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
       'error spec.trafficPolicy.portLevelSettings[0].tls.clientCertificate: client certificate required for mutual tls',
       'error spec.trafficPolicy.portLevelSettings[0].tls.privateKey: private key required for mutual tls',
       'error spec.trafficPolicy.portLevelSettings[1].tls.credentialName: cannot specify client certificates or CA certificate or CA CRL If credentialName is set',
+      'warning spec.trafficPolicy.portLevelSettings[2].tls.insecureSkipVerify: certificates are not checked: whoever answers is believed to be the destination',
       'error spec.trafficPolicy.portLevelSettings[2].tls.insecureSkipVerify: cannot specify CaCertificates or CredentialName or SubjectAltNames when InsecureSkipVerify is set true',
       'error spec.trafficPolicy.portLevelSettings[3]: port traffic policy must have at least one field',
       'error spec.trafficPolicy.portLevelSettings[4].port: portTrafficPolicy must have valid port',

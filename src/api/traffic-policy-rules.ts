@@ -131,6 +131,10 @@ function checkClientTls(report: Report, path: string, tls: Fields): void {
     return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== ''
   }
   if (tls['insecureSkipVerify'] === true) {
+    if (mode === 'SIMPLE' || mode === 'MUTUAL') {
+      const message = 'certificates are not checked: whoever answers is believed to be the destination'
+      report.warning(`${path}.insecureSkipVerify`, message, 'set caCertificates to a file with the authority of the destination')
+    }
     if (mode === 'SIMPLE' && (set('caCertificates') || set('credentialName') || set('subjectAltNames'))) {
       const message = 'cannot specify CaCertificates or CredentialName or SubjectAltNames when InsecureSkipVerify is set true'
       report.error(`${path}.insecureSkipVerify`, message)

@@ -66,10 +66,14 @@ export class TcpForward implements WireHandler {
     )
   }
 
-  /** Whether the bytes go where `decision` would lead them. Addresses of one cluster may change without a word. */
+  /**
+   * Whether the bytes go where `decision` would lead them, read by whom it lets read them. Addresses of one cluster may change without a word;
+   * TLS and whom it trusts may not.
+   */
   goesThere({ cluster, targets }: Forward | Passthrough): boolean {
     const { cluster: own } = this.#options.decision
     const { upstream } = this.#options.flow.draft
+    if (own.tls !== cluster.tls && JSON.stringify(own.tls) !== JSON.stringify(cluster.tls)) return false
     return cluster.name === own.name || targets.some((target) => formatTarget(target) === upstream)
   }
 

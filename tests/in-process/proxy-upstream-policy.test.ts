@@ -130,6 +130,29 @@ describe('requests over the limits of their cluster', () => {
     for (const peer of upstream.peers) await peer.untilEnd()
   })
 
+  it('get one when the one that is free is not for them', async () => {
+    const [one, two] = [await origin(), await origin()]
+    const started = await plane({
+      connection: sniffThen(() => http),
+      request: ({ path }) => toward([path === '/one' ? one.target : two.target], { pool: { connections: 2 } }),
+    })
+    const ask = async (path: string): Promise<Peer> =>
+      (await dialPeer(started.port)).write(`GET ${path} HTTP/1.1\r\nhost: a.example\r\n\r\n`)
+    const held = [await ask('/one'), await ask('/two')]
+    await one.peer(0)
+    await (await two.peer(0)).until('\r\n\r\n')
+    const third = await ask('/two')
+    await until(() => started.plane.counters.opened === 3, 'the third request')
+    const first = await one.peer(0)
+    await first.until('\r\n\r\n')
+    first.write(ok)
+    await held[0]?.until('hi')
+    // Its connection could serve nobody who waits: it goes, and makes room.
+    await first.untilEnd()
+    ;(await two.peer(1)).write(ok)
+    await third.until('hi')
+  })
+
   it('that give up waiting leave their place', async () => {
     const upstream = await origin()
     const started = await plane(requests([upstream.target], { pool: { connections: 1, pending: 1 } }))

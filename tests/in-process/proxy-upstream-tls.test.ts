@@ -291,4 +291,17 @@ describe('a connection over TLS', () => {
     expect((await record(0)).details).toContain('expected_SANs:_[stranger.example]')
     expect(origin.met.map(({ text }) => text).join('')).toBe('')
   })
+
+  it('is cut when it is to be made in another way, and lives on when nothing changes', async () => {
+    const origin = await secureOrigin({ speaksFirst: 'hello ' })
+    const started = await plane({ connection: () => toOrigin(origin, trusting({ host: 'origin.example' })) })
+    const client = await dialPeer(started.port)
+    await client.until('hello ')
+    started.set({ connection: () => toOrigin(origin, trusting({ host: 'origin.example' })) })
+    client.write('one')
+    await client.until('got one')
+    started.set({ connection: () => toOrigin(origin, trusting({ host: 'origin.example', sni: 'other.example' })) })
+    await client.untilClosed()
+    expect(await started.record(0)).toMatchObject({ verdict: 'deny', details: 'policy_changed', bytesSent: 3 })
+  })
 })

@@ -41,7 +41,9 @@ export function createWebServers(options: WebOptions): WebServers {
   })
   plain.on('clientError', (error, socket) => {
     options.log({ proto: 'http-error', error: error.message })
-    socket.destroy()
+    // As Node's own HTTPS server does, which the recorded world had.
+    if ('encrypted' in socket) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    else socket.destroy()
   })
   return { plain, secure: createSecureServer(plain, options) }
 }

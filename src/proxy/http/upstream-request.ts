@@ -47,7 +47,7 @@ export class UpstreamRequest {
     this.#options = options
     const { context, decision, tried } = options
     this.#state = context.clusters.of(decision.cluster)
-    this.#targets = this.#state.order(decision.cluster, untried(decision.targets, tried))
+    this.#targets = this.#state.order(decision.cluster, decision.targets, tried)
     this.#admission = new Admission(this.#state, decision.cluster)
   }
 
@@ -103,7 +103,7 @@ export class UpstreamRequest {
     this.#admission.leave()
     if (!connection) return
     const isWornOut = pool?.requestsPerConnection !== undefined && connection.served >= pool.requestsPerConnection
-    if (!isReusable || isWornOut || connection.wire.closed) return connection.close()
+    if (!isReusable || isWornOut || connection.wire.closed || this.#state.isInTheWay(connection.key)) return connection.close()
     // It may have waited for a slow client; from now on its end must be seen.
     connection.wire.resume()
     this.#options.context.pool.put(connection, pool)
@@ -130,9 +130,9 @@ export class UpstreamRequest {
     const key = this.#keyOf(first)
     const pooled = this.#options.context.pool.take(key)
     if (pooled && !pooled.wire.closed && !pooled.wire.ended) return this.#use(pooled, first)
-    const may = this.#admission.pend() ? this.#admission.mayConnect(first, key, () => this.#connect()) : 'overflow'
-    if (may === 'overflow') return this.#refuse('overflow')
-    if (may) this.dialAfresh()
+    const way = this.#admission.approach(first, key, () => this.#connect())
+    if (way === 'overflow') return this.#refuse('overflow')
+    if (way === 'dial') this.dialAfresh()
   }
 
   #refuse(refused: NonNullable<DialFailure['refused']>): void {
@@ -163,10 +163,4 @@ export class UpstreamRequest {
     connection.wire.lend(staged, 0, staged.length)
     this.#options.onConnected(connection.wire, target)
   }
-}
-
-function untried(targets: readonly Target[], tried: ReadonlySet<string> | undefined): readonly Target[] {
-  if (!tried) return targets
-  const others = targets.filter((target) => !tried.has(formatTarget(target)))
-  return others.length === 0 ? targets : others
 }

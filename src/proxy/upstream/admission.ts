@@ -6,7 +6,7 @@ export class Admission {
   readonly #state: ClusterState
   readonly #cluster: CompiledCluster
   #isCounted = false
-  #isPending = false
+  #pending: 'dial' | 'wait' | undefined
   #waiter: Waiter | undefined
   #target: Target | undefined
 
@@ -21,15 +21,16 @@ export class Admission {
     return this.#isCounted
   }
 
-  /** Before a connection is dialled or waited for. False: too many do so already. */
-  pend(): boolean {
-    this.#isPending ||= this.#state.beginPending(this.#cluster.pool)
-    return this.#isPending
-  }
-
-  /** True: a connection to the target may be made. False: `onTurn` is called when something has changed. */
-  mayConnect(target: Target, key: string, onTurn: () => void): boolean | 'overflow' {
-    if (this.#state.mayConnect(this.#cluster.pool, target)) return true
+  /**
+   * Before a connection to the target is made: `dial` when it may be, `wait` when `onTurn` will be called once something has changed,
+   * `overflow` when too many are without a connection already.
+   */
+  approach(target: Target, key: string, onTurn: () => void): 'dial' | 'wait' | 'overflow' {
+    this.#endPending()
+    const kind = this.#state.mayConnect(this.#cluster.pool, target) ? 'dial' : 'wait'
+    if (!this.#state.beginPending(this.#cluster.pool, kind)) return 'overflow'
+    this.#pending = kind
+    if (kind === 'dial') return kind
     const waiter: Waiter = {
       key,
       onTurn: () => {
@@ -39,7 +40,7 @@ export class Admission {
     }
     if (!this.#state.wait(waiter)) return 'overflow'
     this.#waiter = waiter
-    return false
+    return kind
   }
 
   /** It has a connection. */
@@ -61,7 +62,7 @@ export class Admission {
   }
 
   #endPending(): void {
-    if (this.#isPending) this.#state.endPending()
-    this.#isPending = false
+    if (this.#pending !== undefined) this.#state.endPending(this.#pending)
+    this.#pending = undefined
   }
 }

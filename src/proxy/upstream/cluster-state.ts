@@ -1,6 +1,6 @@
 // Remembers of each cluster what its load is: whose turn it is, how much is under way, who waits, and which endpoints are left out.
 import type { Clock } from '../../base/index.ts'
-import type { CompiledCluster, PoolPlan, Target } from '../../runtime/index.ts'
+import type { CompiledCluster, OutlierPlan, PoolPlan, Target } from '../../runtime/index.ts'
 import { arrange, type Host, type HostLoad, pickHost } from './balance.ts'
 import { type Outcome, OutlierDetection } from './outlier-detection.ts'
 import { targetKey } from './target-key.ts'
@@ -51,12 +51,13 @@ export class ClusterState {
   readonly #hosts = new Map<string, HostLoad>()
   readonly #waiters: Waiter[] = []
   #outliers: OutlierDetection | undefined
+  #outlierPlan: OutlierPlan | undefined
   /** Endpoints when it was last asked. */
   #total = 1
   #turn = 0
   #connections = 0
   #requests = 0
-  #pending = 0
+  readonly #pending = { dial: 0, wait: 0 }
   #retries = 0
 
   constructor(clock: Pick<Clock, 'monotonic'>, random: () => number) {
@@ -65,16 +66,18 @@ export class ClusterState {
   }
 
   get isIdle(): boolean {
-    const isUnused = this.#connections === 0 && this.#requests === 0 && this.#pending === 0 && this.#retries === 0
+    const isUnused = this.#connections === 0 && this.#requests === 0 && this.#retries === 0 && this.#waiters.length === 0
     return isUnused && (this.#outliers?.isQuiet(this.#clock.monotonic()) ?? true)
   }
 
-  /** In which order the targets are dialled; none when all of them are left out. */
-  order({ balancing, outlier }: CompiledCluster, targets: readonly Target[]): readonly Target[] {
+  /** In which order the targets are dialled, those that were `tried` only if there are no others; none when all of them are left out. */
+  order(cluster: CompiledCluster, targets: readonly Target[], tried?: ReadonlySet<string>): readonly Target[] {
+    const { balancing, outlier } = cluster
     this.#total = targets.length
-    const [only] = targets
-    if (targets.length === 1 && only && !(outlier && this.#outliers)) return targets
-    const usable = outlier && this.#outliers ? this.#healthy(this.#outliers, outlier.panicPercent, targets) : targets
+    const outliers = outlier && this.#outliersOf(outlier)
+    if (targets.length === 1 && !outliers) return targets
+    const healthy = outlier && outliers ? this.#healthy(outliers, outlier.panicPercent, targets) : targets
+    const usable = tried ? untried(healthy, tried) : healthy
     if (usable.length < 2) return usable
     const first = pickHost(balancing ?? 'round-robin', this.#leading(usable), { turn: this.#turn, random: this.#random })
     this.#turn = (this.#turn + 1) % 0x4000_0000
@@ -85,8 +88,11 @@ export class ClusterState {
   report({ outlier }: CompiledCluster, target: Target, outcome: Outcome): void {
     if (!outlier) return
     const now = this.#clock.monotonic()
-    this.#outliers ??= new OutlierDetection(now)
-    this.#outliers.report(outlier, targetKey(target), outcome, { now, total: this.#total })
+    if (!this.#outliersOf(outlier)) {
+      this.#outliers = new OutlierDetection(now)
+      this.#outlierPlan = outlier
+    }
+    this.#outliers?.report(outlier, targetKey(target), outcome, { now, total: this.#total })
   }
 
   /** False: as many requests are under way as may be. Whoever gets true says `endRequest` once. */
@@ -100,15 +106,20 @@ export class ClusterState {
     this.#requests--
   }
 
-  /** The same for requests that have no connection yet. */
-  beginPending(pool: PoolPlan | undefined): boolean {
-    if (pool?.pending !== undefined && this.#pending >= pool.pending) return false
-    this.#pending++
+  /**
+   * The same for requests that have no connection yet: they dial, or wait for others. Differs from Envoy, for whom the first that dials is
+   * pending too: how many are served then depends on how fast the origin accepts.
+   */
+  beginPending(pool: PoolPlan | undefined, kind: 'dial' | 'wait'): boolean {
+    const isFirst = kind === 'dial' && this.#pending.dial === 0
+    const pending = this.#pending.wait + Math.max(0, this.#pending.dial - 1)
+    if (pool?.pending !== undefined && !isFirst && pending >= pool.pending) return false
+    this.#pending[kind]++
     return true
   }
 
-  endPending(): void {
-    this.#pending--
+  endPending(kind: 'dial' | 'wait'): void {
+    this.#pending[kind]--
   }
 
   beginRetry(pool: PoolPlan | undefined): boolean {
@@ -166,12 +177,25 @@ export class ClusterState {
     if (index >= 0) this.#waiters.splice(index, 1)
   }
 
+  /** True: those who wait have no use for a connection of this key, and one of their own may only be made when it is gone. */
+  isInTheWay(key: string): boolean {
+    return this.#waiters.length > 0 && !this.#waiters.some((waiter) => waiter.key === key)
+  }
+
   /** A connection of this key has become free. */
   wake(key: string): void {
     const index = this.#waiters.findIndex((waiter) => waiter.key === key)
     if (index < 0) return
     const [waiter] = this.#waiters.splice(index, 1)
     waiter?.onTurn()
+  }
+
+  /** What was counted by other numbers is forgotten, as with Envoy's new cluster; a plan that says the same goes on. */
+  #outliersOf(plan: OutlierPlan): OutlierDetection | undefined {
+    if (this.#outlierPlan === plan) return this.#outliers
+    if (this.#outlierPlan && JSON.stringify(this.#outlierPlan) !== JSON.stringify(plan)) this.#outliers = undefined
+    this.#outlierPlan = plan
+    return this.#outliers
   }
 
   #healthy(outliers: OutlierDetection, panicPercent: number, targets: readonly Target[]): readonly Target[] {
@@ -200,6 +224,11 @@ export class ClusterState {
   #forget(): void {
     for (const [key, { active, connections }] of this.#hosts) if (active === 0 && connections === 0) this.#hosts.delete(key)
   }
+}
+
+function untried(targets: readonly Target[], tried: ReadonlySet<string>): readonly Target[] {
+  const others = targets.filter((target) => !tried.has(targetKey(target)))
+  return others.length === 0 ? targets : others
 }
 
 function isAlike(a: Target, b: Target): boolean {
