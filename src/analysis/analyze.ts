@@ -8,6 +8,7 @@ import { findResolutionNoneThroughGateway } from './resolution-none-through-gate
 import { setScene } from './scene.ts'
 import { findOverlappingSelectors } from './overlapping-selectors.ts'
 import { findTcpHostsShareGatewayPort } from './tcp-hosts-share-gateway-port.ts'
+import { findTlsInTls } from './tls-in-tls.ts'
 
 const findings = [
   findDanglingReferences,
@@ -16,6 +17,7 @@ const findings = [
   findGatewayPortMissing,
   findOverlappingSelectors,
   findTcpHostsShareGatewayPort,
+  findTlsInTls,
 ]
 
 /** What no single document shows. Pure. */

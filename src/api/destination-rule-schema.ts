@@ -6,14 +6,17 @@ const refused = 'connections that this policy governs are refused'
 const locality = 'endpoints are chosen among all, wherever they are'
 
 const loadBalancer = object('how an endpoint is chosen', {
-  simple: choice('the algorithm; LEAST_REQUEST is the default', {
-    UNSPECIFIED: true,
-    LEAST_CONN: true,
-    RANDOM: true,
-    PASSTHROUGH: true,
-    ROUND_ROBIN: true,
-    LEAST_REQUEST: true,
-  }),
+  simple: choice(
+    'the algorithm; LEAST_REQUEST is the default, and PASSTHROUGH dials the address that the client dialled only at strictness istio',
+    {
+      UNSPECIFIED: true,
+      LEAST_CONN: true,
+      RANDOM: true,
+      PASSTHROUGH: true,
+      ROUND_ROBIN: true,
+      LEAST_REQUEST: true,
+    },
+  ),
   consistentHash: warn(
     'endpoints are chosen by the fewest requests, and a client may meet another one each time',
     object('always the same for the same client', {
@@ -158,14 +161,11 @@ const trafficPolicy = object('how to speak to the destination', {
   proxyProtocol: object('announce the client in a PROXY protocol header', {
     version: choice('the version; V1 is the default', ['V1', 'V2']),
   }),
-  retryBudget: warn(
-    'a failed request is not tried again',
-    object('a limit of retries', {
-      percent: number('of the requests'),
-      minRetryConcurrency: count('at least'),
-      budgetInterval: duration('counted over'),
-    }),
-  ),
+  retryBudget: object('a limit of retries by what is under way, in place of maxRetries', {
+    percent: number('of the requests; 20 is the default'),
+    minRetryConcurrency: count('at least so many; 3 is the default'),
+    budgetInterval: warn('requests are counted as they are at the moment', duration('counted over')),
+  }),
 })
 
 export const destinationRuleSchema = object('how to speak to a destination, and the subsets it has', {

@@ -59,7 +59,7 @@ export interface TrafficPolicy {
   readonly portLevelSettings?: readonly PortSettings[]
   readonly tunnel?: unknown
   readonly proxyProtocol?: { readonly version?: 'V1' | 'V2' }
-  readonly retryBudget?: unknown
+  readonly retryBudget?: { readonly percent?: number; readonly minRetryConcurrency?: number; readonly budgetInterval?: string }
 }
 
 export interface PortSettings extends Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls'> {

@@ -10,18 +10,44 @@ const SHARED_BYTES = 65_536
 const PRIVATE_BYTES = 262_144
 /** Private buffers at one time: 32 MB. */
 const PRIVATE_COUNT = 128
+/** Without a read for so long, a buffer is given back. */
+const RECLAIM_MS = 2000
 /** Bytes that may wait for one slow peer before its source is paused. */
 const WATERMARK = 262_144
 /** What Node's own write queue calls full: above it a `drain` event is certain, which `lend` relies on. */
 const NODE_WATERMARK = 16_384
 
-export function createPortableTransport(): Transport {
-  return new PortableTransport()
+export function createPortableTransport(reclaimMs = RECLAIM_MS): Transport {
+  return new PortableTransport(reclaimMs)
 }
 
 class PortableTransport implements Transport {
   readonly shared = Buffer.allocUnsafeSlow(SHARED_BYTES)
-  privateBuffers = 0
+  readonly #reclaimMs: number
+  readonly #promoted = new Set<PortableWire>()
+  #sweep: NodeJS.Timeout | undefined
+
+  constructor(reclaimMs: number) {
+    this.#reclaimMs = reclaimMs
+  }
+
+  mayPromote(wire: PortableWire): boolean {
+    if (this.#promoted.size >= PRIVATE_COUNT) return false
+    this.#promoted.add(wire)
+    this.#sweep ??= setTimeout(() => this.#reclaim(), this.#reclaimMs).unref()
+    return true
+  }
+
+  demoted(wire: PortableWire): void {
+    this.#promoted.delete(wire)
+  }
+
+  /** A connection that was bulk and is silent now gives its buffer back: what idles costs no memory, and others may have it. */
+  #reclaim(): void {
+    this.#sweep = undefined
+    for (const wire of Array.from(this.#promoted)) if (!wire.wasRead()) wire.demote()
+    if (this.#promoted.size > 0) this.#sweep = setTimeout(() => this.#reclaim(), this.#reclaimMs).unref()
+  }
 
   dial(target: Target, handler: DialHandler, options: DialOptions = {}): Dialling {
     if (options.tls) return dialTls(target, handler, { ...options, tls: options.tls })
@@ -91,6 +117,7 @@ class PortableWire implements Wire {
   #socket = unattached
   #private: Buffer | undefined
   #isPaused = false
+  #wasRead = false
   #error: Error | undefined
   #local: Address | undefined
   #remote: Address | undefined
@@ -193,15 +220,22 @@ class PortableWire implements Wire {
   }
 
   promote(): void {
-    if (this.#private !== undefined || this.closed || this.#transport.privateBuffers >= PRIVATE_COUNT) return
-    this.#transport.privateBuffers++
+    if (this.#private !== undefined || this.closed || !this.#transport.mayPromote(this)) return
     this.#private = Buffer.allocUnsafeSlow(PRIVATE_BYTES)
+    this.#wasRead = true
   }
 
   demote(): void {
     if (this.#private === undefined) return
-    this.#transport.privateBuffers--
+    this.#transport.demoted(this)
     this.#private = undefined
+  }
+
+  /** Whether anything was read since the last time it was asked. A paused one waits for its peer and keeps what it has. */
+  wasRead(): boolean {
+    const was = this.#wasRead || this.#isPaused
+    this.#wasRead = false
+    return was
   }
 
   /** No exception leaves the event loop: it ends this one connection, and its owner hears of it. */
@@ -216,6 +250,7 @@ class PortableWire implements Wire {
   #read(length: number, bytes: Uint8Array): void {
     // `onread` hands back the very buffer it was given, and ours are Buffers.
     if (!Buffer.isBuffer(bytes)) return
+    this.#wasRead = true
     try {
       this.handler.onData(bytes, 0, length)
     } catch (error) {

@@ -89,7 +89,9 @@ class Side implements WireHandler {
   readonly #source: Wire
   readonly #sink: Wire
   readonly #direction: 'sent' | 'received'
+  /** Since the source had a large buffer last, or from the beginning. */
   #total = 0
+  #isBulk = false
 
   constructor(splice: Splice, source: Wire, sink: Wire, direction: 'sent' | 'received') {
     this.#splice = splice
@@ -103,7 +105,18 @@ class Side implements WireHandler {
     this.#total += end - start
     const isTaken = this.#source.isPrivate ? this.#sink.lend(bytes, start, end) : this.#sink.send(bytes, start, end)
     if (!isTaken) this.#source.pause()
-    if (this.#total > BULK_BYTES) this.#source.promote()
+    if (this.#total > BULK_BYTES) this.#promote()
+  }
+
+  /** A source that fell silent has lost its large buffer: it has to prove anew that it is worth one. */
+  #promote(): void {
+    if (this.#isBulk && !this.#source.isPrivate) {
+      this.#isBulk = false
+      this.#total = 0
+      return
+    }
+    this.#source.promote()
+    this.#isBulk = this.#source.isPrivate
   }
 
   onEnd(): void {

@@ -1,6 +1,7 @@
 // Compiles how the load of a cluster is shared out and limited, and when an endpoint is left out for a while.
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import { RoutingPriority } from '../xds/gen/envoy/config/core/v3/base_pb.js'
+import type { CircuitBreakers_Thresholds_RetryBudget } from '../xds/gen/envoy/config/cluster/v3/circuit_breaker_pb.js'
 import { type Cluster, Cluster_LbPolicy } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { OutlierDetection } from '../xds/gen/envoy/config/cluster/v3/outlier_detection_pb.js'
 import { httpOptionsOf } from './cluster-transport.ts'
@@ -35,12 +36,18 @@ function compilePool(cluster: Cluster): PoolPlan {
     pending: limitOf(limits?.maxPendingRequests),
     requests: limitOf(limits?.maxRequests),
     retries: limitOf(limits?.maxRetries),
+    retryBudget: limits?.retryBudget && budgetOf(limits.retryBudget),
     requestsPerConnection: http?.maxRequestsPerConnection || undefined,
     idle: timeOf(http?.idleTimeout),
     duration: timeOf(http?.maxConnectionDuration),
     // Linux begins after two hours when nothing else is said.
     keepAlive: tcpKeepalive && (tcpKeepalive.keepaliveTime ?? 7200) * 1000,
   })
+}
+
+/** Envoy's defaults. */
+function budgetOf({ budgetPercent, minRetryConcurrency }: CircuitBreakers_Thresholds_RetryBudget) {
+  return { percent: budgetPercent?.value ?? 20, least: minRetryConcurrency ?? 3 }
 }
 
 function limitOf(count: number | undefined): number | undefined {

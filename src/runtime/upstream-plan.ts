@@ -43,6 +43,8 @@ export interface PoolPlan {
   readonly requests?: number
   /** Retries under way. */
   readonly retries?: number
+  /** The same by what is under way: a share of it in percent, and so many in any case; counts in place of `retries`. */
+  readonly retryBudget?: { readonly percent: number; readonly least: number }
   readonly requestsPerConnection?: number
   /** A connection without a request is closed after it; 0 = never. */
   readonly idle?: number

@@ -1,7 +1,7 @@
 // Says in Envoy's words how the load of a cluster is shared out and limited, and when an endpoint is left out: a DestinationRule's numbers.
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
-import type { ConnectionPool, HttpPool, OutlierDetection as OutlierSettings, TcpPool } from '../api/index.ts'
+import type { ConnectionPool, HttpPool, OutlierDetection as OutlierSettings, TcpPool, TrafficPolicy } from '../api/index.ts'
 import { parseDuration } from '../base/index.ts'
 import type { EffectivePolicy } from '../model/index.ts'
 import { create, extensionNames, packAny } from '../xds/index.ts'
@@ -12,13 +12,15 @@ import { HttpProtocolOptionsSchema } from '../xds/gen/envoy/extensions/upstreams
 import type { AutoNames } from './cluster-transport.ts'
 import { duration } from './messages.ts'
 
+type RetryBudget = NonNullable<TrafficPolicy['retryBudget']>
+
 /** Everything but discovery and transport. Zero counts are the same as none, as in Istio. */
 export function clusterPolicy(policy: EffectivePolicy, names: AutoNames | undefined) {
   const pool = policy.connectionPool?.value
   const outlier = policy.outlierDetection?.value
   const keepAlive = pool?.tcp?.tcpKeepalive
   return {
-    circuitBreakers: circuitBreakers(pool),
+    circuitBreakers: circuitBreakers(pool, policy.retryBudget?.value),
     ...(keepAlive && { upstreamConnectionOptions: { tcpKeepalive: keepAliveInit(keepAlive) } }),
     ...(outlier && {
       outlierDetection: outlierInit(outlier),
@@ -43,13 +45,19 @@ export function balancerOf(policy: EffectivePolicy): Cluster_LbPolicy {
 /** "No limit" in Istio's words; Envoy's own default would be 1024 of each. */
 const unlimited = 4_294_967_295
 
-function circuitBreakers(pool: ConnectionPool | undefined): CircuitBreakers {
+function circuitBreakers(pool: ConnectionPool | undefined, budget: RetryBudget | undefined): CircuitBreakers {
   const { tcp, http } = pool ?? {}
   const said = [tcp?.maxConnections, http?.http1MaxPendingRequests, http?.http2MaxRequests, http?.maxRetries]
-  return said.some((count) => (count ?? 0) > 0) ? limitedBreakers(tcp, http) : noBreakers
+  return budget || said.some((count) => (count ?? 0) > 0) ? limitedBreakers({ tcp, http, budget }) : noBreakers
 }
 
-function limitedBreakers(tcp: TcpPool | undefined, http: HttpPool | undefined): CircuitBreakers {
+interface Limits {
+  readonly tcp?: TcpPool | undefined
+  readonly http?: HttpPool | undefined
+  readonly budget?: RetryBudget | undefined
+}
+
+function limitedBreakers({ tcp, http, budget }: Limits): CircuitBreakers {
   return create(CircuitBreakersSchema, {
     thresholds: [
       {
@@ -58,12 +66,20 @@ function limitedBreakers(tcp: TcpPool | undefined, http: HttpPool | undefined): 
         maxRequests: http?.http2MaxRequests || unlimited,
         maxRetries: http?.maxRetries || unlimited,
         trackRemaining: true,
+        ...(budget && { retryBudget: budgetInit(budget) }),
       },
     ],
   })
 }
 
-const noBreakers = limitedBreakers(undefined, undefined)
+const noBreakers = limitedBreakers({})
+
+function budgetInit({ percent, minRetryConcurrency }: RetryBudget) {
+  return {
+    ...(percent !== undefined && { budgetPercent: { value: percent } }),
+    ...(minRetryConcurrency !== undefined && { minRetryConcurrency }),
+  }
+}
 
 function keepAliveInit({ probes, time, interval }: NonNullable<TcpPool['tcpKeepalive']>) {
   const seconds = (text: string | undefined) => (text === undefined ? undefined : Math.ceil((parseDuration(text) ?? 0) / 1000))

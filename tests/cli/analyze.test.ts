@@ -67,6 +67,9 @@ const cases: Record<string, { text: string; codes: readonly string[] }> = {
     text: joined(common, http, onlyRoutes(http.replaceAll('d2iq.com', 'other.test').replaceAll('{name: d2iq', '{name: other'))),
     codes: [],
   },
+  'SLP1404: TLS is begun where clients speak TLS': { text: read('c09-origination-tls-port-double/input.yaml'), codes: ['SLP1404'] },
+  'no SLP1404 where a gateway turns HTTP into it': { text: joined(common, read('c10-origination-at-gateway/input.yaml')), codes: [] },
+  'no SLP1404 at an HTTP port': { text: read('c09-origination-port-level/input.yaml'), codes: [] },
 }
 
 /** Of a copy of a scenario: its entry and routes, with Gateway and subset shared with the original. */

@@ -65,6 +65,11 @@ export class ClusterState {
     this.#random = random
   }
 
+  /** Endpoints that are remembered. */
+  get hosts(): number {
+    return this.#hosts.size
+  }
+
   get isIdle(): boolean {
     const isUnused = this.#connections === 0 && this.#requests === 0 && this.#retries === 0 && this.#waiters.length === 0
     return isUnused && (this.#outliers?.isQuiet(this.#clock.monotonic()) ?? true)
@@ -123,9 +128,15 @@ export class ClusterState {
   }
 
   beginRetry(pool: PoolPlan | undefined): boolean {
-    if (pool?.retries !== undefined && this.#retries >= pool.retries) return false
+    if (this.#retries >= this.#mostRetries(pool)) return false
     this.#retries++
     return true
+  }
+
+  #mostRetries(pool: PoolPlan | undefined): number {
+    const budget = pool?.retryBudget
+    if (!budget) return pool?.retries ?? Number.POSITIVE_INFINITY
+    return Math.max(budget.least, Math.floor((this.#requests * budget.percent) / 100))
   }
 
   endRetry(): void {
