@@ -25,7 +25,7 @@ class PortableTransport implements Transport {
   readonly shared = Buffer.allocUnsafeSlow(SHARED_BYTES)
   readonly #reclaimMs: number
   readonly #promoted = new Set<PortableWire>()
-  #sweep: NodeJS.Timeout | undefined
+  #isSweeping = false
 
   constructor(reclaimMs: number) {
     this.#reclaimMs = reclaimMs
@@ -34,7 +34,7 @@ class PortableTransport implements Transport {
   mayPromote(wire: PortableWire): boolean {
     if (this.#promoted.size >= PRIVATE_COUNT) return false
     this.#promoted.add(wire)
-    this.#sweep ??= setTimeout(() => this.#reclaim(), this.#reclaimMs).unref()
+    if (!this.#isSweeping) this.#sweepLater()
     return true
   }
 
@@ -42,11 +42,18 @@ class PortableTransport implements Transport {
     this.#promoted.delete(wire)
   }
 
+  #sweepLater(): void {
+    this.#isSweeping = true
+    setTimeout(() => {
+      this.#isSweeping = false
+      this.#reclaim()
+    }, this.#reclaimMs).unref()
+  }
+
   /** A connection that was bulk and is silent now gives its buffer back: what idles costs no memory, and others may have it. */
   #reclaim(): void {
-    this.#sweep = undefined
     for (const wire of Array.from(this.#promoted)) if (!wire.wasRead()) wire.demote()
-    if (this.#promoted.size > 0) this.#sweep = setTimeout(() => this.#reclaim(), this.#reclaimMs).unref()
+    if (this.#promoted.size > 0) this.#sweepLater()
   }
 
   dial(target: Target, handler: DialHandler, options: DialOptions = {}): Dialling {

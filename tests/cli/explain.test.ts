@@ -181,6 +181,21 @@ describe('explain', () => {
     if (said.reason.by?.file !== undefined) expect(text.stdout).toContain(`${said.reason.by.file}:${said.reason.by.line}`)
   })
 
+  test('says which TLS is begun for the client, and who is trusted', async () => {
+    const { stdout } = await sallyport(['explain', ...strict, ...scenario('c10-origination-at-gateway'), 'http://origin.example.test/'])
+    const told = 'begins TLS for origin.example.test; the certificate must be for origin.example.test, by /etc/oracle/ca.crt'
+    expect(stdout.split('\n').filter((line) => line.includes(told))).toHaveLength(1)
+    const json = await sallyport([
+      'explain',
+      '-o',
+      'json',
+      ...strict,
+      ...scenario('c09-origination-skip-verify'),
+      'http://origin.example.test/',
+    ])
+    expect(JSON.parse(json.stdout).hops).toMatchObject([{ tls: { serverName: 'origin.example.test', names: [] } }])
+  })
+
   test('reads declarations from standard input', async () => {
     const policy = serviceEntry({ host: 'd2iq.com', port: 80, protocol: 'HTTP' })
     expect(await sallyport(['explain', ...strict, '-f', '-', 'http://d2iq.com/'], policy)).toMatchObject({ code: 0 })

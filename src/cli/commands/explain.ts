@@ -3,7 +3,7 @@ import pc from 'picocolors'
 import type { PlacedRef } from '../../flow/index.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { assumedAddress } from '../explain/judge.ts'
-import { type Explanation, explainQuestion, type Hop } from '../explain/explanation.ts'
+import { type Explanation, explainQuestion, type Hop, type HopTls } from '../explain/explanation.ts'
 import { readQuestion } from '../explain/question.ts'
 import { readDeclarations, writeIssues } from '../declarations.ts'
 import { policyOf, textOf, type Values } from '../values.ts'
@@ -37,9 +37,16 @@ function renderHop(hop: Hop): string[] {
   const lines = [
     `  ${mark} ${hop.role} ${hop.name}: ${hop.verdict === 'allow' ? `${hop.cluster ?? ''} → ${where}` : `${hop.reason.code}${hop.status === undefined ? '' : `, HTTP ${hop.status}`}`}`,
   ]
+  if (hop.tls) lines.push(`      ${textOfTls(hop.tls)}`)
   if (hop.reason.by !== undefined) lines.push(`      ${textOfRef(hop.reason.by)}`)
   if (hop.verdict === 'deny') lines.push(`      ${hop.reason.text}`)
   return lines
+}
+
+function textOfTls({ serverName, names, trusts }: HopTls): string {
+  const asks = serverName === undefined ? 'begins TLS without a server name' : `begins TLS for ${serverName}`
+  if (trusts === undefined) return `${asks}; the certificate is not checked`
+  return `${asks}; the certificate must be for ${names.join(' or ')}, by ${trusts === 'system' ? 'an authority of the system' : trusts}`
 }
 
 function textOfRef(ref: PlacedRef): string {

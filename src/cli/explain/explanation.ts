@@ -1,7 +1,8 @@
 // Explains one question over declarations: the verdict, the declaration that decided, and each hop, by the proxy's own decision.
+import { splitAuthority } from '../../base/index.ts'
 import type { FlowPath, OriginRef, PlacedRef, ReasonCode, Verdict } from '../../flow/index.ts'
 import { buildModel, type Model } from '../../model/index.ts'
-import { compile, type Runtime, type Target } from '../../runtime/index.ts'
+import { compile, type Runtime, type Target, type TlsPlan } from '../../runtime/index.ts'
 import { translate } from '../../translate/index.ts'
 import type { ConfigSnapshot } from '../../config/index.ts'
 import { judge, type Outcome, type Seat } from './judge.ts'
@@ -30,6 +31,17 @@ export interface Hop {
   /** What would be dialled, in order of preference. */
   readonly targets: readonly string[]
   readonly status?: number
+  /** TLS that is begun on the client's behalf. */
+  readonly tls?: HopTls
+}
+
+export interface HopTls {
+  /** Absent: none is asked for. */
+  readonly serverName?: string
+  /** Names of which the certificate has to have one. */
+  readonly names: readonly string[]
+  /** A file, or `system`; absent: certificates are not checked. */
+  readonly trusts?: string
 }
 
 /** Sockets of a gateway that does not run: only their names matter here. */
@@ -47,7 +59,7 @@ export function explainQuestion(config: ConfigSnapshot, question: Question): Exp
   let path: FlowPath = 'none'
   for (;;) {
     const outcome = judge(seat, question)
-    const hop = hopOf(seat, name, outcome)
+    const hop = hopOf(seat, { name, outcome, question })
     hops.push(hop)
     if (outcome.verdict === 'deny') return { verdict: 'deny', path: 'none', reason: hop.reason, hops }
     if (outcome.verdict === 'answer') return { verdict: 'allow', path: 'none', reason: hop.reason, hops }
@@ -107,7 +119,13 @@ function isSamePort(bound: Target, dialled: Target): boolean {
   return bound.port === dialled.port
 }
 
-function hopOf(seat: Seat, name: string, outcome: Outcome): Hop {
+interface Step {
+  readonly name: string
+  readonly outcome: Outcome
+  readonly question: Question
+}
+
+function hopOf(seat: Seat, { name, outcome, question }: Step): Hop {
   const { code, text, by } = outcome.reason
   const reason = { code, text, ...(by === undefined ? {} : { by: placed(seat.runtime, by) }) }
   const role = seat.listener === undefined ? ('sidecar' as const) : ('gateway' as const)
@@ -126,7 +144,22 @@ function hopOf(seat: Seat, name: string, outcome: Outcome): Hop {
     }
   }
   if (outcome.verdict === 'answer') return { role, name, verdict: 'allow', reason, ...route, targets: [], status: outcome.status }
-  return { role, name, verdict: 'allow', reason, cluster: outcome.cluster.name, ...route, targets: outcome.targets.map(textOfTarget) }
+  const { cluster } = outcome
+  const tls = cluster.tls && { tls: tlsOf(cluster.tls, question) }
+  return { role, name, verdict: 'allow', reason, cluster: cluster.name, ...route, targets: outcome.targets.map(textOfTarget), ...tls }
+}
+
+/** As the proxy works it out for each connection. */
+function tlsOf({ sni, autoSni, autoSan, sans, roots, host: own }: TlsPlan, { protocol, authority }: Question): HopTls {
+  const host = protocol === 'http' ? splitAuthority(authority)?.host : own
+  const serverName = sni ?? (autoSni ? host : undefined)
+  const names =
+    sans.length > 0 ? sans.map(({ value }) => value) : [(autoSan ? host : undefined) ?? sni].filter((name) => name !== undefined)
+  return {
+    ...(serverName !== undefined && { serverName }),
+    names: roots === undefined ? [] : names,
+    ...(roots !== undefined && { trusts: roots }),
+  }
 }
 
 function placed(runtime: Runtime, ref: OriginRef): PlacedRef {

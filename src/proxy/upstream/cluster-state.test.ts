@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { parseAddress, TestClock } from '../../base/index.ts'
 import type { CompiledCluster, PoolPlan, Target } from '../../runtime/index.ts'
 import { Admission } from './admission.ts'
-import { ClusterState, ClusterStates } from './cluster-state.ts'
+import { type ClusterState, ClusterStates } from './cluster-state.ts'
 import { targetKey } from './target-key.ts'
 
 function target(text: string): Target {
