@@ -128,7 +128,9 @@ export class ChunkDecoder {
     const room = Math.min(end - at, MAX_TRAILER - before)
     held.append(bytes, at, at + room)
     const scanner = trailerScanner
-    const result = scanner.scanTrailer(held.bytes, held.start, held.end)
+    // Only lines that have ended are looked at: trailers that dribble in are not scanned again for every byte.
+    const lineEnd = bytes.subarray(at, at + room).lastIndexOf(LF) + 1
+    const result = lineEnd === 0 ? 0 : scanner.scanTrailer(held.bytes, held.start, held.end - room + lineEnd)
     if (result === -1) return this.#break(scanner.problem?.text ?? 'a trailer is malformed', at)
     if (result === 0) return before + room >= MAX_TRAILER ? this.#break('the trailers are too long', at) : at + room
     for (let line = 0; line < scanner.count; line++) {

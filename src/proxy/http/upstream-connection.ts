@@ -2,7 +2,7 @@
 import { HeldBytes } from '../held-bytes.ts'
 import type { Wire, WireHandler } from '../transport.ts'
 import { ChunkDecoder, Pieces } from './chunk-decoder.ts'
-import type { HeadScanner } from './head-scanner.ts'
+import { type HeadScanner, hasLineEnd } from './head-scanner.ts'
 import { interpretResponse, type ResponseHead } from './response-head.ts'
 import type { Pooled, UpstreamPool } from './upstream-pool.ts'
 
@@ -98,6 +98,8 @@ export class UpstreamConnection implements WireHandler, Pooled {
     const held = this.#held
     if (held.length === 0) return this.#parse(bytes, start, end)
     held.append(bytes, start, end)
+    // A head that dribbles in is scanned again only when a line of it has ended.
+    if (!hasLineEnd(bytes, start, end) && held.length <= this.#headBytes) return
     const whole = { bytes: held.bytes, start: held.start, end: held.end }
     held.clear()
     this.#parse(whole.bytes, whole.start, whole.end)

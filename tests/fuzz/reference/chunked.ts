@@ -35,14 +35,14 @@ function mayBecomeSize(rest: string, allowsExtensions: boolean): boolean {
 
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+"
 const trailerLine = new RegExp(`^${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*$`)
-const trailerBeginning = new RegExp(`^(?:${TOKEN}(?::[\\t\\x20-\\x7e\\x80-\\xff]*\\r?)?|\\r)?$`)
 
 function readTrailer(text: string, from: number, payload: string): PlainBody {
   let at = from
   let repeats = false
   for (let count = 0; ; count++) {
     const end = text.indexOf('\r\n', at)
-    if (end === -1) return { is: trailerBeginning.test(text.slice(at)) ? 'more' : 'broken', payload }
+    // A line is judged when it has ended.
+    if (end === -1) return { is: text.includes('\n', at) ? 'broken' : 'more', payload }
     const line = text.slice(at, end)
     at = end + 2
     if (line === '') return repeats ? { is: 'broken', payload } : { is: 'whole', payload, length: at }

@@ -62,13 +62,25 @@ export function requestFraming(head: PlainHead): PlainFraming | undefined {
   return /^[0-9]{1,15}$/.test(lengths[0]) ? Number(lengths[0]) : undefined
 }
 
-/** As `requestFraming`, for the response to a request with this method. */
-export function responseFraming(head: PlainHead, method: string): PlainFraming | undefined {
+export interface PlainQuestion {
+  readonly method: string
+  /** The protocol that was asked for. */
+  readonly upgrade: string | undefined
+}
+
+/** As `requestFraming`, for the response to a request. */
+export function responseFraming(head: PlainHead, { method, upgrade }: PlainQuestion): PlainFraming | undefined {
   const framing = requestFraming(head)
   const status = Number(head.first[1])
-  if (framing === undefined || status === 101 || (framing === 'chunked' && head.first[0] === '0')) return undefined
+  if (framing === undefined || (status === 101 && !switches(head, upgrade)) || (framing === 'chunked' && head.first[0] === '0'))
+    return undefined
   if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return 'none'
   return framing === 'none' ? 'until-close' : framing
+}
+
+function switches(head: PlainHead, upgrade: string | undefined): boolean {
+  const protocols = valuesOf(head, 'upgrade').map((value) => value.toLowerCase())
+  return upgrade !== undefined && connectionOptions(head).includes('upgrade') && protocols.length === 1 && protocols[0] === upgrade
 }
 
 const HOST = /^(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])$/

@@ -1,10 +1,10 @@
 // Fuzzes the reading of response heads, and the writer whose result must frame the same body.
 import { HeadScanner } from '../../../src/proxy/http/head-scanner.ts'
-import { writeInformational, writeResponse } from '../../../src/proxy/http/head-writer.ts'
+import { writeInformational, writeResponse, writeSwitch } from '../../../src/proxy/http/head-writer.ts'
 import { OutBuffer } from '../../../src/proxy/http/out-buffer.ts'
 import { interpretResponse, type ResponseHead } from '../../../src/proxy/http/response-head.ts'
 import type { Random } from '../random.ts'
-import { connectionOptions, type PlainHead, readResponseHead, responseFraming } from '../reference/head.ts'
+import { connectionOptions, type PlainHead, type PlainQuestion, readResponseHead, responseFraming } from '../reference/head.ts'
 import { hold, holdSame, type FuzzTarget } from '../target.ts'
 import { labelOf, linesOf, scanInPieces } from './heads.ts'
 
@@ -28,12 +28,18 @@ function run(input: Buffer, random: Random): string {
   }
   if (!plain) return hold(false, 'a head that is not in order is taken') ?? ''
   holdSame([at, String(scanner.status), ...linesOf(scanner, input)], [plain.length, plain.first[1], ...plain.lines], 'the lines')
-  return interpreted(plain, random.pick(['GET', 'HEAD', 'POST']))
+  return interpreted(plain, random.pick(questions))
 }
 
-function interpreted(plain: PlainHead, method: string): string {
-  const head = interpretResponse(scanner, method)
-  const framing = responseFraming(plain, method)
+const questions: readonly PlainQuestion[] = [
+  { method: 'GET', upgrade: undefined },
+  { method: 'HEAD', upgrade: undefined },
+  { method: 'GET', upgrade: 'websocket' },
+]
+
+function interpreted(plain: PlainHead, question: PlainQuestion): string {
+  const head = interpretResponse(scanner, question.method, question.upgrade)
+  const framing = responseFraming(plain, question)
   if (typeof head === 'string') {
     hold(framing === undefined, `a response in order is refused: ${head}`)
     return `problem ${head}`
@@ -42,14 +48,16 @@ function interpreted(plain: PlainHead, method: string): string {
   const options = connectionOptions(plain)
   const mayPersist = !options.includes('close') && (plain.first[0] === '1' || options.includes('keep-alive')) && framing !== 'until-close'
   hold(!head.keepAlive || mayPersist, 'a connection is kept that its origin closes')
-  rewritten(head, method)
+  rewritten(head, question)
   return `head ${labelOf(scanner)} ${head.body.kind} ${head.keepAlive} ${head.status < 200}`
 }
 
 /** What the writer wrote, read again, has the same status, and a body that ends where this one does. */
-function rewritten(head: ResponseHead, method: string): void {
+function rewritten(head: ResponseHead, question: PlainQuestion): void {
+  const { method, upgrade } = question
   out.reset()
-  if (head.status < 200) writeInformational(out, scanner, head)
+  if (head.status === 101) writeSwitch(out, scanner, head, { serverName: 'envoy', protocol: upgrade ?? '' })
+  else if (head.status < 200) writeInformational(out, scanner, head)
   else writeResponse(out, scanner, head, { serverName: 'envoy', date: 'now', serviceTimeMs: 1, closes: false })
   const bytes = out.take()
   const text = bytes.toString('latin1')
@@ -59,12 +67,12 @@ function rewritten(head: ResponseHead, method: string): void {
   )
   holdSame(second.scanResponse(bytes, 0, bytes.length), bytes.length, 'the end of what is written')
   const again = readResponseHead(text)
-  const result = interpretResponse(second, method)
+  const result = interpretResponse(second, method, upgrade)
   if (typeof result === 'string') return hold(false, `what is written is refused: ${result}`)
   if (!again) return hold(false, 'what is written is no head')
   const expected = head.body.kind === 'until-close' ? 'chunked' : framingOf(head)
   holdSame(
-    [result.status, framingOf(result), responseFraming(again, method)],
+    [result.status, framingOf(result), responseFraming(again, question)],
     [head.status, expected, expected],
     'the response that is written',
   )
