@@ -1,5 +1,5 @@
 // Starts the shipped programs as what is measured: a gateway, and a sealed workload with its sidecar.
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostName, serverName } from './load/jobs.ts'
 import type { Place } from './peers.ts'
@@ -138,7 +138,7 @@ export interface GatewayOptions {
 export async function startGateway({ folder }: Place, options: GatewayOptions): Promise<Program> {
   const { declarations, port, admin, node = profiling('gateway') } = options
   const command = [...node, program, 'gateway', '-l', 'istio=egressgateway', '-f', declarations, '--from', '127.0.0.0/8']
-  const outputs = ['--flows', join(folder, 'gateway-flows.jsonl'), ...(admin === undefined ? [] : ['--admin', `127.0.0.1:${admin}`])]
+  const outputs = ['--flows', outputFile(folder, 'gateway-flows.jsonl'), ...(admin === undefined ? [] : ['--admin', `127.0.0.1:${admin}`])]
   const gateway = start('sallyport gateway', [process.execPath, ...command, ...outputs])
   await listening(gateway, port)
   return gateway
@@ -147,7 +147,7 @@ export async function startGateway({ folder }: Place, options: GatewayOptions): 
 /** The load generator is the workload: what it does goes through the seal and the sidecar. */
 export async function startSealed({ folder }: Place, options: Omit<GatewayOptions, 'port'>): Promise<Generator> {
   const { declarations, admin } = options
-  const outputs = ['--flows', join(folder, 'sidecar-flows.jsonl'), ...(admin === undefined ? [] : ['--admin', `127.0.0.1:${admin}`])]
+  const outputs = ['--flows', outputFile(folder, 'sidecar-flows.jsonl'), ...(admin === undefined ? [] : ['--admin', `127.0.0.1:${admin}`])]
   return startGenerator('sallyport run', [
     process.execPath,
     ...profiling('sidecar'),
@@ -164,6 +164,13 @@ export async function startSealed({ folder }: Place, options: Omit<GatewayOption
     folder,
     '--',
   ])
+}
+
+/** Apart from the declarations, whose folder is watched. */
+function outputFile(folder: string, name: string): string {
+  const outputs = join(folder, 'records')
+  mkdirSync(outputs, { recursive: true })
+  return join(outputs, name)
 }
 
 /** `BENCH_PROFILE=DIR` leaves a CPU profile of each shipped program there. */

@@ -18,12 +18,14 @@ export interface Arrival {
   readonly workload?: string
 }
 
+const noLabels = Object.freeze({})
+
 /** At a gateway it is what the hop told, unproven. */
 export function sourceOf(context: Pick<Context, 'role' | 'source'>, arrival: Pick<Arrival, 'source' | 'workload'>): FlowSource {
   const address = arrival.source ? formatAddress(arrival.source) : 'unix'
   if (context.role === 'sidecar') return { ...context.source, address, authenticated: false }
   const [namespace = '', workload = ''] = (arrival.workload ?? '').split('/')
-  return { namespace, workload, labels: {}, address, authenticated: false }
+  return { namespace, workload, labels: noLabels, address, authenticated: false }
 }
 
 /** `NAMESPACE/WORKLOAD` of the sidecar's own workload, for the next hop; undefined where it has no name. */

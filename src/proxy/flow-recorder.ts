@@ -13,7 +13,7 @@ import type {
   ResponseFlag,
   Verdict,
 } from '../flow/index.ts'
-import { flowClosed, flowDecided, flowOpened } from '../telemetry/index.ts'
+import { type FlowClosed, flowClosed, flowDecided, flowOpened } from '../telemetry/index.ts'
 
 export interface FlowCounters {
   opened: number
@@ -71,7 +71,37 @@ export class FlowRecorder {
 
   /** The flow counts from its `announce` on, or from its end. */
   open(kind: 'connection' | 'request', source: FlowSource, destination: string): Flow {
-    return new Flow(this, kind, {
+    return new Flow(this, kind, source, destination)
+  }
+}
+
+/** What will be published, while it is being filled in: a copy at the end would cost more than all else here. */
+type OpenRecord = Mutable<Omit<FlowRecord, 'reason'>> & { reason: Reason }
+
+export class Flow {
+  readonly id: string = randomUUID()
+  readonly opened: number
+  /** Fills in what only an access log asks for; called once, when the record is written. */
+  access: (() => AccessDetails) | undefined
+  readonly #record: OpenRecord
+  readonly #recorder: FlowRecorder
+  readonly #kind: 'connection' | 'request'
+  readonly #started: number
+  #announced = false
+  #closed = false
+
+  constructor(recorder: FlowRecorder, kind: 'connection' | 'request', source: FlowSource, destination: string) {
+    this.#recorder = recorder
+    this.#kind = kind
+    this.opened = recorder.clock.now()
+    this.#started = recorder.clock.monotonic()
+    this.#record = {
+      id: this.id,
+      kind,
+      role: recorder.role,
+      opened: this.opened,
+      closed: 0,
+      durationMs: 0,
       source,
       destination,
       protocol: 'unknown',
@@ -82,28 +112,12 @@ export class FlowRecorder {
       bytesSent: 0,
       bytesReceived: 0,
       flag: '-',
-    })
+    }
   }
-}
 
-export class Flow {
-  readonly id: string = randomUUID()
-  readonly draft: FlowDraft
-  readonly opened: number
-  /** Fills in what only an access log asks for; called once, when the record is written. */
-  access: (() => AccessDetails) | undefined
-  readonly #recorder: FlowRecorder
-  readonly #kind: 'connection' | 'request'
-  readonly #started: number
-  #announced = false
-  #closed = false
-
-  constructor(recorder: FlowRecorder, kind: 'connection' | 'request', draft: FlowDraft) {
-    this.#recorder = recorder
-    this.#kind = kind
-    this.draft = draft
-    this.opened = recorder.clock.now()
-    this.#started = recorder.clock.monotonic()
+  /** What is written into it after the flow was closed is not heard. */
+  get draft(): FlowDraft {
+    return this.#closed ? { ...this.#record } : this.#record
   }
 
   get isClosed(): boolean {
@@ -159,22 +173,35 @@ export class Flow {
     counters.recorded++
     counters.active--
     if (!flowClosed.hasSubscribers) return
-    flowClosed.publish({ record: this.#record(), access: this.access?.() })
+    flowClosed.publish(new ClosedFlow(this.#finish(), this.access))
   }
 
-  #record(): FlowRecord {
-    const { reason, ...draft } = this.draft
-    const record: Mutable<FlowRecord> = {
-      id: this.id,
-      kind: this.#kind,
-      role: this.#recorder.role,
-      opened: this.opened,
-      closed: this.#recorder.clock.now(),
-      durationMs: Math.round(this.elapsedMs),
-      ...draft,
-      reason: { code: reason.code, text: reason.text },
-    }
+  /** From now on nobody writes into it. */
+  #finish(): FlowRecord {
+    const record = this.#record
+    const { reason } = record
+    record.closed = this.#recorder.clock.now()
+    record.durationMs = Math.round(this.elapsedMs)
+    record.reason = { code: reason.code, text: reason.text }
     if (reason.by) record.by = this.#recorder.placed(reason.by)
     return record
+  }
+}
+
+/** Makes the details of an access log only where somebody writes one. */
+class ClosedFlow implements FlowClosed {
+  readonly record: FlowRecord
+  #makeAccess: (() => AccessDetails) | undefined
+  #access: AccessDetails | undefined
+
+  constructor(record: FlowRecord, makeAccess: (() => AccessDetails) | undefined) {
+    this.record = record
+    this.#makeAccess = makeAccess
+  }
+
+  get access(): AccessDetails | undefined {
+    if (this.#makeAccess) this.#access = this.#makeAccess()
+    this.#makeAccess = undefined
+    return this.#access
   }
 }

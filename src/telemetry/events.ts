@@ -27,6 +27,7 @@ export interface FlowDecided {
 
 export interface FlowClosed {
   readonly record: FlowRecord
+  /** Made when it is first asked for, and only during the call that tells of it. */
   readonly access: AccessDetails | undefined
 }
 

@@ -174,24 +174,31 @@ class IstioMetrics implements FlowMetrics {
 
 /** Whatever a label is made of, so that one key means one set of labels. */
 function keyOf(flow: Labelled, destination: Destination): string {
-  const { labels, namespace, workload } = flow.source
-  return [
-    destination.service,
-    destination.name,
-    destination.namespace,
-    flow.kind,
-    flow.status ?? 0,
-    flow.flag ?? '-',
-    namespace,
-    workload,
-    labels.app,
-    labels.version,
-    labels['service.istio.io/canonical-name'],
-    labels['app.kubernetes.io/name'],
-    labels['service.istio.io/canonical-revision'],
-    labels['app.kubernetes.io/version'],
-  ].join('\0')
+  const { namespace, workload, labels } = flow.source
+  const whose = `${namespace}\0${workload}\0${labelsKey(labels)}`
+  return `${destination.service}\0${destination.name}\0${destination.namespace}\0${flow.kind}\0${flow.status ?? 0}\0${flow.flag ?? '-'}\0${whose}`
 }
+
+/** Labels are one object for each workload, and two workloads with equal labels have equal keys. */
+const labelsKeys = new WeakMap<FlowRecord['source']['labels'], string>()
+
+function labelsKey(labels: FlowRecord['source']['labels']): string {
+  let key = labelsKeys.get(labels)
+  if (key === undefined) {
+    key = countedLabels.map((label) => labels[label]).join('\0')
+    labelsKeys.set(labels, key)
+  }
+  return key
+}
+
+const countedLabels = [
+  'app',
+  'version',
+  'service.istio.io/canonical-name',
+  'app.kubernetes.io/name',
+  'service.istio.io/canonical-revision',
+  'app.kubernetes.io/version',
+]
 
 function createHistograms(): RequestHistograms {
   return { duration: new Histogram(), request: new Histogram(), response: new Histogram() }

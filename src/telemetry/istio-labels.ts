@@ -19,25 +19,47 @@ export interface Destination {
 const unknown = 'unknown'
 
 export function destinationOf(flow: Labelled): Destination {
-  const declared = hostOfCluster(flow.cluster)
+  const declared = declaredDestination(flow.cluster)
   const named = flow.kind === 'request' ? flow.host : undefined
   if (declared === undefined) {
     const name = specialCluster(flow)
     return { service: named ?? name, name, namespace: unknown, isFree: named !== undefined }
   }
-  const [, shortName, namespace] = servicePattern.exec(declared) ?? []
+  const { host, name, namespace } = declared
   return {
-    service: named ?? declared,
-    name: shortName ?? declared,
+    service: named ?? host,
+    name,
     // A ServiceEntry belongs to the namespace that it stands in; the rule that decided may stand in another.
     namespace: namespace ?? (flow.by?.kind === 'ServiceEntry' ? flow.by.namespace : unknown),
-    isFree: named !== undefined && named !== declared,
+    isFree: named !== undefined && named !== host,
   }
 }
 
+interface DeclaredDestination {
+  readonly host: string
+  readonly name: string
+  readonly namespace: string | undefined
+}
+
+/** By the name of the cluster; there are as many as there are declarations, and when there are more they are made anew. */
+const declaredDestinations = new Map<string, DeclaredDestination | undefined>()
+const MOST_DESTINATIONS = 20_000
+
+function declaredDestination(cluster: string | undefined): DeclaredDestination | undefined {
+  if (cluster === undefined) return undefined
+  const known = declaredDestinations.get(cluster)
+  if (known !== undefined || declaredDestinations.has(cluster)) return known
+  const host = hostOfCluster(cluster)
+  const [, shortName, namespace] = (host !== undefined && servicePattern.exec(host)) || []
+  const made = host === undefined ? undefined : { host, name: shortName ?? host, namespace }
+  if (declaredDestinations.size >= MOST_DESTINATIONS) declaredDestinations.clear()
+  declaredDestinations.set(cluster, made)
+  return made
+}
+
 /** The host of `outbound|PORT|SUBSET|HOST`. */
-function hostOfCluster(cluster: string | undefined): string | undefined {
-  const parts = cluster?.split('|') ?? []
+function hostOfCluster(cluster: string): string | undefined {
+  const parts = cluster.split('|')
   return parts.length === 4 && parts[3] !== '' ? parts[3] : undefined
 }
 
