@@ -19,6 +19,7 @@ export const responseFlags = {
   SI: 'stream idle timeout',
   UO: 'upstream overflow',
   DT: 'duration timeout',
+  OM: 'turned away by the overload manager',
   'URX,UT': 'upstream request timeout after all HTTP attempts',
   'URX,UC': 'upstream connection termination after all HTTP attempts',
   'URX,UPE': 'upstream protocol error after all HTTP attempts',

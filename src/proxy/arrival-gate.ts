@@ -2,7 +2,7 @@
 import type { Server, Socket } from 'node:net'
 import { type Address, type Cidr, cidrContains, formatAddress, parseIp, sameAddress } from '../base/index.ts'
 import type { BoundListener, Deny } from '../runtime/index.ts'
-import type { Arrival } from './arrival.ts'
+import { type Arrival, peerOf } from './arrival.ts'
 import { Connection } from './connection.ts'
 import { type Context, ownDeny } from './context.ts'
 import { HeldBytes } from './held-bytes.ts'
@@ -83,11 +83,15 @@ export class ArrivalGate {
 
   #open(wire: Wire, arrival: Arrival, held?: HeldBytes): void {
     if (this.#context.isDraining()) return this.#refuse(wire, arrival, ownDeny('limit-reached', 'the proxy is shutting down'))
-    if (this.#context.live.size >= this.#context.limits.connections) {
-      const text = `there are ${this.#context.limits.connections} connections open, and no more are taken`
-      return this.#refuse(wire, arrival, ownDeny('limit-reached', text, { flag: 'UO' }))
+    const { overload } = this.#context
+    const peer = peerOf(arrival)
+    const shed = overload.beginConnection(peer)
+    if (shed) {
+      this.#refuse(wire, arrival, shed)
+      // Whoever is turned away for want of room takes none while he goes.
+      return wire.close()
     }
-    const connection = new Connection(this.#context, wire, arrival)
+    const connection = new Connection(this.#context, wire, arrival, () => overload.endConnection(peer))
     connection.begin(held?.bytes, held?.start, held?.end)
   }
 

@@ -28,6 +28,11 @@ export function sourceOf(context: Pick<Context, 'role' | 'source'>, arrival: Pic
   return { namespace, workload, labels: noLabels, address, authenticated: false }
 }
 
+/** Whose share of the proxy a connection takes: there is nothing but the address to tell peers apart that they could not make up. */
+export function peerOf({ source }: Pick<Arrival, 'source'>): string {
+  return source?.ip ?? 'unix'
+}
+
 /** `NAMESPACE/WORKLOAD` of the sidecar's own workload, for the next hop; undefined where it has no name. */
 export function workloadName(context: Pick<Context, 'role' | 'source'>): string | undefined {
   const name = `${context.source.namespace}/${context.source.workload}`

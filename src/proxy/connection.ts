@@ -32,9 +32,12 @@ export class Connection implements WireHandler, LiveConnection {
   #tcp: TcpForward | undefined
   #http: HttpConnection | undefined
   #isRefused = false
+  readonly #onOver: (() => void) | undefined
   #isOver = false
 
-  constructor(context: Context, wire: Wire, arrival: Arrival) {
+  /** `onOver` is called once, when the connection is recorded. */
+  constructor(context: Context, wire: Wire, arrival: Arrival, onOver?: () => void) {
+    this.#onOver = onOver
     this.#context = context
     this.#wire = wire
     this.#arrival = arrival
@@ -323,6 +326,7 @@ export class Connection implements WireHandler, LiveConnection {
     this.#held.clear()
     this.#context.live.remove(this)
     this.#flow.close()
+    this.#onOver?.()
   }
 
   #accessDetails(): AccessDetails {

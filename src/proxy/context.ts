@@ -7,6 +7,7 @@ import type { UpstreamConnection } from './http/upstream-connection.ts'
 import type { UpstreamPool } from './http/upstream-pool.ts'
 import type { Limits } from './limits.ts'
 import type { LiveConnections } from './live-connections.ts'
+import type { Overload } from './overload.ts'
 import type { Transport } from './transport.ts'
 import type { ClusterStates } from './upstream/cluster-state.ts'
 import type { TlsSettings } from './upstream/tls-settings.ts'
@@ -30,6 +31,7 @@ export interface Context {
   readonly tls: TlsSettings
   readonly pool: UpstreamPool<UpstreamConnection>
   readonly live: LiveConnections
+  readonly overload: Overload
   /** Whose workload this is (sidecar). */
   readonly source: Pick<FlowSource, 'namespace' | 'workload' | 'labels'>
   /** The configuration that counts now. */

@@ -21,6 +21,7 @@ import { UpstreamPool } from './http/upstream-pool.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { LiveConnections } from './live-connections.ts'
 import type { DestinationOf } from './original-dst.ts'
+import { Overload } from './overload.ts'
 import { createPortableTransport } from './portable-transport.ts'
 import type { Transport } from './transport.ts'
 import { ClusterStates } from './upstream/cluster-state.ts'
@@ -46,6 +47,8 @@ export interface DataPlaneOptions {
   /** For tests without capture rules. */
   readonly destinationOf?: DestinationOf
   readonly judge?: Judge
+  /** Memory that is used of that which may be, from 0 to 1; for tests. */
+  readonly pressure?: () => number
   readonly transport?: Transport
 }
 
@@ -154,6 +157,7 @@ class ComposedDataPlane implements DataPlane {
       tls: new TlsSettings(clock),
       pool: new UpstreamPool<UpstreamConnection>({ limits, clock, deadlines }),
       live: new LiveConnections(),
+      overload: new Overload({ limits, clock, ...(options.pressure && { pressure: options.pressure }) }),
       source: options.source,
       runtime: () => runtime.value,
       isDraining: () => this.#isDraining,

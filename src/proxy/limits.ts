@@ -30,6 +30,12 @@ export interface Limits {
   readonly lingerStalls: number
   /** Connections that are open at one time. */
   readonly connections: number
+  /** Requests that are under way at one time. */
+  readonly requests: number
+  /** With fewer requests under way none is turned away for want of time. */
+  readonly calmRequests: number
+  /** How long the event loop may be at one turn before further requests of it are turned away. */
+  readonly turnMs: number
   /** A PROXY protocol header has to be complete within this time. */
   readonly proxyHeaderMs: number
   /** Bytes of a request's body that are kept to send it again; a longer one is sent once. */
@@ -63,6 +69,9 @@ export const defaultLimits: Limits = {
   lingerBytes: 262_144,
   lingerStalls: 60,
   connections: 20_000,
+  requests: 10_000,
+  calmRequests: 64,
+  turnMs: 20,
   proxyHeaderMs: 5000,
   replayBytes: 262_144,
   mirrorBytes: 262_144,

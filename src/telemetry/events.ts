@@ -57,6 +57,12 @@ export interface DnsQuery {
   readonly durationMs: number
 }
 
+/** A connection or request was turned away because memory, places or time ran short. */
+export interface OverloadShed {
+  readonly kind: 'connection' | 'request'
+  readonly what: 'memory' | 'share' | 'time'
+}
+
 export interface LinesDropped {
   /** Path of the file, or `-`. */
   readonly target: string
@@ -74,6 +80,10 @@ export const events = {
   configPublished: { channel: channel<ConfigPublished>('sallyport:config:published'), text: 'traffic is judged by a new configuration' },
   configIssue: { channel: channel<ConfigIssue>('sallyport:config:issue'), text: 'something in the configuration is wrong' },
   dnsQuery: { channel: channel<DnsQuery>('sallyport:dns:query'), text: 'a DNS question of a workload was answered' },
+  overloadShed: {
+    channel: channel<OverloadShed>('sallyport:overload:shed'),
+    text: 'a connection or request was turned away for want of memory, places or time',
+  },
   linesDropped: {
     channel: channel<LinesDropped>('sallyport:output:dropped'),
     text: 'an output could not follow, and lines for it were dropped',
@@ -86,4 +96,5 @@ export const flowClosed = events.flowClosed.channel
 export const configPublished = events.configPublished.channel
 export const configIssue = events.configIssue.channel
 export const dnsQuery = events.dnsQuery.channel
+export const overloadShed = events.overloadShed.channel
 export const linesDropped = events.linesDropped.channel

@@ -85,6 +85,11 @@ export const metricTable = {
   sallyport_config_resources: { type: 'gauge', labels: [], text: 'Resources in the configuration in force.' },
   sallyport_config_issues: { type: 'gauge', labels: ['level'], text: 'What is wrong with the configuration in force.' },
   sallyport_config_issues_total: { type: 'counter', labels: ['level'], text: 'Issues that were reported since the start.' },
+  sallyport_overload_refusals_total: {
+    type: 'counter',
+    labels: ['kind', 'what'],
+    text: 'Connections and requests that were turned away because memory, places (share) or time ran short.',
+  },
   sallyport_lines_dropped_total: { type: 'counter', labels: ['target'], text: 'Lines of records and logs that an output could not take.' },
   sallyport_metric_overflow_total: {
     type: 'counter',

@@ -10,6 +10,7 @@ import {
   flowDecided,
   flowOpened,
   linesDropped,
+  overloadShed,
 } from './events.ts'
 import { createFlowMetrics, defaultLimits, type FlowMetricLimits } from './flow-metrics.ts'
 import { type MetricDefinition, type MetricName, metricTable } from './metric-table.ts'
@@ -73,6 +74,7 @@ function isReasonCode(code: string): code is ReasonCode {
 function subscribeOthers(counters: Counters): readonly (() => void)[] {
   return [
     dnsQuery.subscribe(({ answer }) => counters.add('sallyport_dns_queries_total', answer)),
+    overloadShed.subscribe(({ kind, what }) => counters.add('sallyport_overload_refusals_total', `${kind}\0${what}`)),
     linesDropped.subscribe(({ target, lines }) => counters.add('sallyport_lines_dropped_total', target, lines)),
     configIssue.subscribe(({ level }) => counters.add('sallyport_config_issues_total', level)),
     configPublished.subscribe((config) => {

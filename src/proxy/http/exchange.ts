@@ -36,6 +36,8 @@ export interface ExchangeOptions {
   readonly written: WrittenRequest
   /** The connection itself was refused: every request of it is. */
   readonly deny: Deny | undefined
+  /** The proxy is overloaded, and this request is one too many. */
+  readonly shed: Deny | undefined
   /** What the client says of the request's history is not believed. */
   readonly isEdge: boolean
 }
@@ -106,7 +108,7 @@ export class Exchange {
 
   decide(): void {
     const judge = this.#judge
-    const decision = judge.refusal ?? judge.ask()
+    const decision = judge.refusal ?? this.#options.shed ?? judge.ask()
     if (decision.verdict === 'deny') return this.#deny(decision)
     if (decision.verdict === 'gather') {
       const { name } = decision
@@ -365,7 +367,7 @@ export class Exchange {
 
   #onResponseHead(status: number): ResponseRules {
     const { context, head, requestFlow } = this.#options
-    this.#closes = !head.keepAlive || context.isDraining() || !this.#body.isDone
+    this.#closes = !head.keepAlive || context.isDraining() || context.overload.stopsKeepAlive || !this.#body.isDone
     const serviceTimeMs = Math.round(context.clock.monotonic() - this.#sentAt)
     requestFlow.flow.draft.status = status
     requestFlow.flow.draft.details = 'via_upstream'
@@ -445,7 +447,8 @@ export class Exchange {
 
   #reply(content: ReplyContent): void {
     const { context, client, head, requestFlow } = this.#options
-    this.#closes ||= !head.keepAlive || !this.#body.isDone || context.isDraining() || this.#judge.refusal !== undefined
+    this.#closes ||=
+      !head.keepAlive || !this.#body.isDone || context.isDraining() || context.overload.stopsKeepAlive || this.#judge.refusal !== undefined
     requestFlow.flow.draft.status = content.status
     requestFlow.flow.draft.bytesReceived = sendReply(client.wire, {
       ...content,

@@ -2,7 +2,7 @@
 import { messageOf } from '../../base/index.ts'
 import type { ConnectionFacts } from '../../flow/index.ts'
 import type { CompiledHttpManager, ConnectionDecision, Deny, Runtime } from '../../runtime/index.ts'
-import type { Arrival } from '../arrival.ts'
+import { type Arrival, peerOf } from '../arrival.ts'
 import { type Context, ownDeny } from '../context.ts'
 import type { Flow } from '../flow-recorder.ts'
 import { HeldBytes } from '../held-bytes.ts'
@@ -62,6 +62,8 @@ export class HttpConnection implements WireHandler, ClientSide {
   #paused = 0
   #isProcessing = false
   #isEnding = false
+  /** The exchange has a place among the requests that are under way. */
+  #isCounted = false
   /** Bytes of the held head that have been looked at. */
   #searched = 0
 
@@ -166,10 +168,12 @@ export class HttpConnection implements WireHandler, ClientSide {
 
   onExchangeOver(keepAlive: boolean): void {
     this.#exchange = undefined
+    if (this.#isCounted) this.#context.overload.endRequest(peerOf(this.arrival))
+    this.#isCounted = false
     this.#paused = 0
     if (!keepAlive || this.wire.closed) return this.#end()
     this.wire.resume()
-    this.#wait.start(this.#context.limits.keepAliveMs)
+    this.#wait.start(this.#context.overload.idleMs(this.#context.limits.keepAliveMs))
     this.proceed()
     if (!this.#exchange && this.wire.ended) this.#end()
   }
@@ -218,7 +222,7 @@ export class HttpConnection implements WireHandler, ClientSide {
     }
     if (at === 0) {
       this.#searched = end - start
-      this.#wait.start(limits.headMs)
+      this.#wait.start(this.#context.overload.idleMs(limits.headMs))
       return undefined
     }
     this.#searched = 0
@@ -235,6 +239,8 @@ export class HttpConnection implements WireHandler, ClientSide {
     requestOut.reset()
     const hop = this.#hopRules()
     const written = writeRequest(requestOut, this.#scanner, head, hop)
+    const shed = this.#context.overload.beginRequest(peerOf(this.arrival))
+    this.#isCounted = shed === undefined
     const exchange = new Exchange({
       context: this.#context,
       client: this,
@@ -246,6 +252,7 @@ export class HttpConnection implements WireHandler, ClientSide {
       out: requestOut,
       written,
       deny: this.#options.deny,
+      shed,
       isEdge: hop.isEdge,
     })
     this.#exchange = exchange

@@ -1,0 +1,126 @@
+// Sheds load in steps when memory, time or places run short, so that what is admitted is served well and nobody starves the others.
+import { getHeapStatistics } from 'node:v8'
+import type { Clock } from '../base/index.ts'
+import type { Deny } from '../runtime/index.ts'
+import { type OverloadShed, overloadShed } from '../telemetry/index.ts'
+import { ownDeny } from './context.ts'
+import type { Limits } from './limits.ts'
+import { Shares } from './shares.ts'
+
+/** Of the memory that this process may have, as Envoy's overload manager is set up at an edge. */
+const SHORTEN_IDLE = 0.85
+const STOP_KEEP_ALIVE = 0.92
+const SHED = 0.95
+/** Envoy's refresh interval: what memory there is is not asked for each request. */
+const REFRESH_MS = 250
+/** Of the time that idle connections otherwise have, once memory is short. */
+const SHORT_IDLE = 0.1
+
+export interface OverloadOptions {
+  readonly limits: Limits
+  readonly clock: Pick<Clock, 'monotonic'>
+  /** Memory that is used, of that which may be: from 0 to 1. */
+  readonly pressure?: () => number
+  /** Calls back when the event loop has gone through what it is at. */
+  readonly afterTurn?: (then: () => void) => void
+}
+
+export class Overload {
+  readonly #limits: Limits
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #measure: () => number
+  readonly #afterTurn: (then: () => void) => void
+  readonly #connections: Shares
+  readonly #requests: Shares
+  #pressure = 0
+  #measured = Number.NEGATIVE_INFINITY
+  /** When the present turn of the event loop began to take requests; undefined between turns. */
+  #turn: number | undefined
+
+  constructor(options: OverloadOptions) {
+    this.#limits = options.limits
+    this.#clock = options.clock
+    this.#measure = options.pressure ?? memoryPressure
+    this.#afterTurn = options.afterTurn ?? ((then) => void setImmediate(then))
+    this.#connections = new Shares(options.limits.connections)
+    this.#requests = new Shares(options.limits.requests)
+  }
+
+  /** `peer` is whose connection it is. Undefined: it is admitted, and `endConnection` has to be called for it. */
+  beginConnection(peer: string): Deny | undefined {
+    if (this.#pressureNow() >= SHED) return shed('connection', 'memory')
+    if (!this.#connections.hasRoom(peer)) return shed('connection', 'share')
+    this.#connections.begin(peer)
+    return undefined
+  }
+
+  endConnection(peer: string): void {
+    this.#connections.end(peer)
+  }
+
+  /** As `beginConnection`. */
+  beginRequest(peer: string): Deny | undefined {
+    const now = this.#clock.monotonic()
+    if (this.#pressureAt(now) >= SHED) return shed('request', 'memory')
+    if (!this.#requests.hasRoom(peer)) return shed('request', 'share')
+    if (this.#isLate(now) && this.#requests.isAboveFair(peer, this.#requests.total)) return shed('request', 'time')
+    this.#requests.begin(peer)
+    return undefined
+  }
+
+  endRequest(peer: string): void {
+    this.#requests.end(peer)
+  }
+
+  /** Clients are asked to connect anew, later or elsewhere. */
+  get stopsKeepAlive(): boolean {
+    return this.#pressureNow() >= STOP_KEEP_ALIVE
+  }
+
+  /** How long a connection may be idle that could be for `ms`. */
+  idleMs(ms: number): number {
+    return this.#pressureNow() >= SHORTEN_IDLE ? ms * SHORT_IDLE : ms
+  }
+
+  /** Few requests are never late: it is their number that makes a turn long. What waits in the kernel has waited as long as the turn lasts. */
+  #isLate(now: number): boolean {
+    if (this.#requests.total < this.#limits.calmRequests) return false
+    if (this.#turn !== undefined) return now - this.#turn > this.#limits.turnMs
+    this.#turn = now
+    this.#afterTurn(() => {
+      this.#turn = undefined
+    })
+    return false
+  }
+
+  #pressureNow(): number {
+    return this.#pressureAt(this.#clock.monotonic())
+  }
+
+  #pressureAt(now: number): number {
+    if (now - this.#measured < REFRESH_MS) return this.#pressure
+    this.#measured = now
+    this.#pressure = this.#measure()
+    return this.#pressure
+  }
+}
+
+const texts: Readonly<Record<OverloadShed['what'], string>> = {
+  memory: 'the proxy has used up the memory that it may have, and takes nothing new until some is free',
+  share: 'the proxy has as much under way as it may, and this peer has its fair share of it',
+  time: 'the proxy has more to do than it has time for, and this peer has its fair share of it',
+}
+
+function shed(kind: OverloadShed['kind'], what: OverloadShed['what']): Deny {
+  if (overloadShed.hasSubscribers) overloadShed.publish({ kind, what })
+  // Envoy's words: a 503 with the flag of its overload manager.
+  return ownDeny('limit-reached', texts[what], { flag: 'OM', details: 'overload', status: kind === 'request' ? 503 : 0 })
+}
+
+/** Of V8's heap, whose limit is what `--max-old-space-size` says, and of the control group where that is narrower. */
+function memoryPressure(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics()
+  const group = process.constrainedMemory()
+  const isNarrow = group > 0 && group < Number.MAX_SAFE_INTEGER
+  return Math.max(used / limit, isNarrow ? process.memoryUsage.rss() / group : 0)
+}
