@@ -4,6 +4,7 @@ import { cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { measureHttp } from './http.ts'
 import { measureMemory } from './memory.ts'
+import { measureOverload } from './overload.ts'
 import { type Place, versions } from './peers.ts'
 import { stopAll } from './processes.ts'
 import { formatSection, isMet, type Section } from './report.ts'
@@ -16,6 +17,7 @@ const sections: Readonly<Record<string, (place: Place, rounds: number) => Sectio
   http: measureHttp,
   tcp: measureTcp,
   memory: measureMemory,
+  overload: measureOverload,
 }
 
 const rounds = Number(process.env['ROUNDS'] ?? '5')

@@ -85,3 +85,53 @@ function openLane(job: Extract<Job, { job: 'paced' }>, onText: (lane: Lane) => v
     })
   })
 }
+
+/** Each connection asks anew as soon as it is answered, whatever the answer; one that is closed connects again. Latency is that of a 200. */
+export async function pressed(job: Extract<Job, { job: 'pressed' }>): Promise<Done> {
+  const latencies: number[] = []
+  const statuses: Record<string, number> = {}
+  const until = performance.now() + job.seconds * 1000
+  let asked = 0
+  const sockets = new Set<Socket>()
+  const count = (what: string): void => {
+    statuses[what] = (statuses[what] ?? 0) + 1
+  }
+  const open = (): void => {
+    let text = ''
+    let at = 0
+    const socket = connect({ host: job.at.host, port: job.at.port, noDelay: true })
+    sockets.add(socket)
+    const next = (): void => {
+      at = performance.now()
+      asked++
+      socket.write(requestText(hostName((asked * 7919) % job.hosts), `/api/items?id=${asked}`))
+    }
+    socket.setEncoding('latin1')
+    socket.once('connect', next)
+    socket.on('error', () => undefined)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      if (performance.now() >= until) return
+      count('closed')
+      setTimeout(open, 10)
+    })
+    socket.on('data', (more: Buffer | string) => {
+      text += String(more)
+      const length = lengthOf(text)
+      if (length === undefined) return
+      const status = text.slice(9, 12)
+      count(status)
+      if (status === '200') latencies.push(performance.now() - at)
+      text = text.slice(length)
+      if (performance.now() < until) next()
+    })
+  }
+  const began = performance.now()
+  for (let index = 0; index < job.connections; index++) open()
+  await new Promise((resolve) => setTimeout(resolve, job.seconds * 1000))
+  for (const socket of sockets) socket.destroy()
+  const sorted = latencies.toSorted((a, b) => a - b)
+  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
+  const failed = Object.entries(statuses).reduce((sum, [what, times]) => (what === '200' ? sum : sum + times), 0)
+  return { done: latencies.length, failed, seconds: (performance.now() - began) / 1000, p50: at(0.5), p99: at(0.99), statuses }
+}

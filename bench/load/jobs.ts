@@ -19,6 +19,8 @@ export type Job =
       readonly rate: number
       readonly hosts: number
     }
+  /** As `closed`, with clients that connect anew when they are sent away, and the latency of what was answered 200 only. */
+  | { readonly job: 'pressed'; readonly at: Place; readonly connections: number; readonly seconds: number; readonly hosts: number }
   /** New connections, so many at one time; each says something, is answered and ends. `names`: what is said is a ClientHello for one of so many. */
   | { readonly job: 'connect'; readonly at: Place; readonly count: number; readonly concurrency: number; readonly names?: number }
   | { readonly job: 'bulk'; readonly at: Place; readonly megabytes: number; readonly connections: number }

@@ -1,6 +1,6 @@
 // Makes the load of a measurement, outside of what is measured: reads jobs from stdin, one line of JSON each, and answers each with one line.
 import { createInterface } from 'node:readline'
-import { ask, paced } from './http-client.ts'
+import { ask, paced, pressed } from './http-client.ts'
 import type { Done, Job } from './jobs.ts'
 import { serveOrigin } from './origin.ts'
 import { bulk, connections, dribble, hold, release } from './tcp-client.ts'
@@ -26,6 +26,8 @@ function run(job: Job): Promise<Done> {
       return closed(job)
     case 'paced':
       return paced(job)
+    case 'pressed':
+      return pressed(job)
     case 'connect':
       return connections(job)
     case 'bulk':

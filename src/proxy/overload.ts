@@ -3,7 +3,6 @@ import { getHeapStatistics } from 'node:v8'
 import type { Clock } from '../base/index.ts'
 import type { Deny } from '../runtime/index.ts'
 import { type OverloadShed, overloadShed } from '../telemetry/index.ts'
-import { ownDeny } from './context.ts'
 import type { Limits } from './limits.ts'
 import { Shares } from './shares.ts'
 
@@ -114,7 +113,8 @@ const texts: Readonly<Record<OverloadShed['what'], string>> = {
 function shed(kind: OverloadShed['kind'], what: OverloadShed['what']): Deny {
   if (overloadShed.hasSubscribers) overloadShed.publish({ kind, what })
   // Envoy's words: a 503 with the flag of its overload manager.
-  return ownDeny('limit-reached', texts[what], { flag: 'OM', details: 'overload', status: kind === 'request' ? 503 : 0 })
+  const reason = { code: 'limit-reached', text: texts[what] } as const
+  return { verdict: 'deny', reason, flag: 'OM', status: kind === 'request' ? 503 : 0, explain: false, details: 'overload' }
 }
 
 /** Of V8's heap, whose limit is what `--max-old-space-size` says, and of the control group where that is narrower. */
