@@ -24,7 +24,27 @@ export function findDanglingReferences(scene: Scene): Issue[] {
       if (missing !== undefined) add(leg, missing.path, missing.message, missing.fix)
     }
   }
-  return issues
+  return [...issues, ...danglingDelegates(scene)]
+}
+
+/** A rule without its delegate is as if it were not there, so its requests go by the rules after it. */
+function danglingDelegates({ resources }: Scene): Issue[] {
+  const children = new Set(
+    resources
+      .of('VirtualService')
+      .filter(({ spec }) => (spec.hosts ?? []).length === 0)
+      .map(({ meta }) => `${meta.namespace}/${meta.name}`),
+  )
+  return resources.of('VirtualService').flatMap((virtualService) =>
+    (virtualService.spec.http ?? []).flatMap(({ delegate }, i) => {
+      if (delegate === undefined || (virtualService.spec.hosts ?? []).length === 0) return []
+      const name = `${delegate.namespace || virtualService.meta.namespace}/${delegate.name ?? ''}`
+      if (children.has(name)) return []
+      const message = `Referenced delegate not found: "${name}": the rule is left out, and its requests go by the rules after it`
+      const fix = 'declare a VirtualService of that name without hosts'
+      return [findingAt(virtualService, { level: 'error', code: 'IST0101', path: `spec.http[${i}].delegate`, message, fix })]
+    }),
+  )
 }
 
 function missingOf(

@@ -1,9 +1,9 @@
 // Lays VirtualServices out as legs: from where (mesh or a gateway) each of their rules leads to which destinations.
-import type { Destination, Resource, ResourceSet, RouteDestination } from '../api/index.ts'
-import { expandGateway, expandHost } from '../model/index.ts'
-import type { Spelling } from '../registry/index.ts'
+import type { Destination, Resource, RouteDestination } from '../api/index.ts'
+import type { Model, RuleSet } from '../model/index.ts'
 
 export interface Leg {
+  /** Where the rule stands: the delegate, if it was delegated. */
   readonly virtualService: Resource<'VirtualService'>
   /** Hosts of the VirtualService, expanded. */
   readonly hosts: readonly string[]
@@ -33,36 +33,32 @@ interface Rule {
   readonly route?: readonly RouteDestination[]
 }
 
-export function legsOf(resources: ResourceSet, spelling: Spelling): readonly Leg[] {
-  return resources.of('VirtualService').flatMap((virtualService) => {
-    const { spec } = virtualService
-    return (['http', 'tls', 'tcp'] as const).flatMap((protocol) =>
-      (spec[protocol] ?? []).flatMap((rule: Rule, index) => legsOfRule({ virtualService, protocol, spelling }, rule, index)),
+export function legsOf(model: Model): readonly Leg[] {
+  return model.ruleSets.flatMap((rules) => {
+    const http = rules.http.map(({ rule, at }) => ({ protocol: 'http' as const, rule, ...at }))
+    const others = (['tls', 'tcp'] as const).flatMap((protocol) =>
+      rules[protocol].map((rule, i) => ({ protocol, rule, ref: rules.ref, field: `spec.${protocol}[${i}]` })),
     )
+    return [...http, ...others].flatMap(({ protocol, rule, ref, field }) => {
+      const virtualService = model.resources.get('VirtualService', ref.namespace, ref.name)
+      return virtualService === undefined ? [] : legsOfRule({ virtualService, rules, protocol, field }, rule)
+    })
   })
 }
 
 interface Section {
   readonly virtualService: Resource<'VirtualService'>
+  readonly rules: RuleSet
   readonly protocol: Leg['protocol']
-  readonly spelling: Spelling
+  readonly field: string
 }
 
-function legsOfRule({ virtualService, protocol, spelling }: Section, rule: Rule, index: number): Leg[] {
-  const { spec, meta } = virtualService
-  const expand = (gateways: readonly string[]) => gateways.map((gateway) => expandGateway(gateway, meta.namespace))
-  const bound = expand((spec.gateways ?? []).length === 0 ? ['mesh'] : (spec.gateways ?? []))
-  const hosts = (spec.hosts ?? []).map((host) => expandHost(host, meta.namespace, spelling))
-  const destinations = (rule.route ?? []).map((route, at) =>
-    destinationOf(
-      route.destination,
-      expandHost(route.destination.host, meta.namespace, spelling),
-      `spec.${protocol}[${index}].route[${at}].destination`,
-    ),
-  )
+function legsOfRule({ virtualService, rules, protocol, field }: Section, rule: Rule): Leg[] {
+  const { hosts, gateways } = rules
+  const destinations = (rule.route ?? []).map((route, at) => destinationOf(route.destination, `${field}.route[${at}].destination`))
   const matches: readonly Match[] = rule.match === undefined || rule.match.length === 0 ? [{}] : rule.match
   return matches.flatMap((match) =>
-    legGateways(bound, expand(match.gateways ?? [])).map((from) => ({
+    legGateways(gateways, match.gateways ?? []).map((from) => ({
       virtualService,
       hosts,
       protocol,
@@ -78,6 +74,6 @@ function legGateways(bound: readonly string[], matched: readonly string[]): read
   return matched.length === 0 ? bound : matched.filter((gateway) => bound.includes(gateway))
 }
 
-function destinationOf(destination: Destination, host: string, field: string): LegDestination {
-  return { host, subset: destination.subset, port: destination.port?.number, field }
+function destinationOf({ host, subset, port }: Destination, field: string): LegDestination {
+  return { host, subset, port: port?.number, field }
 }

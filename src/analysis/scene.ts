@@ -27,7 +27,7 @@ export function setScene(model: Model): Scene {
     registry,
     spelling,
     wildcards: registry.services.map(({ host }) => host).filter(isWildcardHost),
-    legs: legsOf(resources, spelling),
+    legs: legsOf(model),
     gateways,
     gatewayHosts: (gateway) => hosts.get(gateway) ?? new Set(),
   }

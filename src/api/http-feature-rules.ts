@@ -1,11 +1,16 @@
-// Judges what HTTP rules do with requests besides forwarding them, as Istio does and with Istio's words; not carried out, but a wrong one is still told.
+// Judges what HTTP rules do with requests besides forwarding them, as Istio does and with Istio's words.
 import { fieldAt } from './field-path.ts'
 import { fieldsOf, isFields, listOf, numberOf, textOf } from './fields.ts'
 import type { Report } from './finding.ts'
+import { checkNewAuthority } from './header-rules.ts'
 import { headerNameProblem, regexProblem } from './http-match-rules.ts'
 import { durationProblem, portProblem } from './names.ts'
 import { checkDestination } from './route-destination-rules.ts'
 import type { Destination, HttpMatchRequest, HttpRoute } from './virtual-service.ts'
+
+/** What Envoy can redirect with. Istio takes any 3xx, and Envoy then refuses the routes of the whole port (observed). */
+const redirectCodes: ReadonlySet<number> = new Set([0, 301, 302, 303, 307, 308])
+const oneOfCodes = 'use 301, 302, 303, 307 or 308'
 
 export function checkRedirect(report: Report, path: string, value: unknown, matches: readonly HttpMatchRequest[]): void {
   if (!isFields(value)) return
@@ -22,6 +27,9 @@ export function checkRedirect(report: Report, path: string, value: unknown, matc
   }
   const code = numberOf(redirectCode)
   if (code !== 0 && (code < 300 || code > 399)) report.error(`${path}.redirectCode`, `${code} is not a valid redirect code, must be 3xx`)
+  else if (!redirectCodes.has(code)) {
+    report.unsupported(`${path}.redirectCode`, `no redirect has the code ${code}; requests that this rule matches are refused`, oneOfCodes)
+  }
   if (textOf(scheme) !== '' && scheme !== 'http' && scheme !== 'https') {
     report.error(`${path}.scheme`, 'invalid redirect scheme, must be "http" or "https"')
   }
@@ -37,7 +45,14 @@ export function checkDirectResponse(report: Report, path: string, value: unknown
   } else if (size > 100 * 1024) {
     report.warning(`${path}.body`, 'large direct_responses may impact control plane performance')
   }
-  report.check(`${path}.status`, httpStatusProblem(numberOf(value['status'])))
+  checkStatus(report, `${path}.status`, numberOf(value['status']))
+}
+
+/** 600 passes Istio's check, and Envoy then refuses the routes of the whole port (observed). */
+function checkStatus(report: Report, path: string, status: number): void {
+  report.check(path, httpStatusProblem(status))
+  if (status === 600)
+    report.unsupported(path, 'no answer has the status 600; requests that this rule matches are refused', 'use 200 to 599')
 }
 
 /** The message says 599, and Istio takes 600 nevertheless (observed). */
@@ -55,6 +70,7 @@ export function checkRewrite(report: Report, path: string, value: unknown): void
     const rule = 'rewrite must specify at least one of URI, UriRegexRewrite, or authority'
     report.error(path, `${rule}. Only one of URI or UriRegexRewrite may be specified`)
   }
+  if (textOf(authority) !== '') checkNewAuthority(report, `${path}.authority`, textOf(authority))
   if (uriRegexRewrite === undefined) return
   const { match, rewrite } = fieldsOf(uriRegexRewrite)
   const at = `${path}.uriRegexRewrite`
@@ -107,7 +123,7 @@ export function checkFault(report: Report, path: string, value: unknown): void {
     checkPercentage(report, `${path}.abort.percentage`, abort['percentage'])
     const { grpcStatus, http2Error, httpStatus } = abort
     if (http2Error !== undefined) report.error(`${path}.abort.http2Error`, 'HTTP/2 abort fault injection not supported yet')
-    if (httpStatus !== undefined) report.check(`${path}.abort.httpStatus`, httpStatusProblem(numberOf(httpStatus)))
+    if (httpStatus !== undefined) checkStatus(report, `${path}.abort.httpStatus`, numberOf(httpStatus))
     if (grpcStatus !== undefined && !grpcStatuses.has(textOf(grpcStatus))) {
       const list = 'See https://github.com/grpc/grpc/blob/master/doc/statuscodes.md for a list of supported codes'
       const message = `gRPC status ${JSON.stringify(grpcStatus)} is not supported. ${list}, for example 'NOT_FOUND'`
@@ -190,47 +206,6 @@ export function checkCors(report: Report, path: string, value: unknown): void {
   if (typeof maxAge !== 'string') return
   report.check(`${path}.maxAge`, durationProblem(maxAge))
   if (/\d(ms|us|µs|ns)$|\./.test(maxAge)) report.error(`${path}.maxAge`, 'max_age duration is accurate only to seconds precision')
-}
-
-/** For rules and for single destinations of a rule. */
-export function checkHeaders(report: Report, path: string, value: unknown): void {
-  if (!isFields(value)) return
-  for (const direction of ['request', 'response']) {
-    const operations = fieldsOf(value[direction])
-    for (const operation of ['add', 'set']) {
-      for (const [name, text] of Object.entries(fieldsOf(operations[operation]))) {
-        const at = fieldAt(`${path}.${direction}.${operation}`, name)
-        report.check(at, operationProblem(name, direction === 'request'))
-        report.check(at, headerValueProblem(textOf(text)))
-      }
-    }
-    for (const [i, name] of listOf(operations['remove']).map(textOf).entries()) {
-      report.check(fieldAt(`${path}.${direction}.remove`, i), operationProblem(name, false))
-    }
-  }
-}
-
-function operationProblem(name: string, mayBeAuthority: boolean): string | undefined {
-  if (name === '') return 'header name cannot be empty'
-  if (mayBeAuthority && /^(:authority|host)$/i.test(name)) return undefined
-  if (/^host$/i.test(name)) return `invalid header "${name}": cannot set Host header`
-  return name.startsWith(':') ? `invalid header "${name}": header cannot have ":" prefix` : undefined
-}
-
-function headerValueProblem(value: string): string | undefined {
-  if (hasControls(value)) return `header value configuration ${JSON.stringify(value)} is invalid`
-  // `%%` is a percent sign, `%X%` and `%X(…)%` are filled in by the proxy; a lone one is neither.
-  const rest = value.replaceAll('%%', '').replace(/%[A-Z_]+(\([^)]*\))?(:\d+)?%/g, '')
-  return rest.includes('%') ? `header value configuration: ${JSON.stringify(value)} has an unescaped %` : undefined
-}
-
-/** All controls but the tab (protoc-gen-validate's rule for header values). */
-function hasControls(value: string): boolean {
-  for (const character of value) {
-    const code = character.codePointAt(0) ?? 0
-    if ((code < 0x20 && code !== 0x09) || code === 0x7f) return true
-  }
-  return false
 }
 
 function words(text: string): string[] {

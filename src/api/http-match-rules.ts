@@ -27,6 +27,10 @@ export function checkHttpMatch(report: Report, path: string, match: HttpMatchReq
     for (const [name, condition] of Object.entries(match[field] ?? {})) {
       const at = fieldAt(`${path}.${field}`, name)
       report.check(at, headerNameProblem(name))
+      if (isClaim(name) && context.gatewaysOnly) {
+        const consequence = 'this rule and all that follow it refuse what no earlier rule takes'
+        report.unsupported(at, `matching on claims of a token is not carried out yet: ${consequence}`)
+      }
       if (isClaim(name) && !context.gatewaysOnly) {
         report.error(at, `JWT claim based routing (key: ${name}) is only supported for gateway, found no gateways: []`)
       }

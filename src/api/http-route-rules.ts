@@ -2,12 +2,12 @@
 import { fieldAt } from './field-path.ts'
 import { fieldsOf, textOf } from './fields.ts'
 import type { Report } from './finding.ts'
+import { checkHeaders } from './header-rules.ts'
 import { checkHttpMatch } from './http-match-rules.ts'
 import {
   checkCors,
   checkDirectResponse,
   checkFault,
-  checkHeaders,
   checkMirrors,
   checkRedirect,
   checkRetries,

@@ -1,5 +1,6 @@
 // Describes every field of Istio's MeshConfig and of Sallyport's own mesh-wide settings, and what is done with it.
 import { anything, choice, deny, duration, flag, idle, integer, list, object, quiet, text, texts, warn } from './schema.ts'
+import { retriesSchema } from './virtual-service-schema.ts'
 
 const inbound = 'it governs connections that come in'
 const identity = 'certificates of the mesh are not used yet'
@@ -43,7 +44,7 @@ export const meshConfigSchema = object("the settings of the mesh, in Istio's wor
   proxyHttpPort: warn('no such port is opened', integer('a port for HTTP proxy requests')),
   proxyListenPort: idle('the port is private to the sealed process', integer('the port of the sidecar')),
   tcpKeepalive: warn('connections are kept alive as the system does it', anything('keep alive')),
-  defaultHttpRetryPolicy: warn('a failed request is not tried again', anything('retries')),
+  defaultHttpRetryPolicy: { ...retriesSchema, description: 'for routes whose rules say nothing of retries' },
   defaultTrafficPolicy: warn('connections are not counted', anything('limits of connections')),
   localityLbSetting: warn('endpoints are chosen without regard to where they are', anything('where endpoints are')),
   zoneAwareLbSetting: warn('endpoints are chosen without regard to where they are', anything('where endpoints are')),

@@ -1,5 +1,6 @@
 // The parts of Istio's MeshConfig and of Sallyport's own mesh-wide settings that are read, with their defaults.
 import type { Origin } from './meta.ts'
+import type { HttpRetry } from './virtual-service.ts'
 
 export interface MeshConfig {
   readonly outboundTrafficPolicy?: { readonly mode?: 'ALLOW_ANY' | 'REGISTRY_ONLY' | 'ALLOW_ANY_DYNAMIC_DNS' }
@@ -8,6 +9,8 @@ export interface MeshConfig {
   readonly defaultVirtualServiceExportTo?: readonly string[]
   readonly defaultDestinationRuleExportTo?: readonly string[]
   readonly connectTimeout?: string
+  /** For routes whose rules say nothing of retries. */
+  readonly defaultHttpRetryPolicy?: HttpRetry
   readonly protocolDetectionTimeout?: string
   readonly accessLogFile?: string
   readonly accessLogEncoding?: 'TEXT' | 'JSON'

@@ -37,13 +37,6 @@ function checkDelegate(spec: VirtualServiceSpec, report: Report): void {
   if ((spec.gateways ?? []).length > 0) report.error('spec.gateways', 'delegate virtual service must have no gateways specified')
   if ((spec.tls ?? []).length > 0) report.error('spec.tls', 'delegate virtual service must have no tls route specified')
   if ((spec.tcp ?? []).length > 0) report.error('spec.tcp', 'delegate virtual service must have no tcp route specified')
-  report.add({
-    level: 'warning',
-    code: 'SLP1202',
-    path: 'spec.hosts',
-    message: 'a VirtualService without hosts applies to nothing by itself, and being delegated to is not carried out yet',
-    fix: 'name the hosts',
-  })
 }
 
 function checkHosts(spec: VirtualServiceSpec, gatewaysOnly: boolean, report: Report): void {

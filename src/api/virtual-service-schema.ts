@@ -55,19 +55,10 @@ const httpMatch = object('conditions that must all hold', {
   ignoreUriCase: flag('compare exact and prefix paths without regard to case'),
   method: stringMatch('the method'),
   authority: stringMatch('Host or :authority'),
-  scheme: deny('this rule and all that follow it refuse what no earlier rule takes', stringMatch('http or https')),
-  headers: deny(
-    'this rule and all that follow it refuse what no earlier rule takes',
-    map('headers, in lower case', presenceMatch('one header')),
-  ),
-  withoutHeaders: deny(
-    'this rule and all that follow it refuse what no earlier rule takes',
-    map('headers that must not be so', presenceMatch('one header')),
-  ),
-  queryParams: deny(
-    'this rule and all that follow it refuse what no earlier rule takes',
-    map('query parameters', presenceMatch('one parameter')),
-  ),
+  scheme: stringMatch('http or https'),
+  headers: map('headers, in lower case', presenceMatch('one header')),
+  withoutHeaders: map('headers that must not be so', presenceMatch('one header')),
+  queryParams: map('query parameters', presenceMatch('one parameter')),
   port: count('the port that the client dialled; at a gateway the port of the server'),
   sourceLabels: labels('labels of the workload that the request comes from'),
   sourceNamespace: text('its namespace'),
@@ -75,110 +66,85 @@ const httpMatch = object('conditions that must all hold', {
   statPrefix: warn('metrics carry the name of the route instead', text('a prefix for metrics')),
 })
 
+/** Also what a mesh can say for all routes. */
+export const retriesSchema = object('try again after failures', {
+  attempts: integer('how often'),
+  perTryTimeout: duration('the time for each try'),
+  retryOn: text('on which failures, with commas between'),
+  retryRemoteLocalities: warn('each try takes the next address, whatever its locality', flag('also elsewhere')),
+  retryIgnorePreviousHosts: warn('each try takes the next address, as long as there are others', flag('not where it failed')),
+  backoff: duration('the pause before the next try'),
+})
+
 const httpRoute: Readonly<Record<string, Schema>> = {
   name: text('a name for the rule, which records show'),
   match: list('any of these; none matches everything', httpMatch),
   route: list(
     'where the requests go, by weight',
-    object(
-      'one destination',
-      { destination, weight: integer('its share'), headers: deny('requests that go there are refused', headers) },
-      { required: ['destination'] },
-    ),
+    object('one destination', { destination, weight: integer('its share'), headers }, { required: ['destination'] }),
   ),
-  redirect: deny(
-    'requests that this rule matches are refused',
-    object(
-      'answer with a redirect',
-      {
-        uri: text('the path to go to'),
-        authority: text('the host to go to'),
-        port: count('the port to go to'),
-        derivePort: choice('where the port comes from', ['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT']),
-        scheme: text('http or https'),
-        redirectCode: count('301 is the default'),
-        prefixRewrite: text('replaces the matched prefix'),
-      },
-      { oneOf: { names: ['port', 'derivePort'] } },
-    ),
+  redirect: object(
+    'answer with a redirect',
+    {
+      uri: text('the path to go to'),
+      authority: text('the host to go to'),
+      port: count('the port to go to'),
+      derivePort: choice('where the port comes from', ['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT']),
+      scheme: text('http or https'),
+      redirectCode: count('301 is the default'),
+      prefixRewrite: text('replaces the matched prefix'),
+    },
+    { oneOf: { names: ['port', 'derivePort'] } },
   ),
-  directResponse: deny(
-    'requests that this rule matches are refused',
-    object('answer without forwarding', {
-      status: count('the status'),
-      body: object('the body', { string: text('as text'), bytes: text('in base64') }, { oneOf: { names: ['string', 'bytes'] } }),
+  directResponse: object('answer without forwarding', {
+    status: count('the status'),
+    body: object('the body', { string: text('as text'), bytes: text('in base64') }, { oneOf: { names: ['string', 'bytes'] } }),
+  }),
+  delegate: object('go on with the rules of another VirtualService', { name: text('its name'), namespace: text('its namespace') }),
+  rewrite: object('change the request before forwarding', {
+    uri: text('replaces the matched path or prefix'),
+    authority: text('replaces Host'),
+    uriRegexRewrite: object('replaces what an expression matches', {
+      match: text('an RE2 expression'),
+      rewrite: text('what replaces it'),
     }),
-  ),
-  delegate: deny(
-    'requests that this rule matches are refused',
-    object('go on with the rules of another VirtualService', { name: text('its name'), namespace: text('its namespace') }),
-  ),
-  rewrite: deny(
-    'requests that this rule matches are refused',
-    object('change the request before forwarding', {
-      uri: text('replaces the matched path or prefix'),
-      authority: text('replaces Host'),
-      uriRegexRewrite: object('replaces what an expression matches', {
-        match: text('an RE2 expression'),
-        rewrite: text('what replaces it'),
-      }),
-    }),
-  ),
+  }),
   timeout: duration('the time until the whole answer must be there'),
-  retries: warn(
-    'a failed request is not tried again',
-    object('try again after failures', {
-      attempts: integer('how often'),
-      perTryTimeout: duration('the time for each try'),
-      retryOn: text('on which failures, with commas between'),
-      retryRemoteLocalities: flag('also elsewhere'),
-      retryIgnorePreviousHosts: flag('not where it failed'),
-      backoff: duration('the pause before the next try'),
+  retries: retriesSchema,
+  fault: object('delay or break requests on purpose', {
+    delay: object('wait first', {
+      percentage,
+      percent: integer('deprecated for percentage'),
+      fixedDelay: duration('how long'),
+      exponentialDelay: deny('requests that this rule matches are refused', duration('never carried out by Istio either')),
     }),
-  ),
-  fault: deny(
-    'requests that this rule matches are refused',
-    object('delay or break requests on purpose', {
-      delay: object('wait first', {
+    abort: object(
+      'answer with an error',
+      {
         percentage,
-        percent: integer('deprecated for percentage'),
-        fixedDelay: duration('how long'),
-        exponentialDelay: duration('never carried out by Istio either'),
-      }),
-      abort: object(
-        'answer with an error',
-        {
-          percentage,
-          httpStatus: integer('the status'),
-          grpcStatus: text('the gRPC status'),
-          http2Error: text('never carried out by Istio either'),
-        },
-        { oneOf: { names: ['httpStatus', 'grpcStatus', 'http2Error'] } },
-      ),
-    }),
-  ),
-  mirror: warn('requests are sent to the route only, no copy is made', destination),
-  mirrors: warn(
-    'requests are sent to the route only, no copy is made',
-    list('send copies elsewhere', object('one copy', { destination, percentage })),
-  ),
-  mirrorPercentage: warn('no copy is made', percentage),
-  mirrorPercent: warn('no copy is made', count('deprecated for mirrorPercentage')),
-  mirror_percent: warn('no copy is made', count('deprecated for mirrorPercentage')),
-  corsPolicy: warn(
-    'questions of browsers (preflight requests) go to the destination, which answers them itself',
-    object('answer preflight requests', {
-      allowOrigins: list('origins', presenceMatch('one origin')),
-      allowOrigin: texts('deprecated for allowOrigins'),
-      allowMethods: texts('methods'),
-      allowHeaders: texts('headers that may be sent'),
-      exposeHeaders: texts('headers that may be read'),
-      maxAge: duration('how long the answer holds'),
-      allowCredentials: flag('with cookies'),
-      unmatchedPreflights: choice('what happens to others', ['UNSPECIFIED', 'FORWARD', 'IGNORE']),
-    }),
-  ),
-  headers: deny('requests that this rule matches are refused', headers),
+        httpStatus: integer('the status'),
+        grpcStatus: text('the gRPC status'),
+        http2Error: deny('requests that this rule matches are refused', text('never carried out by Istio either')),
+      },
+      { oneOf: { names: ['httpStatus', 'grpcStatus', 'http2Error'] } },
+    ),
+  }),
+  mirror: { ...destination, description: 'send a copy of each request there' },
+  mirrors: list('send copies elsewhere', object('one copy', { destination, percentage })),
+  mirrorPercentage: percentage,
+  mirrorPercent: count('deprecated for mirrorPercentage'),
+  mirror_percent: count('deprecated for mirrorPercentage'),
+  corsPolicy: object('answer preflight requests', {
+    allowOrigins: list('origins', presenceMatch('one origin')),
+    allowOrigin: texts('deprecated for allowOrigins'),
+    allowMethods: texts('methods'),
+    allowHeaders: texts('headers that may be sent'),
+    exposeHeaders: texts('headers that may be read'),
+    maxAge: duration('how long the answer holds'),
+    allowCredentials: flag('with cookies'),
+    unmatchedPreflights: choice('what happens to others', ['UNSPECIFIED', 'FORWARD', 'IGNORE']),
+  }),
+  headers,
 }
 
 const l4Match = {

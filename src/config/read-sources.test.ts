@@ -240,15 +240,15 @@ describe('documents in other shapes', () => {
 describe('what is understood but not carried out', () => {
   test('is an error, and the resource is loaded with the fields that are to be denied', () => {
     const { resources, issues } = readText(
-      `${head('VirtualService')}spec:\n  hosts: [a.test]\n  http:\n  - match: [{uri: {prefix: /x}}]\n    redirect: {uri: /x}\n  - retries: {attempts: 1}\n    route: [{destination: {host: a.test}}]\n`,
+      `${head('VirtualService')}spec:\n  hosts: [a.test]\n  http:\n  - match: [{uri: {prefix: /x}}]\n    redirect: {uri: /x, redirectCode: 304}\n  - retries: {attempts: 1, retryRemoteLocalities: true}\n    route: [{destination: {host: a.test}}]\n`,
       'x.yaml',
     )
     expect(said(issues)).toEqual([
-      'error SLP1201 8:5 spec.http[0].redirect: http[0].redirect is understood but not carried out yet: requests that this rule matches are refused',
-      'warning SLP1202 9:5 spec.http[1].retries: http[1].retries is not carried out yet: a failed request is not tried again',
+      'warning SLP1202 9:28 spec.http[1].retries.retryRemoteLocalities: retries.retryRemoteLocalities is not carried out yet: each try takes the next address, whatever its locality',
+      'error SLP1201 8:39 spec.http[0].redirect.redirectCode: no redirect has the code 304; requests that this rule matches are refused',
     ])
-    expect(resources.of('VirtualService').map(({ unsupported }) => unsupported)).toEqual([['spec.http[0].redirect']])
-    expect(issues.map(({ unsupported }) => unsupported === true)).toEqual([true, false])
+    expect(resources.of('VirtualService').map(({ unsupported }) => unsupported)).toEqual([['spec.http[0].redirect.redirectCode']])
+    expect(issues.map(({ unsupported }) => unsupported === true)).toEqual([false, true])
   })
 
   const policies = (spec: string, namespace = 'team') =>

@@ -15,7 +15,7 @@ import { type GatewayConfig, gatewayConfigs } from './gateways.ts'
 import { type Scope, type ScopeInput, type ScopeOptions, scopeOf } from './scope.ts'
 import { chooseSidecar, type SidecarConfig, sidecarConfig, type Workload } from './sidecars.ts'
 import { findSynthesisedGateways, type SynthesisedGateway } from './synthesised-gateways.ts'
-import { ruleSetsOf } from './virtual-services.ts'
+import { type RuleSet, ruleSetsOf } from './virtual-services.ts'
 
 export interface Model {
   readonly version: number
@@ -26,6 +26,8 @@ export interface Model {
   readonly registry: Registry
   /** Oldest first. */
   readonly gateways: readonly GatewayConfig[]
+  /** VirtualServices in normal form, with what they delegate. */
+  readonly ruleSets: readonly RuleSet[]
   /** Gateways whose selector nothing in the files satisfies, with what leads to them. */
   readonly synthesised: readonly SynthesisedGateway[]
   /** What governs a workload; Istio passes over all of them for gateways. */
@@ -45,7 +47,7 @@ export function buildModel(resources: ResourceSet, settings: MeshSettings, previ
   const rootNamespace = settings.mesh.rootNamespace ?? 'istio-system'
   const registry = buildRegistry(resources, spelling, previous?.registry)
   const gateways = gatewayConfigs(resources.of('Gateway'), spelling)
-  const ruleSets = ruleSetsOf(resources.of('VirtualService'), spelling)
+  const ruleSets = ruleSetsOf(resources.of('VirtualService'), { spelling, exportTo: settings.mesh.defaultVirtualServiceExportTo })
   const input: ScopeInput = {
     registry,
     ruleSets,
@@ -65,6 +67,7 @@ export function buildModel(resources: ResourceSet, settings: MeshSettings, previ
     rootNamespace,
     registry,
     gateways,
+    ruleSets,
     synthesised: findSynthesisedGateways({ gateways, registry, ruleSets, rootNamespace }),
     sidecarOf: (workload) => {
       const chosen = chooseSidecar(resources.of('Sidecar'), workload, rootNamespace)

@@ -61,7 +61,9 @@ function ledTo(visible: readonly Service[], known: ReadonlySet<Service>, rules: 
 }
 
 function destinationHosts({ http, tls, tcp }: RuleSet): string[] {
-  return [...http, ...tls, ...tcp].flatMap((rule) => (rule.route ?? []).map(({ destination }) => destination.host))
+  const copies = http.flatMap(({ rule }) => [rule.mirror, ...(rule.mirrors ?? []).map((mirror) => mirror.destination)])
+  const routes = [...http.map(({ rule }) => rule), ...tls, ...tcp].flatMap((rule) => (rule.route ?? []).map((route) => route.destination))
+  return [...routes, ...copies].flatMap((destination) => destination?.host ?? [])
 }
 
 const parts = new WeakMap<Service, Map<string, Service>>()

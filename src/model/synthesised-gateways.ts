@@ -86,7 +86,7 @@ function routedTo(keys: ReadonlySet<string>, input: SynthesisInput): Map<string,
 
 function meshDestinations(rules: RuleSet): { destination: { host: string; port?: { number?: number } } }[] {
   if (!rules.gateways.includes('mesh')) return []
-  return [...rules.http, ...rules.tls, ...rules.tcp].flatMap((rule) => {
+  return [...rules.http.map(({ rule }) => rule), ...rules.tls, ...rules.tcp].flatMap((rule) => {
     const matches: readonly { readonly gateways?: readonly string[] }[] = rule.match ?? []
     const isMesh = matches.length === 0 || matches.some((match) => match.gateways === undefined || match.gateways.includes('mesh'))
     return isMesh ? [...(rule.route ?? [])] : []

@@ -22,8 +22,8 @@ export type AddressPlan =
   | { readonly kind: 'dns'; readonly endpoints: readonly DnsEndpoint[] }
   /** The address that the client dialled, at its own port or another. */
   | { readonly kind: 'original-destination'; readonly port?: number; readonly isPassthrough: boolean }
-  /** The name that the flow carries. */
-  | { readonly kind: 'dynamic'; readonly port?: number; readonly family?: 4 | 6 }
+  /** The name that the flow carries; `pattern` is the declared host that covers it, where the cluster's name tells. */
+  | { readonly kind: 'dynamic'; readonly port?: number; readonly family?: 4 | 6; readonly pattern?: string }
 
 export interface ClusterPlan extends CompiledCluster {
   readonly addresses: AddressPlan
@@ -182,15 +182,15 @@ function findCustom(cluster: Cluster): FoundAddresses {
   const { name, typedConfig } = type.value
   const isDynamic = typedConfig ? anyIs(typedConfig, dynamicForwardProxyConfig) : name === dynamicForwardProxy
   if (!isDynamic) return { ...found(none), problem: `the cluster type "${name}" is not carried out` }
-  const port = portInName(cluster.name)
+  const said = partsOfName(cluster.name)
   const family = familyOf(cluster.dnsLookupFamily)
-  return found({ kind: 'dynamic', ...(port !== undefined && { port }), ...(family && { family }) })
+  return found({ kind: 'dynamic', ...said, ...(family && { family }) })
 }
 
-/** Istio's cluster names say the declared port: `outbound|443||*.example.com`. */
-function portInName(name: string): number | undefined {
-  const port = /^outbound\|(\d{1,5})\|/.exec(name)?.[1]
-  return port === undefined ? undefined : Number(port)
+/** Istio's cluster names say the declared port and host: `outbound|443||*.example.com`. */
+function partsOfName(name: string): { readonly port?: number; readonly pattern?: string } {
+  const [, port, pattern] = /^outbound\|(\d{1,5})\|[^|]*\|([^|]+)$/.exec(name) ?? []
+  return port === undefined || pattern === undefined ? {} : { port: Number(port), pattern: pattern.toLowerCase() }
 }
 
 /** The other settings only order what the resolver gives, which the executor does. */

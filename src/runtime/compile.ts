@@ -13,7 +13,7 @@ import { ListenerTable } from './listener-match.ts'
 import { findMissing } from './missing-clusters.ts'
 import { NameTable } from './name-table.ts'
 import type { Problem, Rejection } from './rejection.ts'
-import { isRefusal } from './route.ts'
+import { type CompiledRoute, isAnswer, isRefusal } from './route.ts'
 import { type CompiledRouteConfig, type CompiledVirtualHost, compileRouteConfig } from './route-config.ts'
 
 export interface Compiled {
@@ -164,16 +164,21 @@ function missingInRoutes(config: CompiledRouteConfig, all: Referring, before: Co
   const parts = { parts: config.virtualHosts, namesOf: clustersOfHost }
   return findMissing(parts, all.clusters, before && { parts: before.virtualHosts, isWhole }).flatMap((index) =>
     (config.virtualHosts[index]?.routes ?? []).flatMap(({ action, ref }, at) => {
-      if (isRefusal(action)) return []
-      return missingClusters(action.choice.names, all.clusters, `virtual_hosts[${index}].routes[${at}]`).map(by(ref))
+      return missingClusters(clustersOfRoute(action), all.clusters, `virtual_hosts[${index}].routes[${at}]`).map(by(ref))
     }),
   )
 }
 
 function clustersOfHost({ routes }: CompiledVirtualHost): readonly string[] {
   const [only] = routes
-  if (routes.length === 1 && only) return isRefusal(only.action) ? none : only.action.choice.names
-  return routes.flatMap(({ action }) => (isRefusal(action) ? none : action.choice.names))
+  return routes.length === 1 && only ? clustersOfRoute(only.action) : routes.flatMap(({ action }) => clustersOfRoute(action))
+}
+
+/** A copy that has nowhere to go is left out, as Envoy does; that is worth a word all the same. */
+function clustersOfRoute(action: CompiledRoute['action']): readonly string[] {
+  if (isRefusal(action) || isAnswer(action)) return none
+  const mirrors = action.recipes?.[0]?.mirrors
+  return mirrors ? [...action.choice.names, ...mirrors.map((mirror) => mirror.cluster)] : action.choice.names
 }
 
 function missingClusters(names: readonly string[], clusters: ClusterTable, path: string): Problem[] {

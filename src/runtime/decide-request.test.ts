@@ -165,21 +165,35 @@ describe('what never widens', () => {
   const toC = { case: 'cluster', value: 'c' } as const
   const rbac = anyPack(RBACSchema, create(RBACSchema))
   const routes: Record<string, Route> = {
-    'a redirect': route({ case: 'redirect', value: { hostRedirect: 'x' } } as Route['action']),
+    'a redirect to no host': route({ case: 'redirect', value: { hostRedirect: 'x y' } } as Route['action']),
     'no action': route({ case: undefined }),
-    'an answer of its own': answer(200),
+    'an answer from a file': route({
+      case: 'directResponse',
+      value: { status: 200, body: { specifier: { case: 'filename', value: '/etc/passwd' } } },
+    } as Route['action']),
     'a status that is none': answer(600),
-    'a path rewrite': routeTo('c', { action: { clusterSpecifier: toC, prefixRewrite: '/x' } }),
-    'a host rewrite': routeTo('c', {
-      action: { clusterSpecifier: toC, hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: 'x' } },
+    'a path rewrite by a template': routeTo('c', { action: { clusterSpecifier: toC, pathRewrite: '/x' } }),
+    'a path rewrite with a space': routeTo('c', { action: { clusterSpecifier: toC, prefixRewrite: '/x y' } }),
+    'a substitution that RE2 would not take': routeTo('c', {
+      action: { clusterSpecifier: toC, regexRewrite: { pattern: { regex: 'a' }, substitution: '\\x' } },
     }),
-    'a mirror': routeTo('c', { action: { clusterSpecifier: toC, requestMirrorPolicies: [{ cluster: 'c' }] } }),
+    'a group that the expression does not have': routeTo('c', {
+      action: { clusterSpecifier: toC, regexRewrite: { pattern: { regex: '(a)' }, substitution: '\\2' } },
+    }),
+    'a host rewrite by a header': routeTo('c', {
+      action: { clusterSpecifier: toC, hostRewriteSpecifier: { case: 'hostRewriteHeader', value: 'x' } },
+    }),
+    'a host rewrite to what is no host': routeTo('c', {
+      action: { clusterSpecifier: toC, hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: 'x\r\ny: z' } },
+    }),
+    'a mirror under another name': routeTo('c', { action: { clusterSpecifier: toC, requestMirrorPolicies: [{ cluster: 'c' }] } }),
     'a rate limit': routeTo('c', { action: { clusterSpecifier: toC, rateLimits: [{}] } }),
     'endpoints by metadata': routeTo('c', { action: { clusterSpecifier: toC, metadataMatch: {} } }),
     'a cluster by header': routeTo('c', { action: { clusterSpecifier: { case: 'clusterHeader', value: 'x' } } }),
     'headers to add': Object.assign(routeTo('c'), { requestHeadersToAdd: [{}] }),
     'configuration for a filter': Object.assign(routeTo('c'), { typedPerFilterConfig: { 'envoy.filters.http.rbac': rbac } }),
-    'a match by header': routeTo('c', { match: { headers: [{ name: 'x-user' }] } }),
+    'a match on what a filter found': routeTo('c', { match: { dynamicMetadata: [{}] } }),
+    'a header that says where the message ends': Object.assign(routeTo('c'), { requestHeadersToRemove: ['Content-Length'] }),
   }
   test.each(Object.entries(routes))('%s is refused, and not passed to the next route', (_name, first) => {
     const runtime = runtimeOf({ hosts: [virtualHost('a', ['a.test'], [first, routeTo('c')]), otherHosts()] })

@@ -5,9 +5,10 @@ import { agrees, mismatchText } from './agreement.ts'
 import type { CompiledHttpManager, Runtime } from './compiled.ts'
 import { CompiledRuntime } from './compiled-runtime.ts'
 import type { Deny, RequestDecision } from './decision.ts'
+import { approachOf, followLongRoute } from './follow-route.ts'
 import { HttpManager } from './http-manager.ts'
 import { deny, type DenyExtras, hostOf, makeReason, undeclaredHost, withoutPort } from './reasons.ts'
-import { type CompiledRoute, isRefusal } from './route.ts'
+import { type CompiledRoute, isAnswer, isRefusal } from './route.ts'
 import type { CompiledRouteConfig, CompiledVirtualHost } from './route-config.ts'
 import { findTargets } from './targets.ts'
 import type { Trace } from './trace.ts'
@@ -50,7 +51,8 @@ function decideByHost(asked: Asked): RequestDecision {
   trace?.push({ step: 'virtual-host', name: host.name, host: domain, ...(host.ref && { ref: host.ref }) })
   if (host.refusal) return refuse(asked, host.refusal, host.ref, {})
   const path = pathOf(facts.path, config.ignoresPathParameters)
-  const route = findRoute(host, { method: facts.method, authority: facts.authority, path })
+  const { method, authority, scheme, headers } = facts
+  const route = findRoute(host, { method, authority, path, target: facts.path, scheme, headers })
   if (!route) {
     trace?.push({ step: 'no-route', method: facts.method, path })
     const text = `no rule for host "${hostOf(facts.authority)}" matches ${facts.method} ${path}`
@@ -60,25 +62,19 @@ function decideByHost(asked: Asked): RequestDecision {
   return followRoute(asked, host, route)
 }
 
-function followRoute(asked: Asked, host: CompiledVirtualHost, { action, ref, name }: CompiledRoute): RequestDecision {
-  const { runtime, facts, trace, idle } = asked
+function followRoute(asked: Asked, host: CompiledVirtualHost, route: CompiledRoute): RequestDecision {
+  const { runtime, facts } = asked
+  const { action, ref, name, filters } = route
   if (isRefusal(action)) return refuse(asked, action, ref ?? host.ref, { route: name, status: action.status, details: action.details })
-  const { connection } = facts
-  if (runtime.strict && connection.virtualName !== undefined && !agreesByHost(asked, host)) {
-    const text = mismatchText('host', hostOf(facts.authority), connection)
+  if (runtime.strict && facts.connection.virtualName !== undefined && !agreesByHost(asked, host)) {
+    const text = mismatchText('host', hostOf(facts.authority), facts.connection)
     return deny(runtime.strict, makeReason('name-mismatch', text, ref ?? host.ref), { route: name })
   }
-  return findTargets(runtime, {
-    connection,
-    names: facts.names,
-    random: facts.random,
-    leg: action,
-    name: undefined,
-    authority: facts.authority,
-    idle,
-    taken: undefined,
-    trace,
-  })
+  // The commonest route by far has neither filters nor words of its own.
+  if (!filters && !isAnswer(action) && !action.recipes) {
+    return findTargets(runtime, approachOf(asked, action, action.plan?.authority))
+  }
+  return followLongRoute(asked, route, action)
 }
 
 /** A host's short forms and its address are domains of the same virtual host, so they agree with it. */

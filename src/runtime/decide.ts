@@ -100,7 +100,18 @@ function forwardTcp({ runtime, facts, trace }: Asked, taken: Taken, leg: Leg): F
   if (runtime.strict && sni !== undefined && !mayCarry(chain, sni)) return notOfHost(runtime, chain, sni)
   const { names, random } = facts
   const name = sni ?? facts.virtualName?.toLowerCase()
-  const found = findTargets(runtime, { connection: facts, names, random, leg, name, authority: undefined, idle: 0, taken, trace })
+  const found = findTargets(runtime, {
+    connection: facts,
+    names,
+    random,
+    leg,
+    name,
+    authority: undefined,
+    isRewritten: false,
+    idle: 0,
+    taken,
+    trace,
+  })
   if (found.verdict === 'passthrough' && disagrees) return namesDisagree(runtime, chain, facts)
   if (found.verdict === 'deny' && found.cluster === blackHoleCluster) return misdialled(runtime, listener, facts) ?? found
   return found.verdict === 'forward' && chain.resolvesTo !== undefined ? preferDialled(found, facts.destination.ip) : found

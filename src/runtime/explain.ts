@@ -17,7 +17,7 @@ export interface Explanation {
 export function traceDecision(
   runtime: Runtime,
   facts: ConnectionFacts,
-  request?: Pick<RequestFacts, 'method' | 'authority' | 'path'>,
+  request?: Pick<RequestFacts, 'method' | 'authority' | 'path'> & Partial<Pick<RequestFacts, 'scheme' | 'headers' | 'chance'>>,
 ): Explanation {
   const steps: Trace = []
   const connection = decide(runtime, facts, steps)

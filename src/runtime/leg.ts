@@ -1,6 +1,8 @@
 // Describes the last stretch that a chain or route prescribes: which cluster, on whose word, and within what time.
 import type { OriginRef, Reason } from '../flow/index.ts'
 import type { ClusterChoice } from './cluster-choice.ts'
+import type { HttpPlan } from './decision.ts'
+import type { HttpRecipe } from './http-recipe.ts'
 
 export interface Leg {
   readonly choice: ClusterChoice
@@ -18,4 +20,8 @@ export interface Leg {
   readonly notFoundStatus: number
   /** Port that a dynamic cluster dials, when the chain says one. */
   readonly dynamicPort?: number
+  /** What the route changes, where that is the same for every request and cluster. */
+  readonly plan?: HttpPlan
+  /** What it changes otherwise, for each cluster of `choice`. */
+  readonly recipes?: readonly (HttpRecipe | undefined)[]
 }

@@ -5,7 +5,7 @@ import type { Runtime } from './compiled.ts'
 import { decide } from './decide.ts'
 import { decideRequest } from './decide-request.ts'
 import type { Answer, ConnectionDecision, Deny, Forward, Passthrough, RequestDecision } from './decision.ts'
-import { connection, request } from './snapshot-builder.test-kit.ts'
+import { connection, type Lines, request } from './snapshot-builder.test-kit.ts'
 
 export interface Call {
   readonly to: string
@@ -19,6 +19,8 @@ export interface Call {
   /** Of the request, when the connection turns out to be HTTP; the authority is the first bytes' host. */
   readonly method?: string
   readonly path?: string
+  readonly headers?: Lines
+  readonly chance?: Readonly<Record<string, number>>
 }
 
 export interface Played {
@@ -31,7 +33,7 @@ export interface Played {
 const longest = 20
 
 export function play(runtime: Runtime, call: Call): Played {
-  const { to, says, resolver = {}, method = 'GET', path = '/', random = 0 } = call
+  const { to, says, resolver = {}, method = 'GET', path = '/', random = 0, headers = {}, chance = {} } = call
   const asked: string[] = []
   const known: Record<string, readonly string[] | string> = {}
   let first: FirstBytes | undefined
@@ -49,7 +51,9 @@ export function play(runtime: Runtime, call: Call): Played {
     const decision: ConnectionDecision = decide(runtime, facts())
     const wasHttp = decision.verdict === 'http'
     const end: RequestDecision =
-      decision.verdict === 'http' ? decideRequest(runtime, decision.manager, request(facts(), host, { method, path })) : decision
+      decision.verdict === 'http'
+        ? decideRequest(runtime, decision.manager, request(facts(), host, { method, path, headers, chance }))
+        : decision
     if (end.verdict !== 'gather') return { end, asked, wasHttp }
     asked.push(end.need === 'first-bytes' ? `first-bytes ${end.until}` : `addresses ${end.name}`)
     if (end.need === 'first-bytes') first = says ?? { protocol: 'silent' }

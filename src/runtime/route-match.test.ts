@@ -1,8 +1,9 @@
 // Tests route matching as Envoy does it: on the path without query, textual prefixes, whole-text regular expressions.
 import { create } from '@bufbuild/protobuf'
-import { expect, test } from 'vitest'
-import { RouteMatchSchema } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
-import { compileRouteMatch, type RequestParts } from './route-match.ts'
+import { describe, expect, test } from 'vitest'
+import { type HeaderMatcherSchema, RouteMatchSchema } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
+import type { RequestParts } from './request-test.ts'
+import { compileRouteMatch } from './route-match.ts'
 import type { Init } from './snapshot-builder.test-kit.ts'
 
 type Match = Init<typeof RouteMatchSchema>
@@ -78,29 +79,97 @@ const cases: Record<string, { match: Match; request?: Partial<RequestParts>; mat
   'CONNECT is nobody’s': { match: { pathSpecifier: { case: 'connectMatcher', value: {} } }, matches: false },
 }
 
-const parts = (request: Partial<RequestParts> = {}): RequestParts => ({ method: 'GET', authority: 'a.test', path: '/', ...request })
+const parts = (request: Partial<RequestParts> = {}): RequestParts => ({
+  method: 'GET',
+  authority: 'a.test',
+  path: '/',
+  target: '/',
+  scheme: 'http',
+  headers: () => [],
+  ...request,
+})
 
 test.each(Object.entries(cases))('%s', (_name, { match, request, matches }) => {
   const compiled = compileRouteMatch(create(RouteMatchSchema, match))
   expect([compiled.problem, compiled.matches(parts(request))]).toEqual([undefined, matches])
 })
 
-const unknown: Record<string, { match: Match; request?: Partial<RequestParts>; matches: boolean }> = {
-  'a header that is not known of requests: whatever the path takes': {
-    match: { pathSpecifier: prefix('/a'), headers: [header('x-user', 'me')] },
-    request: { path: '/a' },
+type HeaderInit = Init<typeof HeaderMatcherSchema>
+type HeaderSpecifier = NonNullable<HeaderInit['headerMatchSpecifier']>
+
+const lines =
+  (all: Readonly<Record<string, readonly string[]>>) =>
+  (name: string): readonly string[] =>
+    all[name] ?? []
+
+const exactly = (value: string) => ({ case: 'stringMatch', value: { matchPattern: { case: 'exact', value } } }) as const
+const isPresent: HeaderSpecifier = { case: 'presentMatch', value: true }
+
+const ofHeaders: Record<string, { header: HeaderInit; has: Readonly<Record<string, readonly string[]>>; matches: boolean }> = {
+  'a value': { header: { name: 'X-A', headerMatchSpecifier: exactly('1') }, has: { 'x-a': ['1'] }, matches: true },
+  'values have their case': { header: { name: 'x-a', headerMatchSpecifier: exactly('a') }, has: { 'x-a': ['A'] }, matches: false },
+  'any line of several': { header: { name: 'x-a', headerMatchSpecifier: exactly('2') }, has: { 'x-a': ['1', '2'] }, matches: true },
+  'not what stands in one line with others': {
+    header: { name: 'x-a', headerMatchSpecifier: exactly('2') },
+    has: { 'x-a': ['1,2'] },
+    matches: false,
+  },
+  'missing, no value': { header: { name: 'x-a', headerMatchSpecifier: exactly('') }, has: {}, matches: false },
+  'missing, inverted: Envoy says no': {
+    header: { name: 'x-a', headerMatchSpecifier: exactly('1'), invertMatch: true },
+    has: {},
+    matches: false,
+  },
+  'missing as empty, inverted': {
+    header: { name: 'x-a', headerMatchSpecifier: exactly('1'), invertMatch: true, treatMissingHeaderAsEmpty: true },
+    has: {},
     matches: true,
   },
-  'and nothing beside the path': {
-    match: { pathSpecifier: prefix('/a'), headers: [header('x-user', 'me')] },
-    request: { path: '/b' },
+  'inverted, one of the lines': {
+    header: { name: 'x-a', headerMatchSpecifier: exactly('1'), invertMatch: true, treatMissingHeaderAsEmpty: true },
+    has: { 'x-a': ['2', '1'] },
     matches: false,
   },
-  'nor beside another condition': {
-    match: { pathSpecifier: prefix('/'), headers: [header('x-user', 'me'), header(':method', 'POST')] },
-    matches: false,
-  },
-  'query parameters': { match: { pathSpecifier: prefix('/'), queryParameters: [{ name: 'q' }] }, matches: true },
+  'presence of an empty one': { header: { name: 'x-a', headerMatchSpecifier: isPresent }, has: { 'x-a': [''] }, matches: true },
+  'presence of none': { header: { name: 'x-a', headerMatchSpecifier: isPresent }, has: {}, matches: false },
+  absence: { header: { name: 'x-a', headerMatchSpecifier: isPresent, invertMatch: true }, has: {}, matches: true },
+  'the scheme': { header: { name: ':scheme', headerMatchSpecifier: exactly('http') }, has: {}, matches: true },
+  'the path with its query': { header: { name: ':path', headerMatchSpecifier: exactly('/p?q=1') }, has: {}, matches: true },
+}
+
+describe('headers', () => {
+  test.each(Object.entries(ofHeaders))('%s', (_name, { header: init, has, matches }) => {
+    const compiled = compileRouteMatch(create(RouteMatchSchema, { pathSpecifier: prefix('/'), headers: [init] }))
+    const asked = parts({ path: '/p', target: '/p?q=1', headers: lines(has) })
+    expect([compiled.problem, compiled.matches(asked)]).toEqual([undefined, matches])
+  })
+})
+
+const ofQueries: Record<string, { name: string; is?: string; target: string; matches: boolean }> = {
+  'a value': { name: 'q', is: '1', target: '/p?a=2&q=1', matches: true },
+  'of several the first': { name: 'q', is: '2', target: '/p?q=1&q=2', matches: false },
+  'nothing is decoded': { name: 'q', is: 'a b', target: '/p?q=a%20b', matches: false },
+  'a name without a value is empty': { name: 'q', is: '', target: '/p?q', matches: true },
+  'a name that begins like it': { name: 'q', is: '1', target: '/p?qq=1', matches: false },
+  'an equals sign in the value': { name: 'q', is: 'a=b', target: '/p?q=a=b', matches: true },
+  'no query': { name: 'q', is: '1', target: '/p', matches: false },
+  presence: { name: 'q', target: '/p?q=', matches: true },
+  'presence of none': { name: 'q', target: '/p?r=1', matches: false },
+}
+
+describe('query parameters', () => {
+  test.each(Object.entries(ofQueries))('%s', (_name, { name, is, target, matches }) => {
+    const specifier = is === undefined ? ({ case: 'presentMatch', value: true } as const) : exactly(is)
+    const match = create(RouteMatchSchema, {
+      pathSpecifier: prefix('/'),
+      queryParameters: [{ name, queryParameterMatchSpecifier: specifier }],
+    })
+    const compiled = compileRouteMatch(match)
+    expect([compiled.problem, compiled.matches(parts({ path: '/p', target }))]).toEqual([undefined, matches])
+  })
+})
+
+const unknown: Record<string, { match: Match; request?: Partial<RequestParts>; matches: boolean }> = {
   'a fraction': { match: { pathSpecifier: prefix('/'), runtimeFraction: {} }, matches: true },
   'gRPC only': { match: { pathSpecifier: prefix('/'), grpc: {} }, matches: true },
   'what filters found': { match: { pathSpecifier: prefix('/'), dynamicMetadata: [{}] }, matches: true },
@@ -108,6 +177,11 @@ const unknown: Record<string, { match: Match; request?: Partial<RequestParts>; m
   'a path matcher of another kind': { match: { pathSpecifier: { case: 'pathMatchPolicy', value: { name: 'x' } } }, matches: true },
   'an expression that does not compile': { match: { pathSpecifier: regex('/a(') }, request: { path: '/b' }, matches: true },
   'look-ahead, which RE2 does not have': { match: { pathSpecifier: regex('(?=a)') }, request: { path: '/b' }, matches: true },
+  'a range on a header, beside a path that does not match': {
+    match: { pathSpecifier: prefix('/a'), headers: [{ name: 'x-n', headerMatchSpecifier: { case: 'rangeMatch', value: {} } }] },
+    request: { path: '/b' },
+    matches: false,
+  },
   'a range on a method': {
     match: { pathSpecifier: prefix('/'), headers: [{ name: ':method', headerMatchSpecifier: { case: 'rangeMatch', value: {} } }] },
     matches: true,

@@ -1,14 +1,8 @@
 // Compiles what a route matches on into one test of a request; what cannot be tested matches everything, for a route that refuses.
 import type { HeaderMatcher, RouteMatch } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
+import { compileQueryParameter } from './query-match.ts'
+import type { Part, RequestParts, RequestTest } from './request-test.ts'
 import { compileRegex, compileStringMatcher, compileTextTest, type TextTest } from './string-match.ts'
-
-/** The parts of a request that routes look at. */
-export interface RequestParts {
-  readonly method: string
-  readonly authority: string
-  /** Without query and fragment. */
-  readonly path: string
-}
 
 export interface CompiledMatch {
   readonly matches: (request: RequestParts) => boolean
@@ -22,17 +16,11 @@ export interface CompiledMatch {
 export function compileRouteMatch(match: RouteMatch | undefined): CompiledMatch {
   const path = compilePath(match)
   const headers = (match?.headers ?? []).map(compileHeader)
-  const problem = path.problem ?? headers.find((header) => header.problem !== undefined)?.problem ?? unknownCriterion(match)
-  const tests = [...(path.test ? [testPath(path.test)] : []), ...headers.flatMap((header) => (header.test ? [header.test] : []))]
+  const query = (match?.queryParameters ?? []).map(compileQueryParameter)
+  const criteria = [...headers, ...query]
+  const problem = path.problem ?? criteria.find((one) => one.problem !== undefined)?.problem ?? unknownCriterion(match)
+  const tests = [...(path.test ? [testPath(path.test)] : []), ...criteria.flatMap((one) => (one.test ? [one.test] : []))]
   return { matches: every(tests), ...(problem !== undefined && { problem }) }
-}
-
-type RequestTest = (request: RequestParts) => boolean
-
-/** Without a test, every request matches. */
-interface Part<Test> {
-  readonly test?: Test
-  readonly problem?: string
 }
 
 function compilePath(match: RouteMatch | undefined): Part<TextTest> {
@@ -62,32 +50,52 @@ function testSeparated(prefix: string, isCaseSensitive: boolean): TextTest {
   return (path) => isSame(path) || isBelow(path)
 }
 
-/** A request's facts hold method and authority only; the presence and value of other headers are not known. */
+/**
+ * A header that is repeated matches if any one of its lines does (observed on Envoy 1.40). One that is missing matches nothing, inverted
+ * or not, unless it counts as empty; only its presence can be asked about.
+ */
 function compileHeader(header: HeaderMatcher): Part<RequestTest> {
   const name = header.name.toLowerCase()
+  const { invertMatch, treatMissingHeaderAsEmpty, headerMatchSpecifier: specifier } = header
   const value = valueOf(name)
-  if (!value) return { problem: `matching on the header "${header.name}" is not carried out` }
-  const test = compileHeaderValue(header)
-  if ('problem' in test) return { problem: `header "${header.name}": ${test.problem}` }
-  return { test: (request) => test.test(value(request)) !== header.invertMatch }
+  if (specifier.case === 'presentMatch' || specifier.case === undefined) {
+    const isWanted = (specifier.case === undefined || specifier.value) !== invertMatch
+    if (value) return { test: () => isWanted }
+    return { test: (request) => request.headers(name).length > 0 === isWanted }
+  }
+  const compiled = compileHeaderValue(header)
+  if ('problem' in compiled) return { problem: `header "${header.name}": ${compiled.problem}` }
+  const { test } = compiled
+  if (value) return { test: (request) => test(value(request)) !== invertMatch }
+  const ofMissing = treatMissingHeaderAsEmpty && test('') !== invertMatch
+  return {
+    test: (request) => {
+      const lines = request.headers(name)
+      return lines.length === 0 ? ofMissing : lines.some(test) !== invertMatch
+    },
+  }
 }
 
+/** Headers that every request has, once. */
 function valueOf(name: string): ((request: RequestParts) => string) | undefined {
-  if (name === ':method') return (request) => request.method
-  // In Envoy the Host header is the pseudo header :authority.
-  if (name === ':authority' || name === 'host') return (request) => request.authority
-  return undefined
+  switch (name) {
+    case ':method':
+      return (request) => request.method
+    // In Envoy the Host header is the pseudo header :authority.
+    case ':authority':
+    case 'host':
+      return (request) => request.authority
+    case ':scheme':
+      return (request) => request.scheme
+    case ':path':
+      return (request) => request.target
+    default:
+      return undefined
+  }
 }
 
-/** The two headers above are always present. */
 function compileHeaderValue({ headerMatchSpecifier }: HeaderMatcher): { test: TextTest } | { problem: string } {
   switch (headerMatchSpecifier.case) {
-    case undefined:
-      return { test: () => true }
-    case 'presentMatch': {
-      const isWanted = headerMatchSpecifier.value
-      return { test: () => isWanted }
-    }
     case 'exactMatch':
       return { test: compileTextTest('exact', headerMatchSpecifier.value, true) }
     case 'prefixMatch':
@@ -101,13 +109,12 @@ function compileHeaderValue({ headerMatchSpecifier }: HeaderMatcher): { test: Te
     case 'stringMatch':
       return compileStringMatcher(headerMatchSpecifier.value)
     default:
-      return { problem: `the matcher "${headerMatchSpecifier.case}" is not carried out` }
+      return { problem: `the matcher "${headerMatchSpecifier.case ?? 'none'}" is not carried out` }
   }
 }
 
 function unknownCriterion(match: RouteMatch | undefined): string | undefined {
   if (!match) return undefined
-  if (match.queryParameters.length > 0) return 'matching on query parameters is not carried out'
   if (match.runtimeFraction) return 'matching a fraction of the requests is not carried out'
   if (match.grpc) return 'matching gRPC requests only is not carried out'
   if (match.tlsContext) return "matching on the peer's certificate is not carried out"

@@ -1,20 +1,15 @@
 // Compiles one route into what becomes of a request that it matches; an action that is not carried out in full becomes a refusal.
 import type { OriginRef, ReasonCode } from '../flow/index.ts'
-import type {
-  DirectResponseAction,
-  Route,
-  RouteAction,
-  VirtualHost,
-  WeightedCluster,
-} from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
-import { RouteAction_ClusterNotFoundResponseCode } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
+import type { DirectResponseAction, Route, VirtualHost } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import { notSupported, readAnnotations, type Refusal } from './annotations.ts'
-import { type ClusterChoice, singleCluster, weightedClusters } from './cluster-choice.ts'
-import { changesHeaders, hasKeys } from './header-change.ts'
+import { compileCors, type CorsPlan } from './cors.ts'
+import { compileFault, type FaultPlan } from './fault.ts'
+import { compileHeaderChanges, type HeaderRecipe, headerRecipe } from './header-change.ts'
 import type { Leg } from './leg.ts'
-import { milliseconds } from './milliseconds.ts'
-import { declaredBy } from './reasons.ts'
-import { compileRouteMatch, type RequestParts } from './route-match.ts'
+import { type AnswerParts, compileDirectResponse, compileRedirect, type RouteAnswer } from './route-answer.ts'
+import { compileForward } from './route-forward.ts'
+import type { RequestParts } from './request-test.ts'
+import { compileRouteMatch } from './route-match.ts'
 
 /** What a refusing route answers besides its reason. */
 export interface RouteRefusal extends Refusal {
@@ -26,11 +21,19 @@ export interface CompiledRoute {
   readonly name: string
   readonly ref?: OriginRef
   readonly matches: (request: RequestParts) => boolean
-  readonly action: RouteRefusal | Leg
+  readonly action: RouteRefusal | RouteAnswer | Leg
+  /** What the filters ahead of the router do. */
+  readonly filters?: RouteFilters
 }
 
-/** Envoy's default for a route without a timeout (RouteAction.timeout). */
-const defaultTimeout = 15_000
+/** In the order in which Istio has them: a request that a fault ends is not looked at by CORS. */
+export interface RouteFilters {
+  readonly fault?: FaultPlan
+  /** Of a route that forwards. */
+  readonly cors?: CorsPlan
+  /** Changes of the responses of a route that forwards, which the answer of a fault gets too. */
+  readonly changes?: HeaderRecipe
+}
 
 export function compileRoute(route: Route, host: VirtualHost): { route: CompiledRoute; problem?: string } {
   const { ref, refusal: said } = readAnnotations(route.metadata)
@@ -39,15 +42,19 @@ export function compileRoute(route: Route, host: VirtualHost): { route: Compiled
   const name = route.name === '' ? host.name : route.name
   const base = { name, matches: match.matches, ...(ref && { ref }) }
   if (said) return { route: { ...base, action: refuse(said, route) } }
-  const problem = match.problem ?? problemOfRoute(route)
+  const problem = match.problem
   if (problem !== undefined) return { route: { ...base, action: notSupported(problem) }, problem }
   const compiled = compileAction(route, name, by)
   if ('problem' in compiled) return { route: { ...base, action: notSupported(compiled.problem) }, problem: compiled.problem }
-  return { route: { ...base, action: compiled.action } }
+  return { route: { ...base, ...compiled } }
 }
 
-export function isRefusal(action: RouteRefusal | Leg): action is RouteRefusal {
+export function isRefusal(action: CompiledRoute['action']): action is RouteRefusal {
   return 'code' in action
+}
+
+export function isAnswer(action: CompiledRoute['action']): action is RouteAnswer {
+  return 'kind' in action
 }
 
 /** The refusal that metadata says, with the status of the direct response that stands there for Envoy. */
@@ -56,109 +63,64 @@ function refuse(refusal: Refusal, { action }: Route): RouteRefusal {
   return { ...refusal, status: action.value.status, details: 'direct_response' }
 }
 
-function problemOfRoute(route: Route): string | undefined {
-  if (hasKeys(route.typedPerFilterConfig)) return `the filter "${Object.keys(route.typedPerFilterConfig).join('", "')}" is not carried out`
-  if (changesHeaders(route)) return 'adding or removing headers is not carried out'
-  return undefined
+type CompiledAction = Pick<CompiledRoute, 'action' | 'filters'> | { readonly problem: string }
+
+function compileAction(route: Route, name: string, by: OriginRef | undefined): CompiledAction {
+  const filters = compileFilters(route)
+  if ('problem' in filters) return filters
+  const { fault, cors } = filters
+  const { action } = route
+  if (action.case === 'route') {
+    const compiled = compileForward(action.value, route, { name, by, cors })
+    if ('problem' in compiled) return compiled
+    const changes = fault && compiled.changes
+    if (!fault && !cors) return { action: compiled.leg }
+    return { action: compiled.leg, filters: { ...(fault && { fault }), ...(cors && { cors }), ...(changes && { changes }) } }
+  }
+  const compiled = compileAnswer(route, name, by)
+  if ('problem' in compiled) return compiled
+  return { action: compiled.action, ...(fault && { filters: { fault } }) }
 }
 
-function compileAction(route: Route, name: string, by: OriginRef | undefined): { action: RouteRefusal | Leg } | { problem: string } {
+function compileAnswer(
+  route: Route,
+  name: string,
+  by: OriginRef | undefined,
+): { readonly action: RouteAnswer | RouteRefusal } | { readonly problem: string } {
   const { action } = route
+  if (action.case === 'directResponse' && name === blockAll) return { action: blocked(action.value) }
+  const steps = compileHeaderChanges([route])
+  if ('problem' in steps) return steps
+  const parts: AnswerParts = { name, by, changes: headerRecipe(steps.response) }
   switch (action.case) {
-    case 'route':
-      return compileForward(action.value, name, by)
     case 'directResponse':
-      return compileDirectResponse(action.value, name)
+      return compileDirectResponse(action.value, parts)
     case 'redirect':
-      return { problem: 'redirecting is not carried out' }
+      return compileRedirect(action.value, route, parts)
     default:
       return { problem: `the route action "${action.case ?? 'none'}" is not carried out` }
   }
 }
 
-function compileForward(action: RouteAction, name: string, by: OriginRef | undefined): { action: Leg } | { problem: string } {
-  const problem = problemOfForward(action)
-  if (problem !== undefined) return { problem }
-  const choice = compileChoice(action)
-  if ('problem' in choice) return choice
-  const { idleTimeout, timeout, maxStreamDuration } = action
-  const request = timeout ? milliseconds(timeout) : defaultTimeout
-  const longest = maxStreamDuration?.maxStreamDuration ? milliseconds(maxStreamDuration.maxStreamDuration) : 0
-  return {
-    action: {
-      choice,
-      route: name,
-      request: longest > 0 && (request === 0 || longest < request) ? longest : request,
-      notFoundStatus: notFoundStatus(action.clusterNotFoundResponseCode),
-      ...(idleTimeout && { idle: milliseconds(idleTimeout) }),
-      ...(by && { ref: by, reason: declaredBy(by) }),
-    },
-  }
-}
+/** Istio's names for the two filters that routes configure. */
+const faultFilter = 'envoy.filters.http.fault'
+const corsFilter = 'envoy.filters.http.cors'
 
-function compileChoice(action: RouteAction): ClusterChoice | { problem: string } {
-  const { clusterSpecifier } = action
-  switch (clusterSpecifier.case) {
-    case 'cluster':
-      return singleCluster(clusterSpecifier.value)
-    case 'weightedClusters':
-      return compileWeights(clusterSpecifier.value)
-    default:
-      return { problem: `choosing the cluster by "${clusterSpecifier.case ?? 'nothing'}" is not carried out` }
-  }
-}
-
-function compileWeights({ clusters }: WeightedCluster): ClusterChoice | { problem: string } {
-  for (const entry of clusters) {
-    if (entry.clusterHeader !== '') return { problem: 'choosing the cluster by a header is not carried out' }
-    if (entry.metadataMatch) return { problem: 'choosing endpoints by metadata is not carried out' }
-    if (changesHeaders(entry)) return { problem: 'adding or removing headers for one weighted destination is not carried out' }
-    if (entry.hostRewriteSpecifier.case) return { problem: 'rewriting the authority is not carried out' }
-    if (hasKeys(entry.typedPerFilterConfig)) return { problem: 'per-filter configuration of one weighted destination is not carried out' }
-  }
-  const choice = weightedClusters(clusters.map(({ name, weight }) => ({ name, weight: weight ?? 0 })))
-  return choice ?? { problem: 'no weighted destination has a weight' }
-}
-
-function problemOfForward(action: RouteAction): string | undefined {
-  if (action.prefixRewrite !== '' || action.pathRewrite !== '' || action.regexRewrite || action.pathRewritePolicy) {
-    return 'rewriting the path is not carried out'
-  }
-  const { hostRewriteSpecifier: host } = action
-  if (host.case !== undefined && !(host.case === 'autoHostRewrite' && !host.value.value))
-    return 'rewriting the authority is not carried out'
-  if (action.metadataMatch) return 'choosing endpoints by metadata is not carried out'
-  if (action.requestMirrorPolicies.length > 0) return 'mirroring is not carried out'
-  if (action.rateLimits.length > 0) return 'rate limits are not carried out'
-  if (action.cors) return 'CORS is not carried out'
-  return undefined
-}
-
-/** Envoy's RouteAction.ClusterNotFoundResponseCode. */
-function notFoundStatus(code: RouteAction_ClusterNotFoundResponseCode): number {
-  switch (code) {
-    case RouteAction_ClusterNotFoundResponseCode.NOT_FOUND:
-      return 404
-    case RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR:
-      return 500
-    default:
-      return 503
-  }
+function compileFilters({ typedPerFilterConfig }: Route): { fault?: FaultPlan; cors?: CorsPlan } | { readonly problem: string } {
+  const unknown = Object.keys(typedPerFilterConfig).filter((name) => name !== faultFilter && name !== corsFilter)
+  if (unknown.length > 0) return { problem: `the filter "${unknown.join('", "')}" is not carried out` }
+  const { [faultFilter]: faultConfig, [corsFilter]: corsConfig } = typedPerFilterConfig
+  const fault = faultConfig && compileFault(faultConfig)
+  if (fault && 'problem' in fault) return fault
+  const cors = corsConfig && compileCors(corsConfig)
+  if (cors && 'problem' in cors) return cors
+  return { ...(fault?.plan && { fault: fault.plan }), ...(cors?.plan && { cors: cors.plan }) }
 }
 
 /** Istio's catch-all under REGISTRY_ONLY has this route name; another control plane's has no metadata of ours that says so. */
 const blockAll = 'block_all'
 
-function compileDirectResponse(
-  { status, body, bodyFormat }: DirectResponseAction,
-  name: string,
-): { action: RouteRefusal } | { problem: string } {
-  if (name === blockAll) return { action: direct('not-declared', status) }
-  // An answer of one's own, with a body or as a success, would have to be given by this proxy in the origin's name.
-  if (body || bodyFormat || status < 400 || status > 599) return { problem: 'answering without an origin is not carried out' }
-  return { action: { ...direct('not-supported', status), text: `the route answers every request with ${status} itself` } }
-}
-
-function direct(code: ReasonCode, status: number): RouteRefusal {
+function blocked({ status }: DirectResponseAction): RouteRefusal {
+  const code: ReasonCode = 'not-declared'
   return { code, status, details: 'direct_response' }
 }

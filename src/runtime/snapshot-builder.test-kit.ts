@@ -322,15 +322,24 @@ export function connection({ to, names = {}, random = 0, ...rest }: FactParts): 
   return { kind: 'connection', source: at('198.18.0.11:40000'), destination: at(to), names: namesOf(names), random, ...rest }
 }
 
-export function request(on: ConnectionFacts, authority: string, parts: Partial<Pick<RequestFacts, 'method' | 'path' | 'random'>> = {}) {
+/** Lines of a header in order, by its name in lower case. */
+export type Lines = Readonly<Record<string, string | readonly string[]>>
+
+export interface RequestPartsInit extends Partial<Pick<RequestFacts, 'method' | 'path' | 'random'>> {
+  readonly headers?: Lines
+  /** By purpose; 0 where nothing is said. */
+  readonly chance?: Readonly<Record<string, number>>
+}
+
+export function request(on: ConnectionFacts, authority: string, { headers = {}, chance = {}, ...parts }: RequestPartsInit = {}) {
   const facts: RequestFacts = {
     kind: 'request',
     connection: on,
     method: 'GET',
     path: '/',
     scheme: 'http',
-    headers: () => [],
-    chance: () => 0,
+    headers: (name) => [headers[name] ?? []].flat(),
+    chance: (purpose) => chance[purpose] ?? 0,
     authority,
     names: on.names,
     random: on.random,

@@ -23,6 +23,8 @@ export interface Approach {
   /** The name that a dynamic cluster dials, in lower case; absent = the host of the authority. */
   readonly name: string | undefined
   readonly authority: string | undefined
+  /** The route gave the request another authority: a wildcard that led here has not looked at it. */
+  readonly isRewritten: boolean
   /** Milliseconds without a byte, when the leg does not say. */
   readonly idle: number
   /** What took the connection; absent for a request, which no address is declared for. */
@@ -86,6 +88,7 @@ function allow({ leg, idle }: Approach, cluster: ClusterPlan, targets: readonly 
   const path = cluster.gateway ? 'gateway' : 'direct'
   const reason: Reason = leg.reason ?? cluster.reason
   if (leg.route === undefined) return { verdict: 'forward', reason, cluster, targets, path, timeouts }
+  if (leg.plan) return { verdict: 'forward', reason, cluster, targets, path, timeouts, route: leg.route, http: leg.plan }
   return { verdict: 'forward', reason, cluster, targets, path, timeouts, route: leg.route }
 }
 
@@ -120,9 +123,19 @@ function findDynamic(
     const text = name ? `"${name}" is not a name that can be resolved` : 'the connection carries no server name to resolve'
     return refuse(runtime, approach, cluster, { code: 'name-unresolved', text })
   }
+  if (approach.isRewritten && !isCovered(plan.pattern, name)) {
+    const text = `the rule renames the request to "${name}", which "${cluster.name}" does not stand for`
+    return refuse(runtime, approach, cluster, { code: 'destination-mismatch', text })
+  }
   const port = leg.dynamicPort ?? plan.port ?? connection.destination.port
   const use = { port, privateAllowed: cluster.privateAllowed, family: plan.family }
   return findOne(runtime, approach, cluster, { name, use, gather: gatherAddresses(name) })
+}
+
+/** What a rule renames a request to is dialled only if the wildcard of the cluster covers it: a rule declares no host. */
+function isCovered(pattern: string | undefined, name: string): boolean {
+  if (pattern === undefined) return false
+  return pattern === '*' || (pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) && name.length >= pattern.length : name === pattern)
 }
 
 function findOne(runtime: CompiledRuntime, approach: Approach, cluster: ClusterPlan, question: NamedEndpoint): Found {

@@ -12,18 +12,22 @@ export function portOfDestination(ctx: Context, destination: RuleDestination, li
   return destination.port?.number ?? defaultPort(ctx.scope.destination(destination.host)?.service, listenerPort)
 }
 
+export function clusterOf(ctx: Context, destination: RuleDestination, listenerPort: number): string {
+  return clusterName(portOfDestination(ctx, destination, listenerPort), destination.subset ?? '', destination.host)
+}
+
 /** Entries of weight 0 are left out when there are several; a single one counts whatever its weight. */
 export function weightedClusters(ctx: Context, routes: readonly RouteDestination[], listenerPort: number): ClusterWeight[] {
   const taken = routes.length === 1 ? routes : routes.filter((route) => (route.weight ?? 0) > 0)
   return taken.map(({ destination, weight }) => ({
-    cluster: clusterName(portOfDestination(ctx, destination, listenerPort), destination.subset ?? '', destination.host),
+    cluster: clusterOf(ctx, destination, listenerPort),
     weight: weight === undefined || weight === 0 ? 1 : weight,
   }))
 }
 
 /** Everything about other services that the clusters of these routes depend on, for comparing with an earlier translation. */
-export function routeInputs(ctx: Context, routes: readonly RouteDestination[]): unknown[] {
-  return routes.flatMap(({ destination }) => {
+export function routeInputs(ctx: Context, destinations: readonly RuleDestination[]): unknown[] {
+  return destinations.flatMap((destination) => {
     const found = ctx.scope.destination(destination.host)
     return [found, found && policyOf(ctx, found.service)]
   })
@@ -45,6 +49,8 @@ export interface Reach {
   readonly hosts?: readonly string[]
   /** The listener or the chain's ranges say which addresses may have been dialled. */
   readonly isByAddress: boolean
+  /** A rule gives the flow the name, which nothing has looked up so far. */
+  readonly isRenamed?: boolean
 }
 
 /**
@@ -60,6 +66,16 @@ export function unreachable(ctx: Context, destination: RuleDestination, port: nu
   }
   if (kind !== 'dynamic') return undefined
   const stranger = reach.hosts?.find((host) => !covers(destination.host, host))
+  const own = reach.isRenamed === true ? ownDeclaration(ctx, destination.host, reach.hosts ?? []) : undefined
+  if (own !== undefined) return `${own} is declared by itself, and the wider ${destination.host} does not speak for it`
   if (reach.hosts !== undefined && stranger === undefined) return undefined
   return `${destination.host} stands for the names it covers, and ${stranger ?? 'an address'} is not one of them`
+}
+
+/** A declaration that is narrower than `wildcard` and has one of the names. */
+function ownDeclaration(ctx: Context, wildcard: string, hosts: readonly string[]): string | undefined {
+  const isNarrower = (host: string): boolean => host !== wildcard && covers(wildcard, host)
+  return ctx.scope.destinations
+    .map(({ service }) => service.host)
+    .find((host) => isNarrower(host) && hosts.some((name) => name === host || covers(host, name)))
 }

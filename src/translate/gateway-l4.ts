@@ -23,14 +23,25 @@ export function passthroughChains(ctx: Context, server: ServerConfig, taken: Set
         const routes = rule.route ?? []
         const slot = `${server.field} ${server.gateway} ${field}.match[${j}]`
         chains.push(
-          ctx.kept.memo.get(rules, slot, [ctx.strict, server, ...routeInputs(ctx, routes)], () =>
-            planChain(
-              routedChain(ctx, { rules, field, matchFields: [`${field}.match[${j}]`] }, routes, {
-                listenerPort: server.server.port.number,
-                match: { serverNames: match.sniHosts },
-                reach: { hosts: match.sniHosts, isByAddress: false },
-              }),
-            ),
+          ctx.kept.memo.get(
+            rules,
+            slot,
+            [
+              ctx.strict,
+              server,
+              ...routeInputs(
+                ctx,
+                routes.map((route) => route.destination),
+              ),
+            ],
+            () =>
+              planChain(
+                routedChain(ctx, { rules, field, matchFields: [`${field}.match[${j}]`] }, routes, {
+                  listenerPort: server.server.port.number,
+                  match: { serverNames: match.sniHosts },
+                  reach: { hosts: match.sniHosts, isByAddress: false },
+                }),
+              ),
           ),
         )
       }
@@ -57,8 +68,19 @@ export function tcpServerChain(ctx: Context, port: GatewayPort): readonly ChainP
   const routes = chosen.rules.tcp[chosen.index]?.route ?? []
   const slot = `tcp ${chosen.server.gateway} ${chosen.server.field} ${chosen.index}`
   return [
-    ctx.kept.memo.get(chosen.rules, slot, [ctx.strict, chosen.server, rival?.rules, ...routeInputs(ctx, routes)], () =>
-      planChain(chosenChain(ctx, chosen, rival)),
+    ctx.kept.memo.get(
+      chosen.rules,
+      slot,
+      [
+        ctx.strict,
+        chosen.server,
+        rival?.rules,
+        ...routeInputs(
+          ctx,
+          routes.map((route) => route.destination),
+        ),
+      ],
+      () => planChain(chosenChain(ctx, chosen, rival)),
     ),
   ]
 }

@@ -24,7 +24,7 @@ export function gatewayTable(ctx: Context, name: string, port: GatewayPort): Rou
     const field = refusedServerField(ctx, server) ?? redirectField(server)
     if (field !== undefined) refuseHosts(plans, server, field)
   }
-  const hosts = [...plans].map(([host, plan]) => hostOf(ctx, name, host, plan))
+  const hosts = joinEqual(plans).map(([domains, plan]) => hostOf(ctx, name, domains, plan))
   hosts.sort((a, b) => compareText(a.name, b.name))
   return routeTable(ctx, name, hosts.length > 0 ? hosts : [emptyHost(ctx, port)])
 }
@@ -69,12 +69,36 @@ function refuseHosts(plans: Map<string, HostPlan>, server: ServerConfig, field: 
   }
 }
 
-function hostOf(ctx: Context, table: string, host: string, plan: HostPlan): VirtualHost {
+/** Hosts with the very same routes are one virtual host, named after the first of them, as in Istio: longer names first. */
+function joinEqual(plans: ReadonlyMap<string, HostPlan>): [string[], HostPlan][] {
+  const joined: [string[], HostPlan][] = []
+  const byFirst = new Map<Route, [string[], HostPlan][]>()
+  for (const [host, plan] of [...plans].sort(([a], [b]) => b.length - a.length || compareText(a, b))) {
+    const [first] = plan.routes
+    const known = first && byFirst.get(first)?.find(([, one]) => isSame(one, plan))
+    if (known) {
+      known[0].push(host)
+      continue
+    }
+    const made: [string[], HostPlan] = [[host], plan]
+    joined.push(made)
+    if (first) byFirst.set(first, [...(byFirst.get(first) ?? []), made])
+  }
+  return joined
+}
+
+function isSame(a: HostPlan, b: HostPlan): boolean {
+  const isAlike = a.port === b.port && a.refused === b.refused && a.metadata.field === b.metadata.field
+  return isAlike && a.routes.length === b.routes.length && a.routes.every((route, i) => route === b.routes[i])
+}
+
+function hostOf(ctx: Context, table: string, domains: readonly string[], plan: HostPlan): VirtualHost {
+  const [host = ''] = domains
   const name = `${host}:${plan.port}`
   const { refused } = plan
   const routes = refused === undefined ? sortRoutes(plan.routes) : [refusingRoute(ctx, refused.server, refused.field)]
-  return ctx.kept.assemblies.get(`host ${table} ${host}`, [name, ...routes], () =>
-    virtualHost({ name, domains: [host], routes, metadata: plan.metadata }),
+  return ctx.kept.assemblies.get(`host ${table} ${host}`, [domains.join(' '), ...routes], () =>
+    virtualHost({ name, domains, routes, metadata: plan.metadata }),
   )
 }
 

@@ -1,7 +1,10 @@
 // Builds the HTTP connection manager of a chain: what becomes of a request before it is routed.
+import type { Any } from '@bufbuild/protobuf/wkt'
 import type { MeshConfig } from '../api/index.ts'
 import { create, extensionNames, packAny } from '../xds/index.ts'
 import { type Filter, FilterSchema } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
+import { CorsSchema } from '../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
+import { HTTPFaultSchema } from '../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { RouterSchema } from '../xds/gen/envoy/extensions/filters/http/router/v3/router_pb.js'
 import {
   HttpConnectionManager_CodecType,
@@ -9,6 +12,7 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManager_UpgradeConfigSchema,
   HttpConnectionManagerSchema,
+  type HttpFilter,
   HttpFilterSchema,
 } from '../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { adsSource, duration } from './messages.ts'
@@ -26,11 +30,11 @@ export function httpManager(init: HttpManagerInit): Filter {
     codecType: HttpConnectionManager_CodecType.AUTO,
     statPrefix: init.statPrefix,
     routeSpecifier: { case: 'rds', value: { configSource: adsSource(), routeConfigName: init.routeConfig } },
+    // Istio's order. The first two do what routes configure for them, and nothing by themselves.
     httpFilters: [
-      create(HttpFilterSchema, {
-        name: extensionNames.router,
-        configType: { case: 'typedConfig', value: packAny(RouterSchema, create(RouterSchema)) },
-      }),
+      httpFilter(extensionNames.fault, packAny(HTTPFaultSchema, create(HTTPFaultSchema))),
+      httpFilter(extensionNames.cors, packAny(CorsSchema, create(CorsSchema))),
+      httpFilter(extensionNames.router, packAny(RouterSchema, create(RouterSchema))),
     ],
     useRemoteAddress: isGateway,
     streamIdleTimeout: duration(0),
@@ -46,6 +50,10 @@ export function httpManager(init: HttpManagerInit): Filter {
     name: extensionNames.httpConnectionManager,
     configType: { case: 'typedConfig', value: packAny(HttpConnectionManagerSchema, message) },
   })
+}
+
+function httpFilter(name: string, config: Any): HttpFilter {
+  return create(HttpFilterSchema, { name, configType: { case: 'typedConfig', value: config } })
 }
 
 /** BASE is the default: dots resolved, slashes kept. */

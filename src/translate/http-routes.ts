@@ -1,25 +1,16 @@
 // Turns the HTTP rules of a VirtualService into Envoy routes for one proxy, port and gateway; what is not carried out becomes a refusal.
-import type { HttpMatchRequest, HttpRoute, StringMatch } from '../api/index.ts'
-import { parseDuration } from '../base/index.ts'
-import { fieldsUnder, type RuleSet } from '../model/index.ts'
+import type { Destination, HttpMatchRequest, HttpRoute, RouteDestination } from '../api/index.ts'
+import type { FieldRef, HttpRule, RuleMatch, RuleSet } from '../model/index.ts'
 import { hasLabels } from '../registry/index.ts'
 import { create, readMetadata, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
-import {
-  type HeaderMatcher,
-  HeaderMatcherSchema,
-  type RetryPolicy,
-  RetryPolicySchema,
-  type Route,
-  type RouteAction,
-  RouteActionSchema,
-  type RouteMatch,
-  RouteMatchSchema,
-  RouteSchema,
-} from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
-import { RegexMatcherSchema } from '../xds/gen/envoy/type/matcher/v3/regex_pb.js'
+import { type Route, RouteSchema } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import { type Context, refMetadata, refuseUnsupported } from './context.ts'
-import { portOfDestination, type Reach, routeInputs, unreachable, weightedClusters } from './destinations.ts'
-import { type ClusterWeight, duration } from './messages.ts'
+import { portOfDestination, type Reach, routeInputs, unreachable } from './destinations.ts'
+import { authorityOf, forwardAction, plainAction, retryPolicy, takenRoutes } from './http-actions.ts'
+import { directResponseAction, redirectAction } from './http-answers.ts'
+import { filterConfigs } from './http-filters.ts'
+import { headerFields } from './http-headers.ts'
+import { catchAll, claimOf, routeMatch } from './http-match.ts'
 
 /** Where the rules are being applied. */
 export interface RouteSite {
@@ -33,18 +24,19 @@ export interface RouteSite {
 
 /** Empty when no rule applies here: the VirtualService then says nothing about the port. */
 export function httpRoutes(ctx: Context, rules: RuleSet, site: RouteSite): readonly Route[] {
-  const inputs = [ctx.strict, ...rules.http.flatMap((rule) => routeInputs(ctx, rule.route ?? []))]
+  const to = rules.http.flatMap(({ rule }) => destinationsOf(rule).map((one) => one.destination))
+  const inputs = [ctx.strict, ctx.model.settings.mesh.defaultHttpRetryPolicy, ...routeInputs(ctx, to)]
   const hosts = strangers(ctx, rules, site)
   const slot = `routes ${site.gateway} ${site.port} ${hosts.join(' ')}`
   return ctx.kept.memo.get(rules, slot, inputs, () => buildRoutes(ctx, rules, { ...site, hosts }))
 }
 
 /** Route to one cluster that no VirtualService says anything about. */
-export function defaultRoute(cluster: string, metadata: SallyportMetadata): Route {
+export function defaultRoute(ctx: Context, cluster: string, metadata: SallyportMetadata): Route {
   return create(RouteSchema, {
     name: 'default',
     match: catchAll(),
-    action: { case: 'route', value: routeAction([{ cluster, weight: 1 }], 0, defaultRetries()) },
+    action: { case: 'route', value: plainAction(cluster, retryPolicy(ctx.model.settings.mesh.defaultHttpRetryPolicy)) },
     metadata: writeMetadata(metadata),
   })
 }
@@ -55,17 +47,11 @@ export function catchAllRefusal(metadata: SallyportMetadata): Route {
   return create(RouteSchema, { name: 'refused', match: catchAll(), action, metadata: writeMetadata(metadata) })
 }
 
-export function catchAll(): RouteMatch {
-  return allPaths
-}
-
-/** One for all routes: tens of thousands say so. */
-const allPaths = create(RouteMatchSchema, { pathSpecifier: { case: 'prefix', value: '/' } })
-
 /** Nothing but a catch-all comes after another, and Istio tells one by its path alone when there are no other criteria. */
 export function isCatchAll(route: Route): boolean {
   const match = route.match
-  if (match === undefined || match.headers.length > 0) return match === undefined
+  if (match === undefined) return true
+  if (match.headers.length > 0 || match.queryParameters.length > 0) return false
   const path = match.pathSpecifier
   if (path.case === 'prefix') return path.value === '/'
   return path.case === 'safeRegex' && (path.value.regex === '.*' || path.value.regex === '*')
@@ -77,32 +63,53 @@ export function isWidened(route: Route): boolean {
   return refuse !== undefined && field !== undefined && field.includes('.match[')
 }
 
+interface Going {
+  readonly destination: Destination
+  /** What the request is renamed to on the way; empty = nothing. */
+  readonly authority: string
+  /** Field of the rule that names the destination. */
+  readonly field: string
+}
+
+/** Wherever requests and their copies go. */
+function destinationsOf(rule: HttpRoute): readonly Going[] {
+  const taken = takenRoutes(rule)
+  const routes = taken.map((route: RouteDestination) => ({
+    destination: route.destination,
+    authority: authorityOf(rule, route),
+    field: 'route',
+  }))
+  // A copy carries the name that its request was given.
+  const names = new Set(routes.map(({ authority }) => authority))
+  const copies = [...(rule.mirror ? [rule.mirror] : []), ...(rule.mirrors ?? []).flatMap(({ destination }) => destination ?? [])]
+  return [...routes, ...copies.flatMap((destination) => [...names].map((authority) => ({ destination, authority, field: 'mirror' })))]
+}
+
 /** Only hosts that some wildcard destination does not cover make a difference, so that equal routes are shared by virtual hosts. */
 function strangers(ctx: Context, rules: RuleSet, site: RouteSite): readonly string[] {
   if (!ctx.strict) return []
   const isStrange = (host: string): boolean =>
-    rules.http.some((rule) => (rule.route ?? []).some(({ destination }) => blocked(ctx, destination, site.port, [host]) !== undefined))
+    rules.http.some(({ rule }) => destinationsOf(rule).some((going) => blocked(ctx, going, site.port, [host]) !== undefined))
   return site.hosts.filter(isStrange)
 }
 
-function blocked(
-  ctx: Context,
-  destination: NonNullable<HttpRoute['route']>[number]['destination'],
-  port: number,
-  hosts: readonly string[],
-) {
-  const reach: Reach = { hosts, isByAddress: false }
+/** Name-true: what a request is renamed to is what its destination has to stand for, whatever it came as. */
+function blocked(ctx: Context, { destination, authority }: Going, port: number, hosts: readonly string[]): string | undefined {
+  const reach: Reach = { hosts: authority === '' ? hosts : [nameOf(authority)], isByAddress: false, isRenamed: authority !== '' }
   return unreachable(ctx, destination, portOfDestination(ctx, destination, port), reach)
+}
+
+function nameOf(authority: string): string {
+  return authority.replace(/:\d+$/, '').toLowerCase()
 }
 
 function buildRoutes(ctx: Context, rules: RuleSet, site: RouteSite): readonly Route[] {
   const routes: Route[] = []
-  for (const [i, rule] of rules.http.entries()) {
-    const matches: readonly (HttpMatchRequest | undefined)[] =
-      rule.match === undefined || rule.match.length === 0 ? [undefined] : rule.match
-    for (const [j, match] of matches.entries()) {
-      if (!isAppliedAt(ctx, match, site)) continue
-      const route = buildRoute(ctx, rules, site, { rule, field: `spec.http[${i}]`, match, matchField: `spec.http[${i}].match[${j}]` })
+  const general = rules.unsupported.find((one) => !/^spec\.(http|tls|tcp)\b/.test(one))
+  for (const rule of rules.http) {
+    for (const match of rule.matches) {
+      if (!isAppliedAt(ctx, match.match, site)) continue
+      const route = buildRoute(ctx, site, { rule, match, general: general === undefined ? undefined : { ref: rules.ref, field: general } })
       routes.push(route)
       if (isCatchAll(route)) return routes
     }
@@ -120,115 +127,48 @@ function isAppliedAt(ctx: Context, match: HttpMatchRequest | undefined, site: Ro
 }
 
 interface RuleAt {
-  readonly rule: HttpRoute
-  readonly field: string
-  readonly match: HttpMatchRequest | undefined
-  readonly matchField: string
+  readonly rule: HttpRule
+  readonly match: RuleMatch
+  /** A field of the whole VirtualService that is not carried out. */
+  readonly general: FieldRef | undefined
 }
 
-function buildRoute(ctx: Context, rules: RuleSet, site: RouteSite, at: RuleAt): Route {
-  const { rule, match } = at
-  const timeout = rule.timeout === undefined ? 0 : (parseDuration(rule.timeout) ?? 0)
-  const clusters = weightedClusters(ctx, rule.route ?? [], site.port)
+function buildRoute(ctx: Context, site: RouteSite, at: RuleAt): Route {
+  const { rule, at: place } = at.rule
+  const { match } = at.match
+  const single = rule.route?.length === 1 ? rule.route[0] : undefined
   return create(RouteSchema, {
     name: routeName(rule, match),
     match: match === undefined ? catchAll() : routeMatch(match),
-    action:
-      clusters.length === 0
-        ? { case: 'directResponse', value: { status: 503 } }
-        : { case: 'route', value: routeAction(clusters, timeout, retryPolicy(rule)) },
-    metadata: writeMetadata(refusal(ctx, rules, site, at) ?? refMetadata(rules.ref, at.field)),
+    action: actionOf(ctx, rule, site.port),
+    ...headerFields([rule.headers, single?.headers]),
+    ...((rule.fault ?? rule.corsPolicy) && { typedPerFilterConfig: filterConfigs(rule) }),
+    metadata: writeMetadata(refusal(ctx, site, at) ?? refMetadata(place.ref, place.field)),
   })
+}
+
+function actionOf(ctx: Context, rule: HttpRoute, port: number): Route['action'] {
+  if (rule.redirect !== undefined) return redirectAction(rule.redirect, port)
+  if (rule.directResponse !== undefined) return directResponseAction(rule.directResponse)
+  const forward = forwardAction(ctx, rule, port)
+  return forward === undefined ? directResponseAction({ status: 503 }) : { case: 'route', value: forward }
 }
 
 function routeName(rule: HttpRoute, match: HttpMatchRequest | undefined): string {
   return match?.name === undefined || match.name === '' ? (rule.name ?? '') : `${rule.name ?? ''}.${match.name}`
 }
 
-/** Parts of a rule that change what it does, so that doing less would be something else. */
-const refusedActions = ['redirect', 'directResponse', 'delegate', 'rewrite', 'fault', 'headers'] as const
-/** Parts of a match that cannot be evaluated: the rest of the match is refused, for it is wider than the match. */
-const refusedMatches = ['scheme', 'headers', 'withoutHeaders', 'queryParams'] as const
-
-function refusal(ctx: Context, rules: RuleSet, site: RouteSite, at: RuleAt): SallyportMetadata | undefined {
-  const field = refusedField(rules, at)
-  if (field !== undefined) return refuseUnsupported({ ref: rules.ref, field })
-  for (const { destination } of at.rule.route ?? []) {
-    const text = blocked(ctx, destination, site.port, site.hosts)
-    if (text !== undefined) return { ...refMetadata(rules.ref, at.field), refuse: 'destination-mismatch', refuseText: text }
+function refusal(ctx: Context, site: RouteSite, { rule, match, general }: RuleAt): SallyportMetadata | undefined {
+  const field = general ?? rule.unsupported[0] ?? match.unsupported[0] ?? claimRef(rule, match)
+  if (field !== undefined) return refuseUnsupported(field)
+  for (const going of destinationsOf(rule.rule)) {
+    const text = blocked(ctx, going, site.port, site.hosts)
+    if (text !== undefined) return { ...refMetadata(rule.at.ref, rule.at.field), refuse: 'destination-mismatch', refuseText: text }
   }
   return undefined
 }
 
-function refusedField(rules: RuleSet, at: RuleAt): string | undefined {
-  const { rule, match, field, matchField } = at
-  const general = rules.unsupported.find((one) => !/^spec\.(http|tls|tcp)\b/.test(one))
-  if (general !== undefined) return general
-  const ofRule = fieldsUnder(rules.unsupported, field).find((one) => !one.startsWith(`${field}.match`))
-  const action = refusedActions.find((name) => rule[name] !== undefined)
-  const headers = rule.route?.findIndex((one) => one.headers !== undefined) ?? -1
-  const ofMatch = fieldsUnder(rules.unsupported, matchField)[0]
-  const criterion = refusedMatches.find((name) => match?.[name] !== undefined)
-  if (ofRule !== undefined) return ofRule
-  if (action !== undefined) return `${field}.${action}`
-  if (headers >= 0) return `${field}.route[${headers}].headers`
-  return ofMatch ?? (criterion === undefined ? undefined : `${matchField}.${criterion}`)
-}
-
-function routeMatch(match: HttpMatchRequest): RouteMatch {
-  return create(RouteMatchSchema, {
-    pathSpecifier: pathSpecifier(match.uri),
-    caseSensitive: match.ignoreUriCase !== true,
-    headers: [
-      ...headerMatcher(':method', match.method),
-      ...headerMatcher(':authority', match.authority),
-      ...headerMatcher(':scheme', match.scheme),
-    ],
-  })
-}
-
-function pathSpecifier(uri: StringMatch | undefined): RouteMatch['pathSpecifier'] {
-  if (uri?.exact !== undefined) return { case: 'path', value: uri.exact }
-  if (uri?.regex !== undefined) return { case: 'safeRegex', value: create(RegexMatcherSchema, { regex: uri.regex }) }
-  return { case: 'prefix', value: uri?.prefix === undefined || uri.prefix === '' ? '/' : uri.prefix }
-}
-
-function headerMatcher(name: string, match: StringMatch | undefined): HeaderMatcher[] {
-  if (match === undefined) return []
-  const pattern = stringPattern(match)
-  return [create(HeaderMatcherSchema, { name, headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: pattern } } })]
-}
-
-function stringPattern(match: StringMatch) {
-  if (match.exact !== undefined) return { case: 'exact' as const, value: match.exact }
-  if (match.regex !== undefined) return { case: 'safeRegex' as const, value: { regex: match.regex } }
-  return { case: 'prefix' as const, value: match.prefix ?? '' }
-}
-
-const retriedByDefault = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes'
-
-function retryPolicy(rule: HttpRoute): RetryPolicy | undefined {
-  const retries = rule.retries
-  if (typeof retries !== 'object' || retries === null) return defaultRetries()
-  const attempts = 'attempts' in retries && typeof retries.attempts === 'number' ? retries.attempts : 0
-  const on = 'retryOn' in retries && typeof retries.retryOn === 'string' && retries.retryOn !== '' ? retries.retryOn : retriedByDefault
-  return attempts <= 0 ? undefined : create(RetryPolicySchema, { retryOn: on, numRetries: attempts, hostSelectionRetryMaxAttempts: 5n })
-}
-
-function defaultRetries(): RetryPolicy {
-  return usualRetries
-}
-
-const usualRetries = create(RetryPolicySchema, { retryOn: retriedByDefault, numRetries: 2, hostSelectionRetryMaxAttempts: 5n })
-
-/** Istio says a timeout always; 0 disables it. */
-export function routeAction(clusters: readonly ClusterWeight[], timeoutMs: number, retries?: RetryPolicy): RouteAction {
-  const only = clusters.length === 1 ? clusters[0] : undefined
-  const weights = clusters.map(({ cluster, weight }) => ({ name: cluster, weight }))
-  return create(RouteActionSchema, {
-    clusterSpecifier: only ? { case: 'cluster', value: only.cluster } : { case: 'weightedClusters', value: { clusters: weights } },
-    timeout: duration(timeoutMs),
-    maxGrpcTimeout: duration(timeoutMs),
-    ...(retries && { retryPolicy: retries }),
-  })
+function claimRef({ at }: HttpRule, { match }: RuleMatch): FieldRef | undefined {
+  const claim = match && claimOf(match)
+  return claim === undefined ? undefined : { ref: at.ref, field: `${at.field}.match[].${claim}` }
 }

@@ -6,7 +6,9 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../xds/gen/en
 import { type Route, RouteSchema, type VirtualHost, VirtualHostSchema } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { Context } from './context.ts'
 import { policySource, refMetadata, undeclaredMetadata } from './context.ts'
-import { catchAll, catchAllRefusal, routeAction } from './http-routes.ts'
+import { plainAction } from './http-actions.ts'
+import { catchAll } from './http-match.ts'
+import { catchAllRefusal } from './http-routes.ts'
 import { passthrough } from './names.ts'
 
 export interface VirtualHostInit {
@@ -62,7 +64,7 @@ export function unknownHosts(ctx: Context): VirtualHost {
       match: catchAll(),
       action:
         ctx.policy === 'ALLOW_ANY'
-          ? { case: 'route', value: routeAction([{ cluster: passthrough, weight: 1 }], 0) }
+          ? { case: 'route', value: plainAction(passthrough, undefined) }
           : { case: 'directResponse', value: { status } },
       metadata: writeMetadata(metadata),
     })

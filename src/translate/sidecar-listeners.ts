@@ -54,7 +54,15 @@ export function fillArrivals(ctx: Context, service: Service): Filling<readonly A
   const routes = rules.flatMap((one) => [...one.tls, ...one.tcp].flatMap((rule) => rule.route ?? []))
   const own = [ctx.scope.destination(service.host), virtualOf(ctx, service), policyOf(ctx, service)]
   const settings = [ctx.strict, ctx.model.settings.mesh.pathNormalization?.normalization]
-  const inputs = [...own, ...settings, ...rules, ...routeInputs(ctx, routes)]
+  const inputs = [
+    ...own,
+    ...settings,
+    ...rules,
+    ...routeInputs(
+      ctx,
+      routes.map((route) => route.destination),
+    ),
+  ]
   return { inputs, isSettled: rules.length === 0, make: () => buildArrivals(ctx, service) }
 }
 

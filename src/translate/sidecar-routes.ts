@@ -47,7 +47,7 @@ export function ownTable(ctx: Context, name: string, service: Service, port: num
   const own = [host, `${host}.`, ...literals, ...(virtual === undefined ? [] : [virtual.v4, literal(virtual.v6)])]
   const inputs = [ctx.strict, virtual, found?.routes, found?.rules]
   const init = { host, port, service, ...found }
-  const made = ctx.kept.memo.get(service, `own ${port}`, inputs, () => buildHost(init, ctx.strict ? own : ['*']))
+  const made = ctx.kept.memo.get(service, `own ${port}`, inputs, () => buildHost(ctx, init, ctx.strict ? own : ['*']))
   return routeTable(ctx, name, ctx.strict ? [made, unknownHosts(ctx)] : [made])
 }
 
@@ -141,7 +141,7 @@ function ruledHost(ctx: Context, ruled: RuledHost): PlacedHost {
   const { host, port, service, rules, routes } = ruled
   const domains = domainsOf(host, service, ctx.proxy.namespace)
   const inputs = [routes, domains.join(' ')]
-  return ctx.kept.memo.get(rules, `host ${host}:${port}`, inputs, () => ({ host: buildHost(ruled, domains), domains }))
+  return ctx.kept.memo.get(rules, `host ${host}:${port}`, inputs, () => ({ host: buildHost(ctx, ruled, domains), domains }))
 }
 
 /** A service that no VirtualService speaks about. */
@@ -171,7 +171,7 @@ function fillHost(ctx: Context, service: Service, port: number): Filling<PlacedH
   const make = (): PlacedHost => {
     const host = service.host.toLowerCase()
     const domains = domainsOf(host, service, ctx.proxy.namespace)
-    return { host: buildHost({ host, port, service }, domains), domains }
+    return { host: buildHost(ctx, { host, port, service }, domains), domains }
   }
   return { inputs: [], isSettled: true, make }
 }
@@ -211,11 +211,11 @@ function literal(address: string): string {
   return address.includes(':') && !isRange(address) ? `[${address}]` : address
 }
 
-function buildHost(init: HostInit, domains: readonly string[]): VirtualHost {
+function buildHost(ctx: Context, init: HostInit, domains: readonly string[]): VirtualHost {
   const { host, port, service, rules, routes } = init
   const name = `${host}:${port}`
   if (rules !== undefined && routes !== undefined) return virtualHost({ name, domains, routes, metadata: ruleMetadata(rules) })
   const cluster = clusterName(defaultPort(service, port), '', host)
   const metadata = service === undefined ? {} : refMetadata(service.ref, service.field)
-  return virtualHost({ name, domains, routes: [defaultRoute(cluster, metadata)], metadata })
+  return virtualHost({ name, domains, routes: [defaultRoute(ctx, cluster, metadata)], metadata })
 }

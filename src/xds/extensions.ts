@@ -7,6 +7,8 @@ export const extensionNames = {
   tcpProxy: 'envoy.filters.network.tcp_proxy',
   httpConnectionManager: 'envoy.filters.network.http_connection_manager',
   router: 'envoy.filters.http.router',
+  fault: 'envoy.filters.http.fault',
+  cors: 'envoy.filters.http.cors',
   tlsInspector: 'envoy.filters.listener.tls_inspector',
   httpInspector: 'envoy.filters.listener.http_inspector',
   proxyProtocolListener: 'envoy.filters.listener.proxy_protocol',

@@ -13,6 +13,26 @@ const strict = ['--outbound', 'REGISTRY_ONLY']
 const hiding = `{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: narrow}, spec: {egress: [{hosts: ["other/*"]}]}}`
 const wild = files.write('wild.yaml', documents(serviceEntry({ host: '*.wild.test', port: 443, protocol: 'TLS', resolution: 'NONE' })))
 
+const rules = files.write(
+  'rules.yaml',
+  `${documents(serviceEntry({ host: 'd2iq.com', port: 80, protocol: 'HTTP' }))}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: rules}
+spec:
+  hosts: [d2iq.com]
+  http:
+  - match: [{headers: {x-answer: {}}}]
+    redirect: {uri: /there}
+  - match: [{uri: {prefix: /old}}]
+    rewrite: {uri: /new, authority: www.d2iq.com}
+    headers: {request: {set: {x-by: rule}}}
+    fault: {abort: {httpStatus: 500, percentage: {value: 50}}}
+    route: [{destination: {host: d2iq.com}}]
+`,
+)
+
 interface Case {
   readonly args: readonly string[]
   readonly url: string
@@ -23,9 +43,30 @@ interface Case {
   readonly by?: string
   /** What is dialled, hop by hop. */
   readonly hops?: readonly string[]
+  /** What the first hop changes. */
+  readonly changes?: readonly string[]
 }
 
 const cases: Record<string, Case> = {
+  'a rule that changes what it forwards; a fault for a share is not what happens to most': {
+    args: [...strict, '-f', rules],
+    url: 'http://d2iq.com/old/x',
+    verdict: 'allow',
+    path: 'direct',
+    reason: 'declared',
+    by: 'VirtualService rules spec.http[1]',
+    hops: ['192.0.2.1:80'],
+    changes: ['path becomes /new/x', 'authority becomes www.d2iq.com', 'request header: set x-by: rule'],
+  },
+  'a rule that answers, by a header': {
+    args: [...strict, '-f', rules, '-H', 'X-Answer: please'],
+    url: 'http://d2iq.com/',
+    verdict: 'allow',
+    path: 'none',
+    reason: 'answered',
+    by: 'VirtualService rules spec.http[0]',
+    changes: ['location: http://d2iq.com/there'],
+  },
   'nothing declared, under ALLOW_ANY': { args: [], url: 'http://d2iq.com/', verdict: 'allow', path: 'passthrough', reason: 'allow-any' },
   'nothing declared, under REGISTRY_ONLY': { args: strict, url: 'http://d2iq.com/', verdict: 'deny', path: 'none', reason: 'not-declared' },
   'the policy of the files, where no option says otherwise': {
@@ -164,7 +205,7 @@ const cases: Record<string, Case> = {
 }
 
 describe('explain', () => {
-  test.each(Object.entries(cases))('%s', async (_name, { args, url, verdict, path, reason, by, hops }) => {
+  test.each(Object.entries(cases))('%s', async (_name, { args, url, verdict, path, reason, by, hops, changes }) => {
     const code = verdict === 'allow' ? 0 : 1
     const [json, text] = await Promise.all([sallyport(['explain', ...args, '-o', 'json', url]), sallyport(['explain', ...args, url])])
     const said = JSON.parse(json.stdout)
@@ -176,6 +217,8 @@ describe('explain', () => {
     const { kind, name, field } = said.reason.by ?? {}
     if (by !== undefined) expect([kind, name, field].join(' ')).toBe(by)
     if (hops !== undefined) expect(said.hops.map(({ targets }: { targets: string[] }) => targets[0])).toEqual(hops)
+    if (changes !== undefined) expect(said.hops[0].changes).toEqual(changes)
+    for (const change of changes ?? []) expect(text.stdout).toContain(change)
     expect(text).toMatchObject({ code, stderr: '', stdout: expect.stringMatching(verdict === 'allow' ? `^ALLOW \\(${path}\\)` : '^DENY') })
     expect(text.stdout).toContain(reason)
     if (said.reason.by?.file !== undefined) expect(text.stdout).toContain(`${said.reason.by.file}:${said.reason.by.line}`)

@@ -1,15 +1,24 @@
 // Boils a snapshot down to lines of text, one per chain, virtual host and cluster: the form in which recordings of real Istio are kept.
-import { anyUnpack } from '@bufbuild/protobuf/wkt'
-import type { Snapshot } from '../../src/xds/index.ts'
+import { anyUnpack, type Duration } from '@bufbuild/protobuf/wkt'
+import { extensionNames, type Snapshot } from '../../src/xds/index.ts'
 import { type Cluster, Cluster_DiscoveryType } from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { Address } from '../../src/xds/gen/envoy/config/core/v3/address_pb.js'
 import type { ClusterLoadAssignment } from '../../src/xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import type { Filter, FilterChain, FilterChainMatch } from '../../src/xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import type { Listener } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.js'
-import type { Route, VirtualHost } from '../../src/xds/gen/envoy/config/route/v3/route_components_pb.js'
+import type {
+  HeaderMatcher,
+  RedirectAction,
+  Route,
+  RouteAction,
+  RouteMatch,
+  VirtualHost,
+} from '../../src/xds/gen/envoy/config/route/v3/route_components_pb.js'
+import { HTTPFaultSchema } from '../../src/xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import { HttpConnectionManagerSchema } from '../../src/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { policyTexts } from './cluster-facts.ts'
 import { TcpProxySchema } from '../../src/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import type { FractionalPercent } from '../../src/xds/gen/envoy/type/v3/percent_pb.js'
 
 /** Sorted; listeners begin with `L`, route tables with `R`, clusters with `C`. */
 export function factsOf(snapshot: Snapshot): string[] {
@@ -67,17 +76,102 @@ function hostLine(table: string, host: VirtualHost): string {
 }
 
 function routeText(route: Route): string {
-  const path = route.match?.pathSpecifier
+  return `${matchText(route.match)} -> ${[actionText(route), ...filterTexts(route), ...headerTexts(route)].join(' ')}`
+}
+
+function matchText(match: RouteMatch | undefined): string {
+  const path = match?.pathSpecifier
   const value = path?.case === 'safeRegex' ? path.value.regex : path?.value
-  return `${path?.case} ${typeof value === 'string' ? value : '-'} -> ${actionText(route)}`
+  return [`${path?.case} ${typeof value === 'string' ? value : '-'}`, ...(match?.headers ?? []).map(headerText)].join(' ')
+}
+
+/** `x-a=one`, `x-a^begins`, `x-a~expression`, `x-a?` for presence; `!` inverts, `|empty` takes a missing one as empty. */
+function headerText({ name, headerMatchSpecifier: specifier, invertMatch, treatMissingHeaderAsEmpty }: HeaderMatcher): string {
+  const sign = invertMatch ? '!' : ''
+  const missing = treatMissingHeaderAsEmpty ? '|empty' : ''
+  if (specifier.case !== 'stringMatch') return `${sign}${name}?${missing}`
+  const { matchPattern: pattern } = specifier.value
+  const text =
+    pattern.case === 'safeRegex' ? pattern.value.regex : pattern.case === 'exact' || pattern.case === 'prefix' ? pattern.value : '?'
+  const how = { exact: '=', prefix: '^', safeRegex: '~' }[pattern.case as 'exact' | 'prefix' | 'safeRegex']
+  return `${sign}${name}${how}${text}${missing}`
 }
 
 function actionText({ action }: Route): string {
-  if (action.case === 'directResponse') return `status ${action.value.status}`
-  if (action.case !== 'route') return String(action.case)
-  const to = action.value.clusterSpecifier
+  switch (action.case) {
+    case 'directResponse':
+      return `status ${action.value.status}`
+    case 'redirect':
+      return redirectText(action.value)
+    case 'route':
+      return [clusterText(action.value), ...attemptTexts(action.value)].join(' ')
+    default:
+      return String(action.case)
+  }
+}
+
+const redirectCodes = [301, 302, 303, 307, 308]
+
+function redirectText({ responseCode, schemeRewriteSpecifier, hostRedirect, portRedirect, pathRewriteSpecifier }: RedirectAction): string {
+  const parts = {
+    scheme: schemeRewriteSpecifier.case === 'schemeRedirect' ? schemeRewriteSpecifier.value : '',
+    host: hostRedirect,
+    port: portRedirect === 0 ? '' : String(portRedirect),
+    path: pathRewriteSpecifier.case === 'pathRedirect' ? pathRewriteSpecifier.value : '',
+  }
+  const said = Object.entries(parts).filter(([, value]) => value !== '')
+  return [`redirect ${redirectCodes[responseCode]}`, ...said.map(([name, value]) => `${name}=${value}`)].join(' ')
+}
+
+function clusterText({ clusterSpecifier: to }: RouteAction): string {
   if (to.case === 'weightedClusters') return weights(to.value.clusters)
   return to.case === 'cluster' ? to.value : String(to.case)
+}
+
+const usualRetries = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes'
+
+/** What differs from Istio's defaults: no time-out, two retries on connection failures. */
+function attemptTexts(action: RouteAction): string[] {
+  const { timeout, retryPolicy, clusterSpecifier } = action
+  const time = seconds(timeout)
+  const times = time === '0s' ? [] : [`timeout=${time}`]
+  if (clusterSpecifier.value === 'PassthroughCluster') return times
+  if (!retryPolicy) return [...times, 'retry=none']
+  const { retryOn, numRetries, retriableStatusCodes: codes, perTryTimeout } = retryPolicy
+  const isUsual = retryOn === usualRetries && numRetries === 2 && codes.length === 0 && !perTryTimeout
+  if (isUsual) return times
+  return [
+    ...times,
+    `retry=${retryOn}*${numRetries}`,
+    ...(codes.length > 0 ? [`codes=${codes.join()}`] : []),
+    ...(perTryTimeout ? [`perTry=${seconds(perTryTimeout)}`] : []),
+  ]
+}
+
+function filterTexts({ typedPerFilterConfig: { [extensionNames.fault]: config } }: Route): string[] {
+  const fault = config && anyUnpack(config, HTTPFaultSchema)
+  const { delay, abort } = fault ?? {}
+  const wait = delay?.faultDelaySecifier.case === 'fixedDelay' ? seconds(delay.faultDelaySecifier.value) : '?'
+  const kind = abort?.errorType
+  const error = kind?.case === 'grpcStatus' ? `grpc ${kind.value}` : kind?.case === 'httpStatus' ? String(kind.value) : '?'
+  return [
+    ...(delay ? [`delay=${wait}@${percentText(delay.percentage)}`] : []),
+    ...(abort ? [`abort=${error}@${percentText(abort.percentage)}`] : []),
+  ]
+}
+
+function headerTexts({ requestHeadersToAdd }: Route): string[] {
+  return requestHeadersToAdd.map(
+    ({ header, appendAction }) => `request ${appendAction === 2 ? 'set' : 'add'} ${header?.key}=${header?.value}`,
+  )
+}
+
+function percentText(percent: FractionalPercent | undefined): string {
+  return `${((percent?.numerator ?? 0) * 100) / ([100, 10_000, 1_000_000][percent?.denominator ?? 0] ?? 100)}%`
+}
+
+function seconds(time: Duration | undefined): string {
+  return `${time ? Number(time.seconds) + time.nanos / 1e9 : 0}s`
 }
 
 function clusterLine(cluster: Cluster, assignment: ClusterLoadAssignment | undefined): string {

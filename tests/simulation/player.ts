@@ -52,6 +52,11 @@ export interface Call {
   readonly sni?: string
   readonly bytes?: true
   readonly names?: Readonly<Record<string, readonly string[]>>
+  /** Lines of headers, by name in lower case. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  /** By purpose (`delay`, `abort`, `mirror 0`); 0 where nothing is said. */
+  readonly chance?: Readonly<Record<string, number>>
+  readonly random?: number
 }
 
 /** `CLUSTER -> TARGETS`, or `REASON STATUS FLAG`. */
@@ -71,7 +76,7 @@ export function decidedBy(runtime: Runtime, call: Call): string {
   return by === undefined ? '-' : `${by.kind} ${by.namespace}/${by.name} ${by.field ?? ''}`.trim()
 }
 
-function play(runtime: Runtime, call: Call): ConnectionDecision | RequestDecision {
+export function play(runtime: Runtime, call: Call): ConnectionDecision | RequestDecision {
   const known = new Map<string, Resolution>()
   let first: FirstBytes | undefined
   for (let round = 0; round < 10; round++) {
@@ -94,14 +99,14 @@ function connection(call: Call, first: FirstBytes | undefined, known: ReadonlyMa
     source,
     destination,
     names: (name) => known.get(name),
-    random: 0,
+    random: call.random ?? 0,
     ...(call.listener !== undefined && { listener: call.listener }),
     ...(first !== undefined && { first }),
   }
 }
 
 function request(call: Call, facts: ConnectionFacts): RequestFacts {
-  const { method = 'GET', host = '', path = '/' } = call
+  const { method = 'GET', host = '', path = '/', headers = {}, chance = {} } = call
   return {
     kind: 'request',
     connection: facts,
@@ -109,10 +114,10 @@ function request(call: Call, facts: ConnectionFacts): RequestFacts {
     authority: host,
     path,
     scheme: 'http',
-    headers: () => [],
-    chance: () => 0,
+    headers: (name) => [headers[name] ?? []].flat(),
+    chance: (purpose) => chance[purpose] ?? 0,
     names: facts.names,
-    random: 0,
+    random: facts.random,
   }
 }
 

@@ -16,6 +16,8 @@ interface Plan {
   readonly mesh: Readonly<Record<string, unknown>>
   readonly workloads?: Readonly<Record<string, Partial<Proxy>>>
   readonly gateway?: Partial<Proxy>
+  /** What the real control plane said when it would not take the declarations. */
+  readonly rejected?: string
 }
 
 const scenarios = readdirSync(folder, { withFileTypes: true })
@@ -26,7 +28,15 @@ describe.each(scenarios)('%s', (name) => {
   const read = (file: string): string => readFileSync(join(folder, name, file), 'utf8')
   const plan = JSON.parse(read('plan.json')) as Plan
   const yaml = [common, read('input.yaml'), JSON.stringify(plan.mesh)].join('\n---\n')
-  const { resources, settings } = readText(yaml, name, { strictness: 'istio' })
+  const { resources, settings, issues } = readText(yaml, name, { strictness: 'istio' })
+  const { rejected } = plan
+  if (rejected !== undefined) {
+    test(`refused: ${plan.title}`, () => {
+      const said = issues.filter((issue) => issue.level === 'error').map((issue) => issue.message)
+      expect(said).toContain(rejected.replace('configuration is invalid: ', ''))
+    })
+    return
+  }
   const model = buildModel(resources, settings)
   for (const section of read('facts.txt').split(/^# /m).slice(1)) {
     const [who = '', ...lines] = section.trimEnd().split('\n')

@@ -48,6 +48,9 @@ const atGateway: Call = { ...call, to: '198.18.0.20:80', listener: '0.0.0.0_80' 
 const passes = 'outbound|80||api.test -> 203.0.113.13:80'
 const refused = 'not-supported 403 -'
 
+const bound = `{port: ${http}, hosts: [api.test]}`
+const claim = 'headers: {"@request.auth.claims.sub": {exact: "1"}}'
+
 interface Case {
   readonly yaml: string
   readonly plan?: MeshPlan
@@ -57,31 +60,36 @@ interface Case {
 }
 
 const cases: Record<string, Case> = {
-  'a match on headers refuses what it may match': {
-    yaml: `${api}${rules('  - match: [{headers: {x-a: {exact: "1"}}}]\n    route: [{destination: {host: other.test, port: {number: 80}}}]\n')}`,
-    call,
+  'a match on a claim refuses what it may match': {
+    yaml: `${api}${server(bound)}${rules(`  - match: [{${claim}}]\n    route: [{destination: {host: other.test, port: {number: 80}}}]\n`, 'out')}`,
+    plan: { proxy: gateway },
+    call: atGateway,
     verdict: refused,
-    by: 'VirtualService default/api spec.http[0].match[0].headers',
+    by: 'VirtualService default/api spec.http[0].match[0].headers["@request.auth.claims.sub"]',
   },
-  'a match on headers and a path leaves other paths to later rules': {
-    yaml: `${api}${rules(
-      `  - match: [{uri: {prefix: /v2}, headers: {x-a: {exact: "1"}}}]\n    route: [{destination: {host: other.test, port: {number: 80}}}]\n${direct}`,
+  'a match on a claim and a path leaves other paths to later rules': {
+    yaml: `${api}${server(bound)}${rules(
+      `  - match: [{uri: {prefix: /v2}, ${claim}}]\n    route: [{destination: {host: other.test, port: {number: 80}}}]\n${direct}`,
+      'out',
     )}`,
-    call: { ...call, path: '/v1' },
+    plan: { proxy: gateway },
+    call: { ...atGateway, path: '/v1' },
     verdict: passes,
   },
-  'what an earlier rule takes is not touched by a later match on headers': {
-    yaml: `${api}${rules(
-      `  - match: [{uri: {exact: /ok}}]\n    route: [{destination: {host: api.test, port: {number: 80}}}]\n  - match: [{headers: {x-a: {exact: "1"}}}]\n    route: [{destination: {host: other.test, port: {number: 80}}}]\n`,
+  'what an earlier rule takes is not touched by a later match on a claim': {
+    yaml: `${api}${server(bound)}${rules(
+      `  - match: [{uri: {exact: /ok}}]\n    route: [{destination: {host: api.test, port: {number: 80}}}]\n  - match: [{${claim}}]\n    route: [{destination: {host: other.test, port: {number: 80}}}]\n`,
+      'out',
     )}`,
-    call: { ...call, path: '/ok' },
+    plan: { proxy: gateway },
+    call: { ...atGateway, path: '/ok' },
     verdict: passes,
   },
-  'a rewrite refuses its rule': {
-    yaml: `${api}${rules('  - rewrite: {uri: /new}\n    route: [{destination: {host: api.test, port: {number: 80}}}]\n')}`,
+  'a redirect that Envoy does not have refuses its rule': {
+    yaml: `${api}${rules('  - redirect: {uri: /new, redirectCode: 304}\n')}`,
     call,
     verdict: refused,
-    by: 'VirtualService default/api spec.http[0].rewrite',
+    by: 'VirtualService default/api spec.http[0].redirect.redirectCode',
   },
   'an HTTP/2 port is refused': {
     yaml: entry('api', 'api.test', '{number: 80, name: http2, protocol: HTTP2}'),

@@ -35,7 +35,8 @@ function renderHop(hop: Hop): string[] {
   const mark = hop.verdict === 'allow' ? pc.green('√') : pc.red('×')
   const where = hop.targets.map((target) => target.replace(assumedAddress, '(what the name resolves to)')).join(', ')
   const lines = [
-    `  ${mark} ${hop.role} ${hop.name}: ${hop.verdict === 'allow' ? `${hop.cluster ?? ''} → ${where}` : `${hop.reason.code}${hop.status === undefined ? '' : `, HTTP ${hop.status}`}`}`,
+    `  ${mark} ${hop.role} ${hop.name}: ${hop.cluster !== undefined && hop.verdict === 'allow' ? `${hop.cluster} → ${where}` : `${hop.reason.code}${hop.status === undefined ? '' : `, HTTP ${hop.status}`}`}`,
+    ...(hop.changes ?? []).map((change) => `      ${change}`),
   ]
   if (hop.tls) lines.push(`      ${textOfTls(hop.tls)}`)
   if (hop.reason.by !== undefined) lines.push(`      ${textOfRef(hop.reason.by)}`)

@@ -5,6 +5,7 @@ import { buildModel, type Model } from '../../model/index.ts'
 import { compile, type Runtime, type Target, type TlsPlan } from '../../runtime/index.ts'
 import { translate } from '../../translate/index.ts'
 import type { ConfigSnapshot } from '../../config/index.ts'
+import { describeChanges, forwarded } from './forwarded.ts'
 import { judge, type Outcome, type Seat } from './judge.ts'
 import type { Question } from './question.ts'
 
@@ -31,6 +32,8 @@ export interface Hop {
   /** What would be dialled, in order of preference. */
   readonly targets: readonly string[]
   readonly status?: number
+  /** What the hop changes of the request and its response, in words. */
+  readonly changes?: readonly string[]
   /** TLS that is begun on the client's behalf. */
   readonly tls?: HopTls
 }
@@ -57,15 +60,17 @@ export function explainQuestion(config: ConfigSnapshot, question: Question): Exp
   let seat: Seat = { runtime: sidecar }
   let name = `${workload.namespace}/${workload.name}`
   let path: FlowPath = 'none'
+  let asked = question
   for (;;) {
-    const outcome = judge(seat, question)
-    const hop = hopOf(seat, { name, outcome, question })
+    const outcome = judge(seat, asked)
+    const hop = hopOf(seat, { name, outcome, question: asked })
     hops.push(hop)
     if (outcome.verdict === 'deny') return { verdict: 'deny', path: 'none', reason: hop.reason, hops }
-    if (outcome.verdict === 'answer') return { verdict: 'allow', path: 'none', reason: hop.reason, hops }
+    if (outcome.verdict === 'answer') return { verdict: 'allow', path, reason: hop.reason, hops }
     if (path === 'none') path = outcome.path
     const next = outcome.cluster.gateway && hops.length < mostHops ? gatewayBehind(model, outcome) : undefined
     if (next === undefined) return { verdict: 'allow', path, reason: hops[0]?.reason ?? hop.reason, hops }
+    asked = forwarded(asked, outcome.http)
     seat = next.seat
     name = next.name
   }
@@ -143,10 +148,15 @@ function hopOf(seat: Seat, { name, outcome, question }: Step): Hop {
       ...(outcome.status === 0 ? {} : { status: outcome.status }),
     }
   }
-  if (outcome.verdict === 'answer') return { role, name, verdict: 'allow', reason, ...route, targets: [], status: outcome.status }
-  const { cluster } = outcome
-  const tls = cluster.tls && { tls: tlsOf(cluster.tls, question) }
-  return { role, name, verdict: 'allow', reason, cluster: cluster.name, ...route, targets: outcome.targets.map(textOfTarget), ...tls }
+  if (outcome.verdict === 'answer') {
+    const changes = outcome.headers.map(([header, value]) => `${header}: ${value}`)
+    return { role, name, verdict: 'allow', reason, ...route, targets: [], status: outcome.status, ...(changes.length > 0 && { changes }) }
+  }
+  const { cluster, http } = outcome
+  const changes = describeChanges(http)
+  const tls = cluster.tls && { tls: tlsOf(cluster.tls, forwarded(question, http)) }
+  const targets = outcome.targets.map(textOfTarget)
+  return { role, name, verdict: 'allow', reason, cluster: cluster.name, ...route, targets, ...tls, ...(changes.length > 0 && { changes }) }
 }
 
 /** As the proxy works it out for each connection. */

@@ -10,6 +10,9 @@ export const assumedAddress = '192.0.2.1' as Ip
 /** What the executor would finally do: never `gather` or `http`. */
 export type Outcome = Exclude<ConnectionDecision | RequestDecision, { verdict: 'gather' | 'http' }>
 
+/** What happens to a share of the requests only is left out: most of them go the other way. */
+const nearlyOne = 1 - Number.EPSILON
+
 // A decision asks for first bytes once and for each name once; more rounds would be a fault of `decide`.
 const mostRounds = 16
 
@@ -47,8 +50,8 @@ function judgeRequest(
       authority: question.authority,
       path: question.path,
       scheme: 'http',
-      headers: () => [],
-      chance: () => 0,
+      headers: (name) => question.headers[name] ?? [],
+      chance: () => nearlyOne,
       names: connection.names,
       random: connection.random,
     })

@@ -11,6 +11,8 @@ export interface Question {
   readonly path: string
   /** Host header when given by -H. */
   readonly authority: string
+  /** Lines of headers given by -H, by name in lower case. */
+  readonly headers: Readonly<Record<string, readonly string[]>>
   readonly dialled?: Ip
   readonly resolved: readonly Ip[]
   readonly workload: { readonly namespace: string; readonly name: string; readonly labels: Readonly<Record<string, string>> }
@@ -25,6 +27,7 @@ export function readQuestion(text: string, values: Values): Question {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   if (parseIp(host) === undefined && parseHostname(host) === undefined)
     throw new UsageError('SLP0002', `"${host}" is neither a host name nor an IP address`)
+  const headers = headersOf(listOf(values, 'header'))
   const dialled = addressOf(textOf(values, 'dialled'), '--dialled')
   return {
     protocol: url.protocol === 'http:' ? 'http' : url.protocol === 'tcp:' ? 'tcp' : 'tls',
@@ -32,7 +35,8 @@ export function readQuestion(text: string, values: Values): Question {
     port,
     method: textOf(values, 'method') ?? 'GET',
     path: `${url.pathname === '' ? '/' : url.pathname}${url.search}`,
-    authority: headerOf(values, 'host') ?? (url.port === '' ? url.hostname : `${url.hostname}:${url.port}`),
+    headers,
+    authority: headers['host']?.[0] ?? (url.port === '' ? url.hostname : `${url.hostname}:${url.port}`),
     ...(dialled === undefined ? {} : { dialled }),
     resolved: listOf(values, 'resolved')
       .map((ip) => addressOf(ip, '--resolved'))
@@ -65,12 +69,15 @@ function addressOf(text: string | undefined, option: string): Ip | undefined {
   return ip
 }
 
-function headerOf(values: Values, name: string): string | undefined {
-  for (const header of listOf(values, 'header')) {
+function headersOf(given: readonly string[]): Readonly<Record<string, readonly string[]>> {
+  const headers: Record<string, readonly string[]> = {}
+  for (const header of given) {
     const at = header.indexOf(':')
-    if (at > 0 && header.slice(0, at).trim().toLowerCase() === name) return header.slice(at + 1).trim()
+    if (at <= 0) continue
+    const name = header.slice(0, at).trim().toLowerCase()
+    headers[name] = [...(headers[name] ?? []), header.slice(at + 1).trim()]
   }
-  return undefined
+  return headers
 }
 
 function workloadOf(text: string): { namespace: string; name: string } {
