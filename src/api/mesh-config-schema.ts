@@ -22,6 +22,7 @@ export const meshConfigSchema = object("the settings of the mesh, in Istio's wor
   defaultDestinationRuleExportTo: texts('exportTo of DestinationRules that say nothing'),
   connectTimeout: duration('the time for connecting; 10 s is the default'),
   protocolDetectionTimeout: duration("how long a client's first bytes are awaited; 0s: for ever"),
+  proxyHttpPort: integer('a port of the workload’s loopback where an HTTP proxy listens; 0: none', { min: 0, max: 65_535 }),
   accessLogFile: text('where records go; empty: nowhere'),
   accessLogEncoding: choice('TEXT or JSON', ['TEXT', 'JSON']),
   defaultProviders: object('where metrics, logs and traces go that no Telemetry speaks of', {
@@ -41,7 +42,6 @@ export const meshConfigSchema = object("the settings of the mesh, in Istio's wor
   discoverySelectors: deny('it would hide namespaces that stay visible now', list('namespaces that count', anything('a selector'))),
 
   accessLogFormat: warn("records have Sallyport's own format", text('the format of records')),
-  proxyHttpPort: warn('no such port is opened', integer('a port for HTTP proxy requests')),
   proxyListenPort: idle('the port is private to the sealed process', integer('the port of the sidecar')),
   tcpKeepalive: warn('connections are kept alive as the system does it', anything('keep alive')),
   defaultHttpRetryPolicy: { ...retriesSchema, description: 'for routes whose rules say nothing of retries' },

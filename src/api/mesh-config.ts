@@ -13,6 +13,7 @@ export interface MeshConfig {
   readonly defaultHttpRetryPolicy?: HttpRetry
   readonly protocolDetectionTimeout?: string
   readonly accessLogFile?: string
+  readonly proxyHttpPort?: number
   readonly accessLogEncoding?: 'TEXT' | 'JSON'
   readonly defaultProviders?: { readonly accessLogging?: readonly string[] }
   /** Read where a Telemetry names one. */

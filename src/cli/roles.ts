@@ -26,6 +26,10 @@ export interface RunOptions extends ProxyOptions {
   readonly expose: readonly string[]
   readonly readOnly: readonly string[]
   readonly privateTmp: boolean
+  /** Port of the workload's loopback where an HTTP and SOCKS5 proxy listens. */
+  readonly httpProxyPort?: number
+  /** CMD's environment names that proxy. */
+  readonly proxyEnv: boolean
   readonly user?: string
   readonly command: readonly string[]
 }

@@ -33,7 +33,7 @@ function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string)
   const source = { namespace: options.namespace, workload: options.name, labels: options.labels }
   return openSeal({
     command: options.command,
-    env: process.env,
+    env: options.proxyEnv ? { ...process.env, ...proxyEnvironment(options.httpProxyPort) } : process.env,
     cwd: process.cwd(),
     ...(options.user === undefined ? {} : { user: options.user }),
     expose: options.expose,
@@ -55,6 +55,13 @@ function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string)
     },
     onNote: (text) => process.stderr.write(`sallyport: ${text}\n`),
   })
+}
+
+/** Programs differ in which of them they read, and in whether they read capital letters. */
+function proxyEnvironment(port = 0): Readonly<Record<string, string>> {
+  const proxy = `http://127.0.0.1:${port}`
+  const values = { http_proxy: proxy, https_proxy: proxy, all_proxy: `socks5h://127.0.0.1:${port}`, no_proxy: 'localhost,127.0.0.1,::1' }
+  return { ...values, ...Object.fromEntries(Object.entries(values).map(([name, value]) => [name.toUpperCase(), value])) }
 }
 
 /** `-f .` is allowed, and what it means is told before the command wonders why it cannot write. */

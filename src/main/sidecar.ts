@@ -7,6 +7,7 @@ import type { Seal } from '../seal/index.ts'
 import { type Control, startControl } from './control-plane.ts'
 import { type GatewayProcesses, gatewayProcesses } from './gateway-process.ts'
 import { openOutputs } from './outputs.ts'
+import { followDoor } from './proxy-door.ts'
 import { recordRefusal } from './refused.ts'
 import { searchDomains } from './search-domains.ts'
 import { nameSocketDirectory } from './socket-directory.ts'
@@ -63,12 +64,14 @@ async function serve(parts: Parts): Promise<number> {
   const plane = startPlane(parts, names, refusals)
   startDns(parts, names, refusals)
   let isServing = false
+  let stopDoor = (): void => undefined
   const stopWatching = control.synthesised.watch((synthesised) => {
     if (isServing) void gateways.ensure(synthesised).catch((error: unknown) => process.stderr.write(`sallyport: ${String(error)}\n`))
   })
   try {
     await gateways.ensure(control.synthesised.value)
     isServing = true
+    stopDoor = await followDoor({ port: options.httpProxyPort, control, seal, plane, refusals })
     const stopSignals = forwardSignals(seal)
     await started(seal)
     const { code } = await seal.exited
@@ -76,6 +79,7 @@ async function serve(parts: Parts): Promise<number> {
     return code
   } finally {
     stopWatching()
+    stopDoor()
     // What the command wrote last is still under way when it has ended.
     await plane.drain(lastBytesMs)
     names.close()

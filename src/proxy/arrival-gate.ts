@@ -5,6 +5,7 @@ import type { BoundListener, Deny } from '../runtime/index.ts'
 import { type Arrival, peerOf } from './arrival.ts'
 import { Connection } from './connection.ts'
 import { type Context, ownDeny } from './context.ts'
+import { DoorClient, type DoorNames } from './door/door.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { type DestinationOf, createDestinationReader } from './original-dst.ts'
 import { type ProxyHeader, readProxyHeader } from './proxy-protocol.ts'
@@ -25,6 +26,9 @@ export interface GateOptions {
   readonly destinationOf: DestinationOf | undefined
 }
 
+/** Clients of doors that have not said yet where they want to go. */
+const mostUndecided = 1024
+
 /** Where a connection is said to go when nothing is known of it. */
 const nowhere: Address = { ip: parseIp('0.0.0.0') ?? missingIp(), port: 0 }
 
@@ -36,6 +40,7 @@ export class ArrivalGate {
   readonly #context: Context
   readonly #options: GateOptions
   readonly #probes: ReadonlySet<string>
+  #undecided = 0
 
   constructor(context: Context, options: GateOptions) {
     this.#context = context
@@ -51,6 +56,39 @@ export class ArrivalGate {
 
   adoptGatewayServer(server: Server, listener: BoundListener): void {
     this.#context.transport.adopt(server, (wire) => this.#onHop(wire, listener))
+  }
+
+  /** Connections of clients that ask an HTTP or SOCKS5 proxy for another one. */
+  adoptDoor(server: Server, addressOf: DoorNames['addressOf']): void {
+    const names: DoorNames = { addressOf, virtualNames: (ip) => this.#options.virtualNames?.(ip) }
+    this.#context.transport.adopt(server, (wire) => this.#onDoor(wire, names))
+  }
+
+  #onDoor(wire: Wire, names: DoorNames): void {
+    const arrival: Arrival = { source: wire.remote, destination: wire.local ?? nowhere }
+    if (this.#undecided >= mostUndecided) {
+      return this.#refuse(
+        wire,
+        arrival,
+        ownDeny('limit-reached', `${mostUndecided} clients have not said yet where they want to go`, { flag: 'UO' }),
+      )
+    }
+    this.#undecided++
+    new DoorClient({
+      context: this.#context,
+      wire,
+      names,
+      keeper: {
+        open: (client, to, held) => this.#open(client, to, held),
+        refuse: (client, to, { deny, request }) => {
+          if (request === undefined) this.#refuse(client, to, deny)
+          else new Connection(this.#context, client, to).refuseRequest(deny, request)
+        },
+        onOver: () => {
+          this.#undecided--
+        },
+      },
+    })
   }
 
   #onCaptured(wire: Wire, socket: Socket, destinationOf: DestinationOf): void {

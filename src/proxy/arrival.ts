@@ -12,6 +12,8 @@ export interface Arrival {
   readonly listener?: string
   /** What DNS gave the destination out for. */
   readonly virtualName?: string
+  /** One request and no more: a client of the door may ask for another host next. */
+  readonly servesOne?: true
   /** Flow id that the hop before told. */
   readonly parent?: string
   /** `NAMESPACE/WORKLOAD` that the hop before told. */

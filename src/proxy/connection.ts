@@ -63,6 +63,13 @@ export class Connection implements WireHandler, LiveConnection {
     this.#refuse(deny)
   }
 
+  /** As `refuse`, and answers the HTTP request whose bytes are given. */
+  refuseRequest(deny: Deny, { bytes, start, end }: HeldBytes): void {
+    this.#held.append(bytes, start, end)
+    this.#first = { protocol: 'http1', method: '', target: '' }
+    this.#refuse(deny)
+  }
+
   onData(bytes: Buffer, start: number, end: number): void {
     const isFirst = this.#held.length === 0
     this.#held.append(bytes, start, end)

@@ -55,6 +55,8 @@ export interface DataPlaneOptions {
 export interface DataPlane {
   /** Takes over a listening server inside the workload's network namespace; the server stays its owner's. */
   adoptSidecarServer(server: Server, family: 4 | 6): void
+  /** As `adoptSidecarServer`, for clients that speak to a proxy; `addressOf` is what the workload's DNS answers for a name. */
+  adoptDoor(server: Server, addressOf: (name: string) => Address['ip']): void
   /** The gateway's listeners and whether they are bound. */
   listeners(): readonly ListenerStatus[]
   /** Resolves when every listener of the present configuration is bound. */
@@ -101,6 +103,10 @@ class ComposedDataPlane implements DataPlane {
 
   adoptSidecarServer(server: Server, family: 4 | 6): void {
     this.#gate.adoptSidecarServer(server, family)
+  }
+
+  adoptDoor(server: Server, addressOf: (name: string) => Address['ip']): void {
+    this.#gate.adoptDoor(server, addressOf)
   }
 
   listeners(): readonly ListenerStatus[] {

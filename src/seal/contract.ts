@@ -38,6 +38,8 @@ export interface Seal {
   readonly dns: { readonly udp: readonly dgram.Socket[]; readonly tcp: readonly net.Server[] }
   /** `ip:port` destinations of the self-test: whoever serves `tcp4` and `tcp6` answers these with the nonce and closes. */
   readonly probeAddresses: readonly string[]
+  /** Listens at a port of the workload's loopback, for clients that speak to a proxy. One at a time. */
+  openDoor(port: number): Promise<readonly net.Server[]>
   /** Runs the probes once, from inside. They need the servers above to be served. */
   selfTest(): Promise<SelfTestReport>
   /** Tests, then lets the command go. Rejects, and the command never starts, when a probe gets out or is not answered. */

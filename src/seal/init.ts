@@ -10,7 +10,7 @@ import { planKept, planSocketMasks } from './masks.ts'
 import { type FromInit, isToInit, type Setup, socketNames, type ToInit } from './messages.ts'
 import { mountMasks, readMounts } from './mount-masks.ts'
 import { reapOrphans } from './orphans.ts'
-import { type Inside, prepareInside, stage, StageError } from './prepare.ts'
+import { type Inside, openDoor, prepareInside, stage, StageError } from './prepare.ts'
 import { allowReadingRules, shrinkPrivileges } from './privileges.ts'
 import { icmpMark, RefusalLedger } from './refusals.ts'
 import { ownRefusals, runSelfTest } from './self-test.ts'
@@ -120,9 +120,26 @@ class Init {
         return this.#continue(message.lend)
       case 'dial':
         return dial(message.id, message.host, message.port)
+      case 'door':
+        void this.#openDoor(message.port)
+        return
       case 'hide':
         void this.#hide(message.paths)
         return
+    }
+  }
+
+  async #openDoor(port: number): Promise<void> {
+    try {
+      const door = await openDoor(port, this.#inside.hasIpv6)
+      for (const [name, server] of door) {
+        await tell({ kind: 'socket', name }, server)
+        // The sidecar has its own by now.
+        server.close()
+      }
+      await tell({ kind: 'opened' })
+    } catch (error) {
+      await tell({ kind: 'unopened', message: messageOf(error) })
     }
   }
 

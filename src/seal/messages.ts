@@ -38,14 +38,22 @@ export type ToInit =
   /** After a stop. With `lend` the command gets the terminal too. */
   | { readonly kind: 'continue'; readonly lend: boolean }
   | { readonly kind: 'dial'; readonly id: number; readonly host: string; readonly port: number }
+  /** Listen at this port of the workload's loopback, and hand the sockets out. */
+  | { readonly kind: 'door'; readonly port: number }
   | { readonly kind: 'hide'; readonly paths: readonly string[] }
 
 export const socketNames = ['tcp4', 'tcp6', 'dnsUdp4', 'dnsUdp6', 'dnsTcp4', 'dnsTcp6'] as const
+/** Sockets of a door, which is opened later. */
+export const doorNames = ['door4', 'door6'] as const
 export type SocketName = (typeof socketNames)[number]
+export type DoorName = (typeof doorNames)[number]
 
 export type FromInit =
-  | { readonly kind: 'socket'; readonly name: SocketName }
+  | { readonly kind: 'socket'; readonly name: SocketName | DoorName }
   | { readonly kind: 'ready' }
+  /** All sockets of the door have been handed out. */
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'unopened'; readonly message: string }
   | { readonly kind: 'failed'; readonly stage: string; readonly message: string; readonly fix?: string }
   | { readonly kind: 'report'; readonly id: number; readonly report: SelfTestReport }
   | { readonly kind: 'started' }
@@ -63,6 +71,8 @@ export type FromInit =
 const kinds: readonly string[] = [
   'socket',
   'ready',
+  'opened',
+  'unopened',
   'failed',
   'report',
   'started',
@@ -89,6 +99,7 @@ const orders: readonly string[] = [
   'signal',
   'continue',
   'dial',
+  'door',
   'hide',
 ] satisfies readonly ToInit['kind'][]
 

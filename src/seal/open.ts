@@ -8,7 +8,7 @@ import type { Seal, SealOptions, SelfTestReport } from './contract.ts'
 import { explainFailure } from './doctor.ts'
 import { findNewHostSockets, identityOf } from './host-sockets.ts'
 import { launch, type Launch } from './launch.ts'
-import { isFromInit, type FromInit, type SocketName, socketNames, type ToInit } from './messages.ts'
+import { type DoorName, doorNames, isFromInit, type FromInit, type SocketName, socketNames, type ToInit } from './messages.ts'
 import { openPublished, type Published } from './publish.ts'
 import { describeReport } from './self-test.ts'
 import { stageOf } from './stages.ts'
@@ -18,6 +18,7 @@ const readyLimit = 30_000
 const testLimit = 15_000
 const dialLimit = 15_000
 const closeLimit = 10_000
+const doorLimit = 10_000
 const watchInterval = 5000
 
 /** Everything up to the point where the data plane can take the sockets; `start` tests the seal and lets the command go. */
@@ -38,6 +39,7 @@ class OpenSeal implements Seal {
   readonly tcp6 = captureServer()
   readonly #dnsTcp: net.Server[] = []
   readonly #dnsUdp: dgram.Socket[] = []
+  readonly #doors: net.Server[] = []
   readonly probeAddresses: readonly string[]
   readonly exited: Promise<{ readonly code: number }>
 
@@ -45,6 +47,7 @@ class OpenSeal implements Seal {
   readonly #launch: Launch
   readonly #ready = deferred<void>()
   readonly #started = deferred<void>()
+  #opening: { readonly servers: net.Server[]; readonly done: Deferred<void> } | undefined
   readonly #exit = deferred<{ readonly code: number }>()
   readonly #gone = deferred<void>()
   readonly #reports = new Map<number, Deferred<SelfTestReport>>()
@@ -95,6 +98,18 @@ class OpenSeal implements Seal {
     await withTimeout(this.#ready.promise, readyLimit, 'the seal was not ready in time')
     this.#say({ kind: 'taken' })
     this.#published = await openPublished(this.#options.publish, (port) => this.dialInside(port))
+  }
+
+  async openDoor(port: number): Promise<readonly net.Server[]> {
+    const opening = { servers: [], done: deferred<void>() }
+    this.#opening = opening
+    this.#say({ kind: 'door', port })
+    try {
+      await withTimeout(opening.done.promise, doorLimit, `port ${port} inside was not opened in time`)
+      return opening.servers
+    } finally {
+      this.#opening = undefined
+    }
   }
 
   async selfTest(): Promise<SelfTestReport> {
@@ -156,7 +171,7 @@ class OpenSeal implements Seal {
     await withTimeout(gone, closeLimit, 'the sealed processes did not end').catch((error: unknown) =>
       this.#options.onNote(messageOf(error)),
     )
-    for (const server of [this.tcp4, this.tcp6, ...this.#dnsTcp]) if (server.listening) server.close()
+    for (const server of [this.tcp4, this.tcp6, ...this.#dnsTcp, ...this.#doors]) if (server.listening) server.close()
     for (const socket of this.#dnsUdp.splice(0)) socket.close()
   }
 
@@ -173,6 +188,12 @@ class OpenSeal implements Seal {
       case 'ready':
         this.#isReady = true
         return this.#ready.resolve()
+      case 'opened':
+        return this.#opening?.done.resolve()
+      case 'unopened':
+        return this.#opening?.done.reject(
+          new SallyportError('SLP2005', `the proxy's port cannot be opened inside: ${message.message}`, { fix: 'choose another port' }),
+        )
       case 'failed':
         this.#failure = stageFailure(message.stage, message.message, message.fix)
         // Nobody waits any more: it would end without a word.
@@ -236,8 +257,8 @@ class OpenSeal implements Seal {
     waiting.resolve(handle)
   }
 
-  #take(name: SocketName, handle: unknown): void {
-    if (!socketNames.includes(name)) return
+  #take(name: SocketName | DoorName, handle: unknown): void {
+    if (![...socketNames, ...doorNames].includes(name)) return
     if (handle instanceof dgram.Socket) {
       this.#dnsUdp.push(handle)
       return
@@ -246,7 +267,10 @@ class OpenSeal implements Seal {
     const server = name === 'tcp4' ? this.tcp4 : name === 'tcp6' ? this.tcp6 : net.createServer()
     // Our own object on the same handle: it has the options that the data plane needs.
     server.listen(handle)
-    if (server !== this.tcp4 && server !== this.tcp6) this.#dnsTcp.push(server)
+    const isDoor = name === 'door4' || name === 'door6'
+    if (isDoor) this.#doors.push(server)
+    if (isDoor) this.#opening?.servers.push(server)
+    else if (server !== this.tcp4 && server !== this.tcp6) this.#dnsTcp.push(server)
   }
 
   /** Further sockets that something outside opened at a path: the init covers them, or it is at least said. */
@@ -266,6 +290,7 @@ class OpenSeal implements Seal {
     if (this.#isReady || failure) this.#ready.reject(ended)
     else void explainFailure().then(this.#ready.reject, this.#ready.reject)
     this.#started.reject(ended)
+    this.#opening?.done.reject(ended)
     for (const waiting of [...this.#reports.values(), ...this.#dials.values()]) waiting.reject(ended)
     if (cause) this.#gone.resolve()
     void this.#launch.flush().then(() => this.#exit.resolve({ code: this.#code ?? 125 }))

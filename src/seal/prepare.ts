@@ -8,7 +8,7 @@ import { applyRuleset, type CapturePorts, configureLinks, loopbackBatch, probeHo
 import type { Layer } from './contract.ts'
 import { closeOnExec, installFilter } from './libc.ts'
 import { hostsPath, type MaskFacts, planMasks } from './masks.ts'
-import type { Setup, SocketName } from './messages.ts'
+import type { DoorName, Setup, SocketName } from './messages.ts'
 import { mountMasks, readMounts } from './mount-masks.ts'
 import { isWithin } from './mount-info.ts'
 import { type Architecture, assembleFilter, encodeFilter, isArchitecture } from './seccomp.ts'
@@ -87,13 +87,20 @@ async function openSockets(hasIpv6: boolean): Promise<Map<SocketName, net.Server
   return sockets
 }
 
+/** At the workload's own loopback, at a port that it knows. */
+export async function openDoor(port: number, hasIpv6: boolean): Promise<Map<DoorName, net.Server>> {
+  const door = new Map<DoorName, net.Server>([['door4', await listen('127.0.0.1', port)]])
+  if (hasIpv6) door.set('door6', await listen('::1', port))
+  return door
+}
+
 const backlog = 4096
 
-function listen(host: string): Promise<net.Server> {
+function listen(host: string, port = 0): Promise<net.Server> {
   const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true })
   return new Promise((done, failed) => {
     server.once('error', failed)
-    server.listen({ host, port: 0, backlog }, () => done(server))
+    server.listen({ host, port, backlog }, () => done(server))
   })
 }
 

@@ -22,10 +22,4 @@ export const differences: Readonly<Record<string, string>> = {
   'h08-gateway-to-http2-and-back/h2c': 'HTTP/2 is not carried out yet',
   'h08-gateway-to-http2-and-back/http11': 'HTTP/2 is not carried out yet',
   'h09-headers-by-gateway/origin-reset': 'a GET whose kept connection ends unanswered is sent once more on a fresh one',
-  'h12-explicit-http-proxy/absolute-uri': 'the explicit proxy is not carried out yet',
-  'h12-explicit-http-proxy/origin-form': 'the explicit proxy is not carried out yet',
-  'h12-explicit-http-proxy/unknown': 'the explicit proxy is not carried out yet',
-  'h12-explicit-http-proxy/port-8000': 'the explicit proxy is not carried out yet',
-  'h12-explicit-http-proxy/port-8000-without-port': 'the explicit proxy is not carried out yet',
-  'h12-explicit-http-proxy/connect': 'the explicit proxy is not carried out yet',
 }

@@ -1,7 +1,7 @@
 // `sallyport run`: turns the command line into a workload and has the role started.
 import { basename } from 'node:path'
-import type { Roles } from '../roles.ts'
-import { listOf, optional, proxyOf, textOf, type Values } from '../values.ts'
+import type { Roles, RunOptions } from '../roles.ts'
+import { listOf, optional, proxyOf, textOf, UsageError, type Values } from '../values.ts'
 
 export async function run(command: readonly string[], values: Values, roles: Roles): Promise<number> {
   const name = textOf(values, 'name') ?? workloadName(command[0] ?? '')
@@ -13,8 +13,21 @@ export async function run(command: readonly string[], values: Values, roles: Rol
     expose: listOf(values, 'expose'),
     readOnly: listOf(values, 'readOnly'),
     privateTmp: values['privateTmp'] === true,
+    ...doorOf(values),
     command,
   })
+}
+
+function doorOf(values: Values): Pick<RunOptions, 'httpProxyPort' | 'proxyEnv'> {
+  const text = textOf(values, 'httpProxyPort')
+  const proxyEnv = values['proxyEnv'] === true
+  if (text === undefined) {
+    if (proxyEnv) throw new UsageError('SLP0002', '--proxy-env names no proxy', { fix: 'add --http-proxy-port 3128' })
+    return { proxyEnv }
+  }
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) throw new UsageError('SLP0002', `--http-proxy-port "${text}" is no port`)
+  return { httpProxyPort: port, proxyEnv }
 }
 
 /** A DNS label out of the command's base name, so that a workload has a name without being given one. */

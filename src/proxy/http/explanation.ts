@@ -90,6 +90,7 @@ function whatWouldAllow(refused: Refused): string | undefined {
   if ((code !== 'not-declared' && code !== 'not-visible') || !refused.request) return undefined
   const host = parseHostname(refused.request.authority.replace(/:[0-9]*$/, ''))
   if (host === undefined) return undefined
+  const isTunnel = refused.request.method === 'CONNECT'
   if (code === 'not-visible') return ['spec:', '  egress:', '  - hosts:', `    - "*/${host}"`, ''].join('\n')
   return [
     'apiVersion: networking.istio.io/v1',
@@ -103,8 +104,8 @@ function whatWouldAllow(refused: Refused): string | undefined {
     '  resolution: DNS',
     '  ports:',
     `  - number: ${refused.port}`,
-    '    name: http',
-    '    protocol: HTTP',
+    `    name: ${isTunnel ? 'tls' : 'http'}`,
+    `    protocol: ${isTunnel ? 'TLS' : 'HTTP'}`,
     '',
   ].join('\n')
 }

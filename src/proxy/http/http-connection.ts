@@ -20,7 +20,7 @@ import { OutBuffer } from './out-buffer.ts'
 import { denyReply, sendReply } from './replies.ts'
 import { openRequestFlow, type RequestOrigin } from './request-flow.ts'
 import type { Piece } from './tunnel.ts'
-import { interpretRequest, type RequestProblem } from './request-head.ts'
+import { interpretRequest, type RequestHead, type RequestProblem } from './request-head.ts'
 
 export interface HttpConnectionOptions {
   readonly context: Context
@@ -233,7 +233,7 @@ export class HttpConnection implements WireHandler, ClientSide {
       pathNormalization: this.#manager.pathNormalization,
     })
     if ('problem' in result) return this.#refuse(result.problem)
-    const { head } = result
+    const head = this.arrival.servesOne ? askedOfProxy(result.head) : result.head
     this.#countRequest()
     const requestFlow = openRequestFlow(this.#context, this.#origin, head)
     requestOut.reset()
@@ -392,6 +392,11 @@ export class HttpConnection implements WireHandler, ClientSide {
     }
     this.#options.onDone()
   }
+}
+
+/** The client may ask for another host next, on a connection of its own; what it says to its proxy is not for the origin (RFC 9110 §11.7.2). */
+function askedOfProxy(head: RequestHead): RequestHead {
+  return { ...head, keepAlive: false, nominated: new Set([...(head.nominated ?? []), 'proxy-authorization']) }
 }
 
 function problemOf(decision: ConnectionDecision): RequestProblem {

@@ -1,0 +1,37 @@
+// Holds where the door believes that an HTTP proxy's client wants to go.
+import { expect, test } from 'vitest'
+import { readProxyRequest } from './proxy-request.ts'
+
+const limits = { headers: 20, headBytes: 4096 }
+const read = (text: string): unknown => {
+  const bytes = Buffer.from(text.replaceAll('\n', '\r\n'), 'latin1')
+  const found = readProxyRequest(bytes, { start: 0, end: bytes.length, limits })
+  return typeof found === 'string' ? found : `${found.kind} ${found.host} ${found.port}`
+}
+
+const requests: Readonly<Record<string, readonly [request: string, place: string]>> = {
+  'a tunnel': ['CONNECT a.test:443 HTTP/1.1\nHost: a.test:443\n\n', 'connect a.test 443'],
+  'a tunnel to an IPv6 address': ['CONNECT [2001:db8::1]:443 HTTP/1.1\nHost: x\n\n', 'connect 2001:db8::1 443'],
+  'a tunnel without a port': ['CONNECT a.test HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
+  'a tunnel to port 0': ['CONNECT a.test:0 HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
+  'a tunnel to a URI': ['CONNECT http://a.test/ HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
+  'a tunnel with user info': ['CONNECT u@a.test:443 HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
+  'an absolute URI': ['GET http://a.test/x HTTP/1.1\nHost: a.test\n\n', 'request a.test 80'],
+  'an absolute URI with a port': ['GET http://a.test:8000/x HTTP/1.1\nHost: a.test:8000\n\n', 'request a.test 8000'],
+  'the URI counts, and its disagreement with Host is judged with the request': [
+    'GET http://a.test/x HTTP/1.1\nHost: b.test\n\n',
+    'request a.test 80',
+  ],
+  'a path, with Host': ['GET /x HTTP/1.1\nHost: a.test:81\n\n', 'request a.test 81'],
+  'a path without Host': ['GET /x HTTP/1.1\nA: b\n\n', 'unreadable'],
+  'half a head': ['GET http://a.test/x HTTP/1.1\nHost: a', 'more'],
+  'nothing of HTTP': ['\u0016\u0003\u0001\n\n', 'unreadable'],
+}
+
+test.each(Object.entries(requests))('%s', (_, [request, place]) => {
+  expect(read(request)).toBe(place)
+})
+
+test('a head without end is not waited for', () => {
+  expect(read(`GET http://a.test/ HTTP/1.1\nA: ${'a'.repeat(5000)}`)).toBe('unreadable')
+})

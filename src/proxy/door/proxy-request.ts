@@ -1,0 +1,55 @@
+// Finds out where an HTTP proxy's client wants to go, by the head of its first request.
+import { isAuthority, parseAbsoluteTarget } from '../http/authority.ts'
+import { HeadScanner } from '../http/head-scanner.ts'
+
+export interface ProxyRequest {
+  readonly kind: 'connect' | 'request'
+  readonly host: string
+  readonly port: number
+  readonly method: string
+  readonly target: string
+  /** Bytes of the head. */
+  readonly length: number
+}
+
+export interface ProxyRequestLimits {
+  readonly headers: number
+  readonly headBytes: number
+}
+
+/** `unreadable`: whoever serves requests says what is wrong. */
+export function readProxyRequest(
+  bytes: Buffer,
+  { start, end, limits }: { readonly start: number; readonly end: number; readonly limits: ProxyRequestLimits },
+): ProxyRequest | 'more' | 'unreadable' {
+  const scanner = new HeadScanner(limits.headers)
+  const after = scanner.scanRequest(bytes, start, end)
+  if (after === -1) return 'unreadable'
+  if (after === 0) return end - start > limits.headBytes ? 'unreadable' : 'more'
+  const method = bytes.toString('latin1', scanner.methodStart, scanner.methodEnd)
+  const target = bytes.toString('latin1', scanner.targetStart, scanner.targetEnd)
+  const length = after - start
+  if (method === 'CONNECT') {
+    const place = splitAuthority(target)
+    return place?.port === undefined ? 'unreadable' : { kind: 'connect', ...place, port: place.port, method, target, length }
+  }
+  const place = splitAuthority(parseAbsoluteTarget(target)?.authority ?? hostHeader(scanner) ?? '')
+  return place === undefined ? 'unreadable' : { kind: 'request', ...place, port: place.port ?? 80, method, target, length }
+}
+
+function splitAuthority(authority: string): { readonly host: string; readonly port: number | undefined } | undefined {
+  if (!isAuthority(authority, true)) return undefined
+  const colon = authority.endsWith(']') ? -1 : authority.lastIndexOf(':')
+  const host = (colon < 0 ? authority : authority.slice(0, colon)).replace(/^\[(.*)\]$/, '$1')
+  const port = colon < 0 ? '' : authority.slice(colon + 1)
+  if (port === '') return { host, port: undefined }
+  return Number(port) > 0 ? { host, port: Number(port) } : undefined
+}
+
+function hostHeader(scanner: HeadScanner): string | undefined {
+  for (let line = 0; line < scanner.count; line++) {
+    const name = scanner.bytes.toString('latin1', scanner.nameStart(line), scanner.nameEnd(line))
+    if (name.toLowerCase() === 'host') return scanner.value(line)
+  }
+  return undefined
+}
