@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Attempt, themes } from './attempt.ts'
 import { policyDirectory } from './attempts/declared.ts'
+import { doorPort } from './attempts/door.ts'
 import { Ledger } from './judge/ledger.ts'
 import { honestRequest } from './judge/origin.ts'
 import { openTraces } from './judge/traces.ts'
@@ -114,6 +115,8 @@ function sealOf({ without, dist }: InsideOptions, program: string): Seal {
     'REGISTRY_ONLY',
     '--name',
     'attacker',
+    '--http-proxy-port',
+    String(doorPort),
     '--flows',
     flows,
     ...(hasPolicy ? ['-f', policyDirectory] : []),

@@ -2,6 +2,7 @@
 import { type Attempt, placesOf } from './attempt.ts'
 import { waitFor } from './attacker/network.ts'
 import { declaredAttempts, declaredHost } from './attempts/declared.ts'
+import { doorAttempts } from './attempts/door.ts'
 import { fileAttempts } from './attempts/files.ts'
 import { kernelAttempts } from './attempts/kernel.ts'
 import { nameAttempts } from './attempts/names.ts'
@@ -18,6 +19,7 @@ export const attempts: readonly Attempt[] = [
   ...networkAttempts,
   ...nameAttempts,
   ...declaredAttempts,
+  ...doorAttempts,
   ...kernelAttempts,
   ...socketAttempts,
   ...fileAttempts,
