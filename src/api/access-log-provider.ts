@@ -1,5 +1,6 @@
 // Reads, of the mesh's `extensionProviders`, those that write access logs to files.
 import { fieldsOf, isFields } from './fields.ts'
+import type { MeshConfig } from './mesh-config.ts'
 
 export interface AccessLogProvider {
   readonly name: string
@@ -27,4 +28,17 @@ function formatOf(said: unknown): AccessLogFormat | undefined {
   const { text, labels } = fieldsOf(said)
   if (typeof text === 'string' && text !== '') return { text }
   return isFields(labels) ? { labels } : undefined
+}
+
+/** Of the mesh: text, or under JSON the text of a JSON object, as Istio has it. */
+export function accessLogFormat({ accessLogFormat: text = '', accessLogEncoding }: MeshConfig): AccessLogFormat | undefined {
+  if (text === '') return undefined
+  if (accessLogEncoding !== 'JSON') return { text }
+  try {
+    const labels: unknown = JSON.parse(text)
+    return isFields(labels) ? { labels } : undefined
+  } catch {
+    // Istio too goes on with its own labels.
+    return undefined
+  }
 }

@@ -1,5 +1,5 @@
 // Door of the api room.
-export { accessLogProvider, type AccessLogFormat } from './access-log-provider.ts'
+export { accessLogFormat, type AccessLogFormat, accessLogProvider } from './access-log-provider.ts'
 export type * from './core.ts'
 export type * from './destination-rule.ts'
 export * from './field-path.ts'

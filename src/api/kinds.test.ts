@@ -68,7 +68,7 @@ const rows: Record<string, string> = {
   'Gateway spec.servers[].bind': 'yes',
   'ConfigMap data': 'yes',
   'MeshConfig outboundTrafficPolicy.mode': 'yes, but ALLOW_ANY_DYNAMIC_DNS deny',
-  'MeshConfig accessLogFormat': 'warn',
+  'MeshConfig accessLogFormat': 'yes',
   'SallyportSettings requireGateway': 'deny',
 }
 

@@ -1,7 +1,6 @@
 // Judges what the mesh-wide settings mean, rule by rule as Istio does and with Istio's words.
 import { parseDuration } from '../base/index.ts'
 import { fieldAt } from './field-path.ts'
-import { fieldsOf } from './fields.ts'
 import type { Report } from './finding.ts'
 import type { MeshConfig } from './mesh-config.ts'
 import { durationProblem, isDnsLabel } from './names.ts'
@@ -19,21 +18,11 @@ export function checkMeshConfig(mesh: MeshConfig, report: Report): void {
   if (mesh.rootNamespace !== undefined && !isDnsLabel(mesh.rootNamespace)) {
     report.error('rootNamespace', `invalid root namespace: ${JSON.stringify(mesh.rootNamespace)}`)
   }
-  warnOfFormats(report, mesh.extensionProviders ?? [])
   for (const field of ['defaultServiceExportTo', 'defaultVirtualServiceExportTo', 'defaultDestinationRuleExportTo'] as const) {
     for (const [i, entry] of (mesh[field] ?? []).entries()) {
       if (entry === '*' || entry === '.' || entry === '~' || isDnsLabel(entry)) continue
       report.error(fieldAt(field, i), 'only .,*, ~ or a valid DNS 1123 label is allowed as exportTo entry')
     }
-  }
-}
-
-/** Only the place of a log is read. */
-function warnOfFormats(report: Report, providers: readonly unknown[]): void {
-  for (const [i, provider] of providers.entries()) {
-    if (fieldsOf(fieldsOf(provider)['envoyFileAccessLog'])['logFormat'] === undefined) continue
-    const path = `${fieldAt('extensionProviders', i)}.envoyFileAccessLog.logFormat`
-    report.add({ level: 'warning', code: 'SLP1202', path, message: "logFormat is not carried out: the log has Istio's own format" })
   }
 }
 

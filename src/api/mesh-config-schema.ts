@@ -24,6 +24,7 @@ export const meshConfigSchema = object("the settings of the mesh, in Istio's wor
   protocolDetectionTimeout: duration("how long a client's first bytes are awaited; 0s: for ever"),
   proxyHttpPort: integer('a port of the workload’s loopback where an HTTP proxy listens; 0: none', { min: 0, max: 65_535 }),
   accessLogFile: text('where records go; empty: nowhere'),
+  accessLogFormat: text('the format of lines, with Envoy’s operators; JSON: an object of them'),
   accessLogEncoding: choice('TEXT or JSON', ['TEXT', 'JSON']),
   defaultProviders: object('where metrics, logs and traces go that no Telemetry speaks of', {
     accessLogging: texts('names of `extensionProviders`, or `envoy`'),
@@ -41,7 +42,6 @@ export const meshConfigSchema = object("the settings of the mesh, in Istio's wor
   serviceEntryVisibility: deny('it would hide ServiceEntries that stay visible now', anything('who sees which ServiceEntries')),
   discoverySelectors: deny('it would hide namespaces that stay visible now', list('namespaces that count', anything('a selector'))),
 
-  accessLogFormat: warn("records have Sallyport's own format", text('the format of records')),
   proxyListenPort: idle('the port is private to the sealed process', integer('the port of the sidecar')),
   tcpKeepalive: warn('connections are kept alive as the system does it', anything('keep alive')),
   defaultHttpRetryPolicy: { ...retriesSchema, description: 'for routes whose rules say nothing of retries' },

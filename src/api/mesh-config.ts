@@ -14,6 +14,7 @@ export interface MeshConfig {
   readonly protocolDetectionTimeout?: string
   readonly accessLogFile?: string
   readonly proxyHttpPort?: number
+  readonly accessLogFormat?: string
   readonly accessLogEncoding?: 'TEXT' | 'JSON'
   readonly defaultProviders?: { readonly accessLogging?: readonly string[] }
   /** Read where a Telemetry names one. */

@@ -4,8 +4,13 @@ import type { AccessLogPlan } from '../model/index.ts'
 import { flowClosed, openAccessLog } from '../telemetry/index.ts'
 
 /** Writes until the returned function is called. Throws when the log cannot be opened. */
-export function writeAccessLog({ path, encoding }: AccessLogPlan): () => Promise<void> {
-  const log = openAccessLog(path, encoding)
+export function writeAccessLog({ path, encoding, format }: AccessLogPlan): () => Promise<void> {
+  const log = openAccessLog(path, {
+    encoding,
+    ...(format && { format }),
+    onUnknown: (operator) =>
+      process.stderr.write(`sallyport: ${operator} in the format of the access log ${path} is not known: "-" stands for it\n`),
+  })
   const stop = flowClosed.subscribe(({ record, access }) => log.write(record, access))
   return async () => {
     stop()

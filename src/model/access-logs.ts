@@ -1,5 +1,12 @@
 // Chooses where the access log of a workload goes: by Telemetries of the root namespace, the namespace and the workload, as Istio merges them.
-import { type AccessLogFormat, type AccessLogging, accessLogProvider, type MeshConfig, type Resource } from '../api/index.ts'
+import {
+  type AccessLogFormat,
+  accessLogFormat,
+  type AccessLogging,
+  accessLogProvider,
+  type MeshConfig,
+  type Resource,
+} from '../api/index.ts'
 import { hasLabels } from '../registry/index.ts'
 import type { Workload } from './sidecars.ts'
 
@@ -34,8 +41,10 @@ export function accessLogsOf({ telemetries, mesh, rootNamespace }: Input, worklo
   return [...new Map(plans.map((plan) => [plan.path, plan])).values()]
 }
 
-function ofMesh({ accessLogFile = '', accessLogEncoding = 'TEXT' }: MeshConfig): readonly AccessLogPlan[] {
-  return accessLogFile === '' ? [] : [{ path: accessLogFile, encoding: accessLogEncoding }]
+function ofMesh(mesh: MeshConfig): readonly AccessLogPlan[] {
+  const { accessLogFile = '', accessLogEncoding = 'TEXT' } = mesh
+  const format = accessLogFormat(mesh)
+  return accessLogFile === '' ? [] : [{ path: accessLogFile, encoding: accessLogEncoding, ...(format && { format }) }]
 }
 
 /** From the widest to the narrowest; of several without a selector the oldest counts, of those with one all that fit. */

@@ -132,7 +132,7 @@ test('the log writes one line for each flow that belongs in it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'access-'))
   try {
     const path = join(folder, 'access.log')
-    const log = openAccessLog(path, 'TEXT')
+    const log = openAccessLog(path, { encoding: 'TEXT' })
     log.write(sampleRecord(), details)
     log.write(sampleRecord({ kind: 'packets' }))
     log.write(tcp)
