@@ -154,7 +154,6 @@ test.each(Object.entries(balancers))('load balancer: %s', (_title, { settings, f
 test('what is not carried out of a load balancer is told, and the rest is not', () => {
   const settings = '{simple: RANDOM, consistentHash: {useSourceIp: true}, localityLbSetting: {enabled: true}, warmup: {duration: 1s}}'
   expect(findingsOf('DestinationRule', `{host: a.test, trafficPolicy: {loadBalancer: ${settings}}}`)).toEqual([
-    'warning spec.trafficPolicy.loadBalancer.consistentHash: loadBalancer.consistentHash is not carried out yet: endpoints are chosen by the fewest requests, and a client may meet another one each time',
     'warning spec.trafficPolicy.loadBalancer.localityLbSetting: loadBalancer.localityLbSetting is not carried out yet: endpoints are chosen among all, wherever they are',
     'warning spec.trafficPolicy.loadBalancer.warmup: loadBalancer.warmup is not carried out yet: new endpoints get their whole share at once',
   ])

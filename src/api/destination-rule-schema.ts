@@ -17,23 +17,20 @@ const loadBalancer = object('how an endpoint is chosen', {
       LEAST_REQUEST: true,
     },
   ),
-  consistentHash: warn(
-    'endpoints are chosen by the fewest requests, and a client may meet another one each time',
-    object('always the same for the same client', {
-      httpHeaderName: text('by a header'),
-      httpCookie: object('by a cookie', {
-        name: text('its name'),
-        path: text('its path'),
-        ttl: duration('how long it lives'),
-        attributes: list('more attributes', object('one attribute', { name: text('its name'), value: text('its value') })),
-      }),
-      useSourceIp: flag('by the address of the client'),
-      httpQueryParameterName: text('by a query parameter'),
-      ringHash: object('on a ring', { minimumRingSize: count('its least size') }),
-      maglev: object('by a Maglev table', { tableSize: count('its size') }),
-      minimumRingSize: count('deprecated for ringHash'),
+  consistentHash: object('always the same for the same client, as long as it is there', {
+    httpHeaderName: text('by a header'),
+    httpCookie: object('by a cookie', {
+      name: text('its name'),
+      path: quiet('warn', text('its path')),
+      ttl: warn('a client without the cookie is given none, and meets any endpoint', duration('how long it lives')),
+      attributes: quiet('warn', list('more attributes', object('one attribute', { name: text('its name'), value: text('its value') }))),
     }),
-  ),
+    useSourceIp: flag('by the address of the client'),
+    httpQueryParameterName: text('by a query parameter'),
+    ringHash: object('on a ring', { minimumRingSize: count('its least size') }),
+    maglev: object('by a Maglev table', { tableSize: count('its size') }),
+    minimumRingSize: count('deprecated for ringHash'),
+  }),
   localityLbSetting: warn(
     locality,
     object('where endpoints are', {

@@ -2,6 +2,15 @@
 
 export interface LoadBalancer {
   readonly simple?: 'UNSPECIFIED' | 'LEAST_CONN' | 'RANDOM' | 'PASSTHROUGH' | 'ROUND_ROBIN' | 'LEAST_REQUEST'
+  readonly consistentHash?: {
+    readonly httpHeaderName?: string
+    readonly httpCookie?: { readonly name?: string; readonly [other: string]: unknown }
+    readonly useSourceIp?: boolean
+    readonly httpQueryParameterName?: string
+    readonly ringHash?: { readonly minimumRingSize?: number }
+    readonly maglev?: { readonly tableSize?: number }
+    readonly minimumRingSize?: number
+  }
   readonly [other: string]: unknown
 }
 

@@ -46,7 +46,8 @@ export class TcpForward implements WireHandler {
     const { cluster } = decision
     const header = cluster.proxyProtocol
     const state = context.clusters.of(cluster)
-    const targets = state.order(cluster, decision.targets)
+    const key = cluster.hash?.by === 'source' ? options.arrival.source?.ip : undefined
+    const targets = state.order(cluster, decision.targets, { key })
     const refused = targets.length === 0 ? 'unhealthy' : state.isFull(cluster.pool) ? 'overflow' : undefined
     if (refused !== undefined) {
       this.#dialling = this.#refuse(refused)

@@ -7,13 +7,16 @@ import type { OutlierDetection } from '../xds/gen/envoy/config/cluster/v3/outlie
 import { httpOptionsOf } from './cluster-transport.ts'
 import type { CompiledCluster } from './compiled.ts'
 import { milliseconds } from './milliseconds.ts'
-import type { Balancing, OutlierPlan, PoolPlan } from './upstream-plan.ts'
+import type { Balancing, HashRule, OutlierPlan, PoolPlan } from './upstream-plan.ts'
 
-export function compilePolicy(cluster: Cluster): Pick<CompiledCluster, 'balancing' | 'pool' | 'outlier'> {
+export function compilePolicy(cluster: Cluster): Pick<CompiledCluster, 'balancing' | 'hash' | 'pool' | 'outlier'> {
   const pool = compilePool(cluster)
   const { outlierDetection } = cluster
+  const balancing = balancings[cluster.lbPolicy] ?? 'round-robin'
+  const hash = balancing === 'hash' ? compileHash(cluster) : undefined
   return {
-    balancing: balancings[cluster.lbPolicy] ?? 'round-robin',
+    balancing,
+    ...(hash && { hash }),
     ...(Object.keys(pool).length > 0 && { pool }),
     ...(outlierDetection && { outlier: compileOutlier(outlierDetection, cluster) }),
   }
@@ -22,6 +25,25 @@ export function compilePolicy(cluster: Cluster): Pick<CompiledCluster, 'balancin
 const balancings: { readonly [P in Cluster_LbPolicy]?: Balancing } = {
   [Cluster_LbPolicy.LEAST_REQUEST]: 'least-request',
   [Cluster_LbPolicy.RANDOM]: 'random',
+  [Cluster_LbPolicy.RING_HASH]: 'hash',
+  [Cluster_LbPolicy.MAGLEV]: 'hash',
+}
+
+/** The first way counts: Istio writes one, and a mixture of several is not carried out. */
+function compileHash(cluster: Cluster): HashRule | undefined {
+  const specifier = httpOptionsOf(cluster)?.hashPolicy[0]?.policySpecifier
+  switch (specifier?.case) {
+    case 'header':
+      return { by: 'header', name: specifier.value.headerName.toLowerCase() }
+    case 'cookie':
+      return { by: 'cookie', name: specifier.value.name }
+    case 'queryParameter':
+      return { by: 'query', name: specifier.value.name }
+    case 'connectionProperties':
+      return specifier.value.sourceIp ? { by: 'source', name: '' } : undefined
+    default:
+      return undefined
+  }
 }
 
 /** Istio's "no limit". */

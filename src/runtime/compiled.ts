@@ -2,7 +2,7 @@
 import type { Ip } from '../base/index.ts'
 import type { OriginRef, PlacedRef } from '../flow/index.ts'
 import type { Target } from './target.ts'
-import type { Balancing, OutlierPlan, PoolPlan, ProxyHeaderKind, TlsPlan } from './upstream-plan.ts'
+import type { Balancing, HashRule, OutlierPlan, PoolPlan, ProxyHeaderKind, TlsPlan } from './upstream-plan.ts'
 
 export interface CompiledCluster {
   readonly name: string
@@ -15,6 +15,8 @@ export interface CompiledCluster {
   readonly tls?: TlsPlan
   /** Absent: in turn. */
   readonly balancing?: Balancing
+  /** With `hash`; absent: any endpoint will do. */
+  readonly hash?: HashRule
   readonly pool?: PoolPlan
   readonly outlier?: OutlierPlan
 }

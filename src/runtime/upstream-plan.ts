@@ -32,7 +32,13 @@ export interface TlsPlan {
   readonly maxVersion: 'TLSv1.2' | 'TLSv1.3'
 }
 
-export type Balancing = 'round-robin' | 'least-request' | 'random'
+export type Balancing = 'round-robin' | 'least-request' | 'random' | 'hash'
+
+/** What of a request leads to the same endpoint each time; bytes that are no request have their source only. Names of headers are in lower case. */
+export interface HashRule {
+  readonly by: 'header' | 'cookie' | 'query' | 'source'
+  readonly name: string
+}
 
 /** Limits of a whole cluster; absent = no limit said. Times in milliseconds. */
 export interface PoolPlan {

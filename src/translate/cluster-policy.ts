@@ -1,7 +1,7 @@
 // Says in Envoy's words how the load of a cluster is shared out and limited, and when an endpoint is left out: a DestinationRule's numbers.
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Any } from '@bufbuild/protobuf/wkt'
-import type { ConnectionPool, HttpPool, OutlierDetection as OutlierSettings, TcpPool, TrafficPolicy } from '../api/index.ts'
+import type { ConnectionPool, HttpPool, LoadBalancer, OutlierDetection as OutlierSettings, TcpPool, TrafficPolicy } from '../api/index.ts'
 import { parseDuration } from '../base/index.ts'
 import type { EffectivePolicy } from '../model/index.ts'
 import { create, extensionNames, packAny } from '../xds/index.ts'
@@ -12,6 +12,7 @@ import { HttpProtocolOptionsSchema } from '../xds/gen/envoy/extensions/upstreams
 import type { AutoNames } from './cluster-transport.ts'
 import { duration } from './messages.ts'
 
+type ConsistentHash = NonNullable<LoadBalancer['consistentHash']>
 type RetryBudget = NonNullable<TrafficPolicy['retryBudget']>
 
 /** Everything but discovery and transport. Zero counts are the same as none, as in Istio. */
@@ -26,20 +27,43 @@ export function clusterPolicy(policy: EffectivePolicy, names: AutoNames | undefi
       outlierDetection: outlierInit(outlier),
       commonLbConfig: { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } },
     }),
-    ...httpOptions(pool, names),
+    ...httpOptions(pool, names, policy.loadBalancer?.value.consistentHash),
   }
 }
 
 /** Ours for clusters whose endpoints we choose among. */
-export function balancerOf(policy: EffectivePolicy): Cluster_LbPolicy {
-  switch (policy.loadBalancer?.value.simple) {
+export function balancerOf(policy: EffectivePolicy) {
+  const { simple, consistentHash: hash } = policy.loadBalancer?.value ?? {}
+  if (hash) return hashBalancer(hash)
+  switch (simple) {
     case 'ROUND_ROBIN':
-      return Cluster_LbPolicy.ROUND_ROBIN
+      return { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN }
     case 'RANDOM':
-      return Cluster_LbPolicy.RANDOM
+      return { lbPolicy: Cluster_LbPolicy.RANDOM }
     default:
-      return Cluster_LbPolicy.LEAST_REQUEST
+      return { lbPolicy: Cluster_LbPolicy.LEAST_REQUEST }
   }
+}
+
+function hashBalancer({ maglev, ringHash, minimumRingSize }: ConsistentHash) {
+  if (maglev) {
+    const value = maglev.tableSize ? { tableSize: BigInt(maglev.tableSize) } : {}
+    return { lbPolicy: Cluster_LbPolicy.MAGLEV, lbConfig: { case: 'maglevLbConfig', value } } as const
+  }
+  const value = { minimumRingSize: BigInt(ringHash?.minimumRingSize || minimumRingSize || 1024) }
+  return { lbPolicy: Cluster_LbPolicy.RING_HASH, lbConfig: { case: 'ringHashLbConfig', value } } as const
+}
+
+/**
+ * Differs from Istio, which writes this into every route that leads to the cluster: here it stands once, where Envoy looks when the route says
+ * nothing. Istio's order of precedence, should several be set.
+ */
+function hashPolicies({ httpHeaderName, httpCookie, useSourceIp, httpQueryParameterName }: ConsistentHash) {
+  if (httpHeaderName) return [{ policySpecifier: { case: 'header', value: { headerName: httpHeaderName } } }] as const
+  if (httpCookie?.name) return [{ policySpecifier: { case: 'cookie', value: { name: httpCookie.name } } }] as const
+  if (useSourceIp) return [{ policySpecifier: { case: 'connectionProperties', value: { sourceIp: true } } }] as const
+  if (!httpQueryParameterName) return []
+  return [{ policySpecifier: { case: 'queryParameter', value: { name: httpQueryParameterName } } }] as const
 }
 
 /** "No limit" in Istio's words; Envoy's own default would be 1024 of each. */
@@ -120,6 +144,7 @@ function outlierInit(outlier: OutlierSettings): MessageInitShape<typeof OutlierD
 function httpOptions(
   pool: ConnectionPool | undefined,
   names: AutoNames | undefined,
+  hash: ConsistentHash | undefined,
 ): { typedExtensionProtocolOptions?: Record<string, Any> } {
   const { tcp, http } = pool ?? {}
   const idle = http?.idleTimeout ?? tcp?.idleTimeout
@@ -127,7 +152,7 @@ function httpOptions(
   const requests = http?.maxRequestsPerConnection ?? 0
   const hasCommon = idle !== undefined || lifetime !== undefined || requests > 0
   const hasNames = names !== undefined && (names.autoSni || names.autoSanValidation)
-  if (!hasCommon && !hasNames) return {}
+  if (!hasCommon && !hasNames && !hash) return {}
   const options = create(HttpProtocolOptionsSchema, {
     ...(hasCommon && {
       commonHttpProtocolOptions: {
@@ -137,6 +162,7 @@ function httpOptions(
       },
     }),
     ...(hasNames && { upstreamHttpProtocolOptions: names }),
+    ...(hash && { hashPolicy: [...hashPolicies(hash)] }),
     upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
   })
   return { typedExtensionProtocolOptions: { [extensionNames.httpProtocolOptions]: packAny(HttpProtocolOptionsSchema, options) } }

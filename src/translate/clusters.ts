@@ -81,7 +81,7 @@ function buildCluster(ctx: Context, init: Init, clusters: Cluster[], endpoints: 
   const cluster = create(ClusterSchema, {
     name,
     ...discovery,
-    ...(discovery.lbPolicy === Cluster_LbPolicy.LEAST_REQUEST && { lbPolicy: balancerOf(policy) }),
+    ...(discovery.lbPolicy === Cluster_LbPolicy.LEAST_REQUEST && balancerOf(policy)),
     ...clusterPolicy(policy, begins(tls) ? autoNames(tls, subject) : undefined),
     connectTimeout: duration(connectTimeout(ctx, policy)),
     metadata: writeMetadata(clusterMetadata(ctx, init, kind, policy)),

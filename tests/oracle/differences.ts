@@ -13,7 +13,6 @@ export const differences: Readonly<Record<string, string>> = {
   'd09-tcp-through-gateway-mutual/declared': 'mutual TLS inside the mesh needs identities, which do not exist yet',
   'e18-virtualservice-without-serviceentry/name': 'an unquoted n is a boolean to kubectl and a text to others: the document is refused',
   'e18-virtualservice-without-serviceentry/wildcard': 'an unquoted n is a boolean to kubectl and a text to others: the document is refused',
-  'e23-hash/same-user-x20': 'consistent hashing is not carried out yet',
   'h04-terminate-at-gateway/open': 'Gateway servers that end TLS are not carried out yet',
   'h04-terminate-at-gateway/blocked': 'Gateway servers that end TLS are not carried out yet',
   'h04-terminate-at-gateway/other-host-header': 'Gateway servers that end TLS are not carried out yet',

@@ -100,6 +100,20 @@ const origination: Record<string, Case> = {
 const load: Record<string, Case> = {
   'fewest requests is the default': { policy: { tls: { mode: 'DISABLE' } }, means: { balancing: 'least-request' } },
   'in turn': { policy: { loadBalancer: { simple: 'ROUND_ROBIN' } }, means: { balancing: 'round-robin' } },
+  'by a header': {
+    policy: { loadBalancer: { consistentHash: { httpHeaderName: 'X-User' } } },
+    means: { balancing: 'hash', hash: { by: 'header', name: 'x-user' } },
+  },
+  'by a cookie, in a Maglev table': {
+    policy: { loadBalancer: { consistentHash: { httpCookie: { name: 'c' }, maglev: { tableSize: 101 } } } },
+    means: { balancing: 'hash', hash: { by: 'cookie', name: 'c' } },
+  },
+  'by the client, for bytes that are no requests': {
+    yaml: tcpEntry,
+    call: connection,
+    policy: { loadBalancer: { consistentHash: { useSourceIp: true } } },
+    means: { balancing: 'hash', hash: { by: 'source', name: '' } },
+  },
   'the old name of fewest requests': { policy: { loadBalancer: { simple: 'LEAST_CONN' } }, means: { balancing: 'least-request' } },
   'limits of connections and requests': {
     policy: {
@@ -168,8 +182,8 @@ const load: Record<string, Case> = {
 
 describe.each(Object.entries({ 'TLS and what goes ahead of it': origination, 'load and its limits': load }))('%s', (_part, cases) => {
   test.each(Object.entries(cases))('%s', (_sentence, { means, ...plan }) => {
-    const { balancing, tls: begun, pool, outlier, proxyProtocol } = clusterFor(plan)
-    const looked = { balancing, tls: begun, pool, outlier, proxyProtocol }
+    const { balancing, hash, tls: begun, pool, outlier, proxyProtocol } = clusterFor(plan)
+    const looked = { balancing, hash, tls: begun, pool, outlier, proxyProtocol }
     const nothing = { balancing: 'least-request', proxyProtocol: false }
     expect(looked).toEqual({ ...nothing, ...means })
   })

@@ -170,6 +170,7 @@ export class Forwarding {
       keySuffix,
       authority,
       preamble: header ? () => proxyHeader(header, context, client.arrival, requestFlow.flow) : undefined,
+      source: client.arrival.source?.ip,
       sink: relay,
       onConnected: (wire, target) => this.#onConnected(wire, target),
       onFailed: (failure) => this.#onDialFailed(failure),

@@ -65,6 +65,7 @@ export class Mirror implements ResponseSink, LiveConnection {
       keySuffix: poolKeySuffix(plan.cluster, authority, flow.id),
       authority,
       preamble: header ? () => proxyHeader(header, context, client.arrival, flow) : undefined,
+      source: client.arrival.source?.ip,
       sink: this,
       onConnected: (wire, target) => this.#onConnected(wire, target),
       onFailed: (failure) => this.#onDialFailed(failure),

@@ -6,7 +6,9 @@ import { Admission } from '../upstream/admission.ts'
 import type { ClusterState } from '../upstream/cluster-state.ts'
 import { type DialFailure, dial, formatTarget } from '../upstream/dial.ts'
 import type { Outcome } from '../upstream/outlier-detection.ts'
+import { hashKeyOf, type Keys } from '../upstream/hash-key.ts'
 import { HeadScanner } from './head-scanner.ts'
+import { readHeaderValues } from './header-facts.ts'
 import { type ResponseSink, UpstreamConnection } from './upstream-connection.ts'
 
 export interface UpstreamRequestOptions {
@@ -27,6 +29,8 @@ export interface UpstreamRequestOptions {
   /** Goes ahead of everything on a new connection. */
   readonly preamble: (() => Buffer) | undefined
   readonly sink: ResponseSink
+  /** Address of the client. */
+  readonly source: string | undefined
   readonly onConnected: (wire: Wire, target: Target) => void
   readonly onFailed: (failure: DialFailure) => void
 }
@@ -47,7 +51,9 @@ export class UpstreamRequest {
     this.#options = options
     const { context, decision, tried } = options
     this.#state = context.clusters.of(decision.cluster)
-    this.#targets = this.#state.order(decision.cluster, decision.targets, tried)
+    const { hash } = decision.cluster
+    const key = hash && hashKeyOf(hash, keysOf(options))
+    this.#targets = this.#state.order(decision.cluster, decision.targets, { tried, key })
     this.#admission = new Admission(this.#state, decision.cluster)
   }
 
@@ -163,4 +169,11 @@ export class UpstreamRequest {
     connection.wire.lend(staged, 0, staged.length)
     this.#options.onConnected(connection.wire, target)
   }
+}
+
+/** Read out of the head as it is sent; only a cluster that chooses by hash asks for it. */
+function keysOf({ staged, source }: UpstreamRequestOptions): Keys {
+  const start = staged.indexOf(0x20) + 1
+  const path = staged.toString('latin1', start, staged.indexOf(0x20, start))
+  return { path, headers: readHeaderValues(staged, staged.length), source }
 }

@@ -89,6 +89,35 @@ describe('random', () => {
   })
 })
 
+describe('by hash', () => {
+  const cluster = clusterOf('hash')
+  const all = targets(...Array.from({ length: 10 }, (_, index) => `10.0.0.${index + 1}:80`))
+  const keys = Array.from({ length: 2000 }, (_, index) => `user-${index}`)
+  const firstOf = (among: readonly Target[], key: string | undefined): string =>
+    new ClusterStates(new TestClock(), drawing(0.35)).of(cluster).order(cluster, among, { key }).slice(0, 1).map(targetKey).join()
+
+  it('leads a key to the same target each time, and keys to all targets alike', () => {
+    const met = keys.map((key) => firstOf(all, key))
+    expect(keys.map((key) => firstOf(all.toReversed(), key))).toEqual(met)
+    for (const count of Object.values(firsts(met))) expect(count).toBeGreaterThan(140)
+  })
+
+  it('moves only the keys of a target that goes', () => {
+    const gone = targetKey(all[3] ?? { pipe: '' })
+    const left = all.filter((target) => targetKey(target) !== gone)
+    for (const key of keys) if (firstOf(all, key) !== gone) expect(firstOf(left, key)).toBe(firstOf(all, key))
+  })
+
+  it('gives a target its weight in keys', () => {
+    const met = firsts(keys.map((key) => firstOf(targets('10.0.0.1:80*3', '10.0.0.2:80*1'), key)))
+    expect((met['10.0.0.1:80'] ?? 0) / keys.length).toBeCloseTo(0.75, 1)
+  })
+
+  it('takes any target for what has no key', () => {
+    expect(firstOf(all, undefined)).toBe('10.0.0.4:80')
+  })
+})
+
 describe('least request', () => {
   const cluster = clusterOf('least-request')
 

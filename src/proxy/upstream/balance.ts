@@ -1,6 +1,7 @@
 // Chooses which of a cluster's targets is dialled first, and in which order the others follow.
-import { familyOf } from '../../base/index.ts'
+import { familyOf, fnv1a32 } from '../../base/index.ts'
 import type { Balancing, Target } from '../../runtime/index.ts'
+import { targetKey } from './target-key.ts'
 
 export interface HostLoad {
   /** Requests, or connections that carry bytes, under way. */
@@ -16,6 +17,8 @@ export interface Host {
 }
 
 export interface Draw {
+  /** What leads to the same target each time. */
+  readonly key?: string | undefined
   readonly turn: number
   readonly random: () => number
 }
@@ -24,6 +27,8 @@ export interface Draw {
 export function pickHost(balancing: Balancing, hosts: readonly Host[], draw: Draw): number {
   const isWeighted = hosts.some(({ target }) => weightOf(target) !== weightOf(hosts[0]?.target))
   switch (balancing) {
+    case 'hash':
+      return draw.key === undefined ? Math.floor(draw.random() * hosts.length) : ranked(hosts, draw.key)
     case 'random':
       // As Envoy's, which does not look at weights here.
       return Math.floor(draw.random() * hosts.length)
@@ -32,6 +37,31 @@ export function pickHost(balancing: Balancing, hosts: readonly Host[], draw: Dra
     case 'least-request':
       return isWeighted ? byCredit(hosts, (target, { active }) => weightOf(target) / (active + 1)) : lessLoaded(hosts, draw)
   }
+}
+
+/**
+ * The target that ranks highest for the key (rendezvous hashing): when one comes or goes, only its own keys move, as on Envoy's ring and in its
+ * Maglev table, and there is no table to build.
+ */
+function ranked(hosts: readonly Host[], key: string): number {
+  let best = 0
+  let highest = Number.NEGATIVE_INFINITY
+  for (const [index, { target }] of hosts.entries()) {
+    const share = (mixed(fnv1a32(`${key}\n${targetKey(target)}`)) + 0.5) / 2 ** 32
+    const rank = weightOf(target) / -Math.log(share)
+    if (rank <= highest) continue
+    highest = rank
+    best = index
+  }
+  return best
+}
+
+/** FNV leaves neighbours alike in their high bits; this spreads them (MurmurHash3's finish). */
+function mixed(hash: number): number {
+  let mixing = hash
+  mixing = Math.imul(mixing ^ (mixing >>> 16), 0x85ebca6b)
+  mixing = Math.imul(mixing ^ (mixing >>> 13), 0xc2b2ae35)
+  return (mixing ^ (mixing >>> 16)) >>> 0
 }
 
 /** Of two drawn at random the one with less to do (Envoy's choice_count of 2). */

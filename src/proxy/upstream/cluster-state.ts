@@ -20,6 +20,14 @@ export interface Waiter {
   onTurn(): void
 }
 
+/** What one flow asks of an order. */
+export interface Wish {
+  /** Keys of targets that have failed it. */
+  readonly tried?: ReadonlySet<string> | undefined
+  /** What leads to the same target each time, where the cluster asks for that. */
+  readonly key?: string | undefined
+}
+
 /** By name: a change of the configuration does not end what is under way. */
 export class ClusterStates {
   readonly #states = new Map<string, ClusterState>()
@@ -76,7 +84,8 @@ export class ClusterState {
   }
 
   /** In which order the targets are dialled, those that were `tried` only if there are no others; none when all of them are left out. */
-  order(cluster: CompiledCluster, targets: readonly Target[], tried?: ReadonlySet<string>): readonly Target[] {
+  order(cluster: CompiledCluster, targets: readonly Target[], wish: Wish = {}): readonly Target[] {
+    const { tried, key } = wish
     const { balancing, outlier } = cluster
     this.#total = targets.length
     const outliers = outlier && this.#outliersOf(outlier)
@@ -84,7 +93,7 @@ export class ClusterState {
     const healthy = outlier && outliers ? this.#healthy(outliers, outlier.panicPercent, targets) : targets
     const usable = tried ? untried(healthy, tried) : healthy
     if (usable.length < 2) return usable
-    const first = pickHost(balancing ?? 'round-robin', this.#leading(usable), { turn: this.#turn, random: this.#random })
+    const first = pickHost(balancing ?? 'round-robin', this.#leading(usable), { turn: this.#turn, random: this.#random, key })
     this.#turn = (this.#turn + 1) % 0x4000_0000
     return arrange(usable, first)
   }
