@@ -15,7 +15,7 @@ const TIMES = 10
 const SLOW = 1000
 
 const method = `\`sallyport gateway\` with a heap of ${HEAP_MB} MB. Usual load: ${CALM} connections that ask as soon as they are answered; overload: ${CALM * TIMES} such, for four seconds. Latency of
-what was answered 200, seen by the client. Recovery: from the end of the overload to the first quarter of a second in which nothing fails and the p99 is at most twice the usual one.
+what was answered 200, seen by the client, after the first quarter of the time, in which the connections are made. Recovery: from the end of the overload to the first quarter of a second in which nothing fails and the p99 is at most twice the usual one.
 Slow clients: ${SLOW} that send a request byte by byte, twice a second, and never end it; beside them 200 requests a second over 16 connections.`
 
 export async function measureOverload(place: Place, rounds: number): Promise<Section> {

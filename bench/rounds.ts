@@ -23,11 +23,13 @@ export interface RoundOptions {
   readonly mayFail?: boolean
 }
 
+const WARM_ROUNDS = 3
+
 export async function measure(options: RoundOptions, contestants: readonly Contestant[]): Promise<Table> {
   const samples = new Map<string, { cpu: number[]; done: Done[] }>(contestants.map(({ who }) => [who, { cpu: [], done: [] }]))
   const trees = new Map(contestants.map(({ who, programs }) => [who, programs.flatMap(({ pid }) => treeOf(pid, generatorFile))]))
-  // Once for nothing: just-in-time compilers, caches and connections are warm afterwards.
-  for (const { generator, job } of contestants) await generator.run(job)
+  // For nothing, each as long: just-in-time compilers, caches and connections are warm afterwards.
+  for (let round = 0; round < WARM_ROUNDS; round++) for (const { generator, job } of contestants) await generator.run(job)
   for (let round = 0; round < options.rounds; round++) {
     for (const { who, generator, job } of contestants) {
       const pids = trees.get(who) ?? []

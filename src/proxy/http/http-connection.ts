@@ -62,6 +62,8 @@ export class HttpConnection implements WireHandler, ClientSide {
   #paused = 0
   #isProcessing = false
   #isEnding = false
+  /** Whether the client's address is one that Envoy calls external; looked up once. */
+  #isOutside: boolean | undefined
   /** The exchange has a place among the requests that are under way. */
   #isCounted = false
   /** Bytes of the held head that have been looked at. */
@@ -274,7 +276,8 @@ export class HttpConnection implements WireHandler, ClientSide {
   #hopRules(): HopRules {
     const { source } = this.arrival
     if (!this.#manager.useRemoteAddress || !source) return { isEdge: false }
-    return { peer: source.ip, isEdge: !isInternalAddress(source.ip) }
+    this.#isOutside ??= !isInternalAddress(source.ip)
+    return { peer: source.ip, isEdge: this.#isOutside }
   }
 
   /** A newer configuration may serve this connection by another manager, or not at all. */
