@@ -12,8 +12,8 @@ export default defineConfig({
           isolate: false,
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
-          testTimeout: 10_000,
-          hookTimeout: 10_000,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       {
@@ -25,6 +25,8 @@ export default defineConfig({
           fileParallelism: false,
           // After the others: a busy machine spoils what these measure and wait for.
           sequence: { groupOrder: 1 },
+          // What is waited for comes; how soon is no test's business.
+          expect: { poll: { timeout: 5000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
