@@ -26,8 +26,9 @@ function readInputs(path: string): readonly Buffer[] {
 }
 
 /** What broke the parser once is an input of every later run. */
-export function addToCorpus(name: string, input: Buffer, words: string): void {
-  appendFileSync(corpusPath(name), `# ${words.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 140)}\n${escapeInput(input)}\n`)
+export function addToCorpus(name: string, inputs: readonly Buffer[], words: string): void {
+  const comment = `# ${words.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 140)}`
+  appendFileSync(corpusPath(name), `${[comment, ...inputs.map(escapeInput)].join('\n')}\n`)
 }
 
 const letters: Readonly<Record<string, string>> = { '\r': '\\r', '\n': '\\n', '\t': '\\t', '\\': '\\\\' }

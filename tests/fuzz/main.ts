@@ -56,7 +56,7 @@ async function runTarget(name: string): Promise<boolean> {
   const findings = reports.flatMap((report) => report.finding ?? [])
   for (const { input, words } of findings) {
     const bytes = Buffer.from(input, 'latin1')
-    addToCorpus(name, bytes, words)
+    addToCorpus(name, [bytes], words)
     process.stdout.write(`${name}: FOUND ${words}\n  ${escapeInput(bytes).slice(0, 2000)}\n  it is kept in ${corpusPath(name)}\n`)
   }
   if (growth > MOST_GROWTH) process.stdout.write(`${name}: FOUND that memory grows\n`)
@@ -66,7 +66,8 @@ async function runTarget(name: string): Promise<boolean> {
 function keep(name: string, reports: readonly WorkerReport[]): void {
   const [first] = reports
   const inputs = (first?.discovered ?? []).filter((input) => input.length <= 160).slice(0, 40)
-  for (const input of inputs) addToCorpus(name, Buffer.from(input, 'latin1'), 'treated in a way of its own')
+  const bytes = inputs.map((input) => Buffer.from(input, 'latin1'))
+  if (bytes.length > 0) addToCorpus(name, bytes, 'found by fuzzing, each treated in a way of its own')
 }
 
 function runThread(name: string, index: number): Promise<WorkerReport> {
