@@ -1,4 +1,6 @@
 // Holds a frozen set of resources, found by kind and by name; kinds without a change keep their lists from one set to the next.
+import { PatchedMap } from '../base/index.ts'
+import { kindNames } from './kinds.ts'
 import type { Kind } from './specs.ts'
 import type { Governed, Resource, ResourceSet } from './meta.ts'
 
@@ -19,16 +21,69 @@ export function createResourceSet(resources: Iterable<Resource>, parts: Resource
   }
   const lists = new Map<Kind, readonly Resource[]>()
   for (const [kind, list] of byKind) lists.set(kind, sortedList(list, parts.previous?.of(kind) ?? noResources))
+  return setOf(lists, parts)
+}
+
+/** The set with some resources gone and others come; kinds that none of them is of keep their lists. */
+export function patchResourceSet(before: ResourceSet, gone: readonly Resource[], added: readonly Resource[]): ResourceSet {
+  const stayed = new Set(gone.filter((resource) => added.includes(resource)))
+  const left = new Set(gone.filter((resource) => !stayed.has(resource)))
+  const come = added.filter((resource) => !stayed.has(resource))
+  const touched = new Set([...left, ...come].map(({ kind }) => kind))
+  const lists = new Map(kindNames.map((kind) => [kind, before.of(kind)] as const))
+  for (const kind of touched) {
+    const kept = before.of(kind).filter((resource) => !left.has(resource))
+    lists.set(kind, Object.freeze(inserted(kept, come.filter((resource) => resource.kind === kind).sort(byAge))))
+  }
+  const names = namesBySet.get(before)?.()
+  const changes = new Map<string, Resource | undefined>([...left].map((resource) => [keyOf(resource), undefined]))
+  for (const resource of come) changes.set(keyOf(resource), resource)
+  const { governed } = before
+  return setOf(lists, { version: before.version + 1, ...(governed && { governed }) }, names && PatchedMap.of(names, changes))
+}
+
+/** The resources by name: made when first asked for, and handed on from there. */
+const namesBySet = new WeakMap<ResourceSet, () => ReadonlyMap<string, Resource> | undefined>()
+
+function setOf(
+  lists: ReadonlyMap<Kind, readonly Resource[]>,
+  { version, governed }: ResourceSetParts,
+  given?: ReadonlyMap<string, Resource>,
+): ResourceSet {
   // Whoever needs no names does not wait for them.
-  let names: Map<string, Resource> | undefined
-  const byName = (): Map<string, Resource> => (names ??= namesOf(lists.values()))
-  return Object.freeze({
-    version: parts.version ?? 1,
+  let names = given
+  const byName = (): ReadonlyMap<string, Resource> => (names ??= namesOf(lists.values()))
+  const set: ResourceSet = Object.freeze({
+    version: version ?? 1,
     of: <K extends Kind>(kind: K) => (lists.get(kind) ?? noResources) as readonly Resource<K>[],
     get: <K extends Kind>(kind: K, namespace: string, name: string) =>
       byName().get(resourceKey(kind, namespace, name)) as Resource<K> | undefined,
-    governed: Object.freeze(Array.from(parts.governed ?? [])),
+    governed: Object.freeze(Array.from(governed ?? [])),
   })
+  namesBySet.set(set, () => names)
+  return set
+}
+
+function keyOf({ kind, meta }: Resource): string {
+  return resourceKey(kind, meta.namespace, meta.name)
+}
+
+/** A few among many, each found its place. */
+function inserted(sorted: readonly Resource[], added: readonly Resource[]): readonly Resource[] {
+  if (added.length > 16) return merge(sorted, added)
+  const list = [...sorted]
+  for (const resource of added) {
+    let low = 0
+    let high = list.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const other = list[middle]
+      if (other !== undefined && byAge(other, resource) <= 0) low = middle + 1
+      else high = middle
+    }
+    list.splice(low, 0, resource)
+  }
+  return list
 }
 
 export function resourceKey(kind: string, namespace: string, name: string): string {

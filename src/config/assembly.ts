@@ -1,6 +1,7 @@
 // Joins the documents of all files into one configuration: each resource once, the last good version where the new one is not valid.
 import {
   createResourceSet,
+  patchResourceSet,
   type Governed,
   type Issue,
   type MeshConfig,
@@ -8,6 +9,7 @@ import {
   type Resource,
   type ResourceSet,
 } from '../api/index.ts'
+import { changedStretch } from '../base/index.ts'
 import type { LoadedDocument, LoadedEntry } from './loaded-document.ts'
 import { type MeshPart, meshKey } from './parsed-document.ts'
 
@@ -19,7 +21,14 @@ export interface LoadedFile {
   readonly issues: readonly Issue[]
   /** It cannot be told which resources stand in it now: those that it held go on. */
   readonly opaque: boolean
+  /** Another one when documents have moved. */
+  readonly places: object
+  /** The text, of a file with many documents. */
+  readonly content?: string
 }
+
+/** Of what has no lines. */
+export const noPlaces: object = Object.freeze({})
 
 /** An entry in use, and since when. */
 export interface Accepted {
@@ -38,7 +47,13 @@ export interface Assembly {
   readonly resources: ResourceSet
   readonly settings: MeshSettings
   readonly issues: readonly Issue[]
-  readonly accepted: ReadonlyMap<string, Accepted>
+  readonly places: object
+  /** Of the store alone, which hands it from one assembly to the next. */
+  readonly accepted: Map<string, Accepted>
+  readonly files: readonly LoadedFile[]
+  readonly overrides: MeshOverrides
+  /** Nothing is declared twice or goes on from before, so that each document matters by itself. */
+  readonly isPlain: boolean
 }
 
 export interface AssemblyOptions {
@@ -48,19 +63,89 @@ export interface AssemblyOptions {
 }
 
 export function assemble(files: readonly LoadedFile[], options: AssemblyOptions): Assembly {
-  const before = options.previous?.accepted ?? new Map<string, Accepted>()
-  const joiner = new Joiner(before, options.now)
+  return (options.previous && assembleChange(files, options.previous, options)) ?? assembleAll(files, options)
+}
+
+function assembleAll(files: readonly LoadedFile[], { overrides, now, previous }: AssemblyOptions): Assembly {
+  const before = previous?.accepted ?? new Map<string, Accepted>()
+  const joiner = new Joiner(before, now)
   for (const file of files) joiner.addFile(file)
-  for (const file of files) if (file.opaque) joiner.keepOthersOf(file)
-  const { accepted, issues } = joiner
-  const settings = meshSettings(accepted.get(meshKey), options.overrides)
-  const resources = resourceSet(accepted, settings, options.previous?.resources)
-  return { resources, settings, issues: Object.freeze(issues), accepted }
+  const isOpaque = files.some((file) => file.opaque)
+  if (isOpaque) for (const file of files) if (file.opaque) joiner.keepOthersOf(file)
+  const { accepted, issues, isPlain } = joiner
+  const settings = meshSettings(accepted.get(meshKey), overrides)
+  const resources = resourceSet(accepted, settings, previous?.resources)
+  const places = placesOf(files, previous)
+  return { resources, settings, issues: Object.freeze(issues), places, accepted, files, overrides, isPlain: isPlain && !isOpaque }
+}
+
+/** Looks at the documents that came and went and at nothing else; undefined when more depends on them than their own resources. */
+function assembleChange(files: readonly LoadedFile[], previous: Assembly, { overrides, now }: AssemblyOptions): Assembly | undefined {
+  const { gone, added, hasIssues } = changedDocuments(previous.files, files)
+  if (!previous.isPlain || overrides !== previous.overrides || files.some((file) => file.opaque)) return undefined
+  if (![...gone, ...added].every((document) => document.entries.every(isPlainEntry))) return undefined
+  const { accepted } = previous
+  const left = new Map(gone.flatMap(({ entries }) => entries.map((entry) => [entry.key, accepted.get(entry.key)] as const)))
+  const come = new Map<string, Accepted>()
+  for (const { entries, source } of added) {
+    for (const entry of entries) {
+      const before = left.get(entry.key)
+      if (come.has(entry.key) || (before === undefined && accepted.has(entry.key))) return undefined
+      come.set(entry.key, before?.entry === entry ? before : acceptedOf(entry, source, before, now))
+    }
+  }
+  for (const key of left.keys()) accepted.delete(key)
+  for (const [key, one] of come) accepted.set(key, one)
+  const resourcesOf = (all: Iterable<Accepted | undefined>) => Array.from(all).flatMap((one) => one?.entry.loaded ?? [])
+  const resources = patchResourceSet(previous.resources, resourcesOf(left.values()), resourcesOf(come.values()))
+  const places = placesOf(files, previous)
+  const issues = hasIssues || places !== previous.places ? issuesOf(files) : previous.issues
+  return { ...previous, resources, issues, places, files }
+}
+
+/** It governs nothing but itself. */
+function isPlainEntry({ good, mesh, governed, loaded }: LoadedEntry): boolean {
+  return good && mesh === undefined && governed === undefined && loaded !== undefined
+}
+
+interface ChangedDocuments {
+  readonly gone: readonly LoadedDocument[]
+  readonly added: readonly LoadedDocument[]
+  /** Something is said about one of them. */
+  readonly hasIssues: boolean
+}
+
+function changedDocuments(before: readonly LoadedFile[], now: readonly LoadedFile[]): ChangedDocuments {
+  const { start, beforeEnd, nowEnd } = changedStretch(before, now)
+  const files = [...before.slice(start, beforeEnd), ...now.slice(start, nowEnd)]
+  const ofOld = before.slice(start, beforeEnd).flatMap(({ documents }) => documents)
+  const ofNew = now.slice(start, nowEnd).flatMap(({ documents }) => documents)
+  const inside = changedStretch(ofOld, ofNew)
+  const gone = ofOld.slice(inside.start, inside.beforeEnd)
+  const added = ofNew.slice(inside.start, inside.nowEnd)
+  const hasIssues = files.some(({ issues }) => issues.length > 0) || [...gone, ...added].some(({ parsed }) => parsed.findings.length > 0)
+  return { gone, added, hasIssues }
+}
+
+function issuesOf(files: readonly LoadedFile[]): readonly Issue[] {
+  const issues: Issue[] = []
+  for (const file of files) {
+    if (file.issues.length > 0) issues.push(...file.issues)
+    for (const document of file.documents) if (document.parsed.findings.length > 0) issues.push(...document.issues)
+  }
+  return Object.freeze(issues)
+}
+
+function placesOf(files: readonly LoadedFile[], previous: Assembly | undefined): object {
+  const before = previous?.files
+  const isSame = before?.length === files.length && files.every(({ places }, i) => places === before[i]?.places)
+  return previous && isSame ? previous.places : {}
 }
 
 class Joiner {
   readonly accepted = new Map<string, Accepted>()
   readonly issues: Issue[] = []
+  isPlain = true
   readonly #claimed = new Map<string, LoadedEntry>()
   readonly #before: ReadonlyMap<string, Accepted>
   readonly #now: number
@@ -81,22 +166,19 @@ class Joiner {
   #add(entry: LoadedEntry, source: string): void {
     const first = this.#claimed.get(entry.key)
     if (first) {
+      this.isPlain = false
       this.issues.push(duplicate(entry, first))
       return
     }
     this.#claimed.set(entry.key, entry)
     const before = this.#before.get(entry.key)
     if (entry.good) {
-      this.#use(entry.key, before?.entry === entry ? before : this.#accept(entry, source, before))
+      this.#use(entry.key, before?.entry === entry ? before : acceptedOf(entry, source, before, this.#now))
     } else if (before) {
+      this.isPlain = false
       this.issues.push(goesOn(entry, before))
       this.#use(entry.key, before)
     }
-  }
-
-  #accept(entry: LoadedEntry, source: string, before: Accepted | undefined): Accepted {
-    const at = before !== undefined && saysTheSame(before.entry, entry) ? before.at : this.#now
-    return { entry, source, at }
   }
 
   #use(key: string, accepted: Accepted): void {
@@ -106,6 +188,7 @@ class Joiner {
     if (!entry.mesh || key === meshKey) return
     const other = this.#claimed.get(meshKey)
     if (other && other !== entry) {
+      this.isPlain = false
       this.issues.push(duplicate(entry, other))
       return
     }
@@ -129,6 +212,10 @@ class Joiner {
     const message = `not all of ${file.source} can be read: ${what}, in the version of ${timeOf(latest)}`
     this.issues.push({ level: 'warning', code: 'SLP1008', path: '', message, source: file.source })
   }
+}
+
+function acceptedOf(entry: LoadedEntry, source: string, before: Accepted | undefined, now: number): Accepted {
+  return { entry, source, at: before !== undefined && saysTheSame(before.entry, entry) ? before.at : now }
 }
 
 /** Documents are parsed once for their text: what they say is then one object. */

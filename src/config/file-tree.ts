@@ -2,7 +2,7 @@
 import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Issue } from '../api/index.ts'
-import { messageOf } from '../base/index.ts'
+import { messageOf, type Steps } from '../base/index.ts'
 
 export const STDIN = '-'
 
@@ -29,7 +29,7 @@ const MOST_FILES = 100_000
 const CHUNK = 256 * 1024
 
 /** The files of a source, in the order of their names; symbolic links are followed. */
-export function findFiles(source: string): FoundFiles {
+export function* findFiles(source: string): Steps<FoundFiles> {
   if (source === STDIN) return { files: [{ path: STDIN, signature: STDIN }], directories: [], unreadable: [], issues: [], gone: false }
   try {
     const stats = statSync(source, { bigint: true })
@@ -43,7 +43,7 @@ export function findFiles(source: string): FoundFiles {
     return { files: [], directories: [], unreadable: [], issues: [sourceIssue('SLP1006', source, message, fix)], gone: true }
   }
   const walk = new DirectoryWalk()
-  walk.directory(source, new Set())
+  yield* walk.directory(source, new Set())
   const { files, directories, unreadable, issues } = walk
   return { files, directories, unreadable, issues, gone: directories.length === 0 }
 }
@@ -52,17 +52,20 @@ class DirectoryWalk {
   readonly files: FoundFile[] = []
   readonly directories: string[] = []
   readonly unreadable: string[] = []
-  readonly issues: Issue[] = []
+  readonly issues: Issue[] = [];
 
   /** `above` holds the real paths of the directories around this one: a link to one of them would never end. */
-  directory(path: string, above: ReadonlySet<string>): void {
+  *directory(path: string, above: ReadonlySet<string>): Steps<void> {
     try {
       const real = realpathSync(path)
       if (above.has(real)) return
       const names = readdirSync(path).sort()
       this.directories.push(path)
       const here = new Set(above).add(real)
-      for (const name of names) if (!name.startsWith('.')) this.#entry(join(path, name), name, here)
+      for (const [i, name] of names.entries()) {
+        if (!name.startsWith('.')) yield* this.#entry(join(path, name), name, here)
+        if (i % 32 === 31) yield
+      }
     } catch (error) {
       if (isMissing(error)) return
       this.unreadable.push(path)
@@ -70,7 +73,7 @@ class DirectoryWalk {
     }
   }
 
-  #entry(path: string, name: string, above: ReadonlySet<string>): void {
+  *#entry(path: string, name: string, above: ReadonlySet<string>): Steps<void> {
     let stats: BigIntStats
     try {
       stats = statSync(path, { bigint: true })
@@ -79,7 +82,7 @@ class DirectoryWalk {
       if (isResourceFile(name) && isThere(path)) this.#file(path, `unreadable: ${messageOf(error)}`)
       return
     }
-    if (stats.isDirectory()) this.directory(path, above)
+    if (stats.isDirectory()) yield* this.directory(path, above)
     else if (stats.isFile() && isResourceFile(name)) this.#file(path, signatureOf(stats))
   }
 

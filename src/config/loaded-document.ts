@@ -3,14 +3,21 @@ import { type FieldPath, type Issue, parseFieldPath, type Place, type Resource }
 import type { Document } from 'yaml'
 import { spotOf } from './field-spot.ts'
 import { drawFrame, lineAndColumn } from './frame.ts'
-import type { Entry, ParsedDocument } from './parsed-document.ts'
+import type { Entry, ParsedDocument, PlacedFinding } from './parsed-document.ts'
 import { parseYaml } from './yaml-reader.ts'
+
+/** Where a document stands now: it may move without any of its resources becoming another. */
+export interface DocumentPosition {
+  /** Line of the file on which the document begins. */
+  line: number
+  /** Offset in the file of the marker before it. */
+  from: number
+}
 
 export interface LoadedDocument {
   readonly parsed: ParsedDocument
   readonly source: string
-  /** Line of the file on which the document begins. */
-  readonly line: number
+  readonly position: DocumentPosition
   readonly entries: readonly LoadedEntry[]
   readonly issues: readonly Issue[]
 }
@@ -21,10 +28,34 @@ export interface LoadedEntry extends Entry {
   readonly loaded?: Resource
 }
 
-export function loadDocument(parsed: ParsedDocument, source: string, line: number): LoadedDocument {
-  const entries = parsed.entries.map((entry) => loadEntry(parsed, entry, source, line))
-  const issues = parsed.findings.map((finding) => {
-    const { line: row, column } = lineAndColumn(parsed.text, finding.offset)
+export function loadDocument(parsed: ParsedDocument, source: string, { line, from }: Readonly<DocumentPosition>): LoadedDocument {
+  const position = { line, from }
+  const entries = parsed.entries.map((entry) => loadEntry(parsed, entry, source, position))
+  if (parsed.findings.length === 0) return { parsed, source, position, entries, issues: noIssues }
+  let told = { line, issues: issuesOf(parsed, source, line) }
+  return {
+    parsed,
+    source,
+    position,
+    entries,
+    // They name lines, which may have moved.
+    get issues() {
+      if (told.line !== position.line) told = { line: position.line, issues: issuesOf(parsed, source, position.line) }
+      return told.issues
+    },
+  }
+}
+
+export function moveDocument({ position }: LoadedDocument, { line, from }: Readonly<DocumentPosition>): void {
+  position.line = line
+  position.from = from
+}
+
+const noIssues: readonly Issue[] = []
+
+function issuesOf(parsed: ParsedDocument, source: string, line: number): readonly Issue[] {
+  return parsed.findings.map((finding) => {
+    const { line: row, column } = placeOfFinding(parsed, finding)
     const { level, code, path, message, fix, ref, unsupported, offset, end } = finding
     return Object.freeze({
       level,
@@ -36,16 +67,54 @@ export function loadDocument(parsed: ParsedDocument, source: string, line: numbe
       ...(unsupported ? { unsupported } : {}),
       source,
       place: { line: line + row, column: column + 1 },
-      frame: drawFrame({ text: parsed.text, firstLine: line, offset, end }),
+      // Drawn for those that are printed.
+      get frame() {
+        return drawFrame({ text: parsed.text, firstLine: line, offset, end })
+      },
     })
   })
-  return { parsed, source, line, entries, issues }
 }
 
-function loadEntry(parsed: ParsedDocument, entry: Entry, source: string, line: number): LoadedEntry {
-  const origin: Resource['origin'] = Object.freeze({ source, line, placeOf: (field: string) => placeOf(parsed, entry.base, field, line) })
+const findingPlaces = new WeakMap<PlacedFinding, Place>()
+
+/** Counted from 0, and from the beginning of the document. */
+function placeOfFinding({ text }: ParsedDocument, finding: PlacedFinding): Place {
+  const place = findingPlaces.get(finding) ?? lineAndColumn(text, finding.offset)
+  findingPlaces.set(finding, place)
+  return place
+}
+
+function loadEntry(parsed: ParsedDocument, entry: Entry, source: string, position: Readonly<DocumentPosition>): LoadedEntry {
+  const origin: Resource['origin'] = Object.freeze(new DocumentOrigin({ parsed, base: entry.base, source, position }))
   if (!entry.resource || !entry.good) return { ...entry, origin }
   return { ...entry, origin, loaded: Object.freeze({ ...entry.resource, origin }) }
+}
+
+interface OriginParts {
+  readonly parsed: ParsedDocument
+  readonly base: FieldPath
+  readonly source: string
+  readonly position: Readonly<DocumentPosition>
+}
+
+/** Always tells the place of now. */
+class DocumentOrigin {
+  readonly source: string
+  readonly #parts: OriginParts
+
+  constructor(parts: OriginParts) {
+    this.source = parts.source
+    this.#parts = parts
+  }
+
+  get line(): number {
+    return this.#parts.position.line
+  }
+
+  placeOf(field: string): Place {
+    const { parsed, base, position } = this.#parts
+    return placeOf(parsed, base, field, position.line)
+  }
 }
 
 function placeOf(parsed: ParsedDocument, base: FieldPath, field: string, firstLine: number): Place {

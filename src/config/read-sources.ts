@@ -1,6 +1,7 @@
 // Reads sources once, for commands that look at a configuration and go.
 import type { Issue, MeshSettings, ResourceSet } from '../api/index.ts'
-import { assemble, type LoadedFile, type MeshOverrides } from './assembly.ts'
+import { finish } from '../base/index.ts'
+import { assemble, type LoadedFile, type MeshOverrides, noPlaces } from './assembly.ts'
 import { FileLoader } from './file-loader.ts'
 import { findFiles } from './file-tree.ts'
 import { isFirst } from './source-reader.ts'
@@ -9,6 +10,8 @@ export interface ConfigSnapshot {
   readonly resources: ResourceSet
   readonly settings: MeshSettings
   readonly issues: readonly Issue[]
+  /** Another one when documents have moved, though they say the same. */
+  readonly places: object
 }
 
 export interface ReadOptions extends MeshOverrides {
@@ -22,10 +25,10 @@ export function readSources(paths: readonly string[], options: ReadOptions = {})
   const files: LoadedFile[] = []
   const seen = new Set<string>()
   for (const path of paths) {
-    const found = findFiles(path)
-    if (found.issues.length > 0) files.push({ source: path, documents: [], issues: found.issues, opaque: true })
+    const found = finish(findFiles(path))
+    if (found.issues.length > 0) files.push({ source: path, documents: [], issues: found.issues, opaque: true, places: noPlaces })
     for (const file of found.files) {
-      if (isFirst(file.path, seen)) files.push(loader.load(file.path))
+      if (isFirst(file.path, seen)) files.push(finish(loader.load(file.path)))
     }
   }
   return snapshotOf(assemble(files, { overrides: options, now: 0 }))
@@ -34,9 +37,9 @@ export function readSources(paths: readonly string[], options: ReadOptions = {})
 /** As `readSources`, of a text that is at hand. */
 export function readText(text: string, source: string, options: ReadOptions = {}): ConfigSnapshot {
   const loader = new FileLoader({ defaultNamespace: options.defaultNamespace ?? 'default' })
-  return snapshotOf(assemble([loader.loadText(source, text)], { overrides: options, now: 0 }))
+  return snapshotOf(assemble([finish(loader.loadText(source, text))], { overrides: options, now: 0 }))
 }
 
-export function snapshotOf({ resources, settings, issues }: ConfigSnapshot): ConfigSnapshot {
-  return Object.freeze({ resources, settings, issues })
+export function snapshotOf({ resources, settings, issues, places }: ConfigSnapshot): ConfigSnapshot {
+  return Object.freeze({ resources, settings, issues, places })
 }

@@ -3,6 +3,7 @@ import { type Issue, kindNames } from '../api/index.ts'
 import type { ConfigSnapshot } from './read-sources.ts'
 
 export function sameSnapshot(a: ConfigSnapshot, b: ConfigSnapshot): boolean {
+  if (a.places !== b.places) return false
   // Lists without a change keep their identity.
   if (!kindNames.every((kind) => a.resources.of(kind) === b.resources.of(kind))) return false
   return sameGoverned(a, b) && sameSettings(a, b) && sameList(a.issues, b.issues, sameIssue)
@@ -16,6 +17,7 @@ function sameGoverned(a: ConfigSnapshot, b: ConfigSnapshot): boolean {
 }
 
 function sameSettings(a: ConfigSnapshot, b: ConfigSnapshot): boolean {
+  if (a.settings === b.settings) return true
   if (a.settings.origin !== b.settings.origin) return false
   return JSON.stringify([a.settings.mesh, a.settings.sallyport]) === JSON.stringify([b.settings.mesh, b.settings.sallyport])
 }
@@ -27,6 +29,7 @@ function sameIssue(a: Issue, b: Issue): boolean {
 }
 
 function sameList<T>(a: readonly T[], b: readonly T[], same: (a: T, b: T) => boolean): boolean {
+  if (a === b) return true
   if (a.length !== b.length) return false
   return a.every((one, i) => {
     const other = b[i]

@@ -2,7 +2,8 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import type { Issue } from '../api/index.ts'
-import type { LoadedFile } from './assembly.ts'
+import type { Steps } from '../base/index.ts'
+import { type LoadedFile, noPlaces } from './assembly.ts'
 import type { FileLoader } from './file-loader.ts'
 import { type FoundFile, type FoundFiles, findFiles, nameOf, signatureOf, sourceIssue, STDIN } from './file-tree.ts'
 
@@ -12,6 +13,8 @@ const RACY_MS = 50
 const WRITING_MS = 200
 
 interface Known {
+  /** Of the file, by whatever path it is given. */
+  readonly key: string
   readonly signature: string
   readonly loaded: LoadedFile
   /** When it was read. */
@@ -32,6 +35,8 @@ export class SourceReader {
   readonly #now: () => number
   #files = new Map<string, Known>()
   #issues: readonly Issue[] = []
+  /** A change was found by a look that was given up. */
+  #isUntold = false
   #directories: readonly string[] = []
 
   constructor(source: string, loader: FileLoader, now: () => number) {
@@ -41,22 +46,33 @@ export class SourceReader {
   }
 
   /** In the order of their names, with what is to be said about the source as a whole; without those that are `seen`, which it adds to. */
-  files(seen: Set<string>): LoadedFile[] {
+  files(seen: Set<string> | undefined): LoadedFile[] {
     const files: LoadedFile[] = []
-    for (const [path, known] of this.#files) if (isFirst(path, seen)) files.push(known.loaded)
-    if (this.#issues.length > 0) files.push({ source: nameOf(this.source), documents: [], issues: this.#issues, opaque: false })
+    for (const known of this.#files.values()) {
+      if (seen === undefined) files.push(known.loaded)
+      else if (!seen.has(known.key)) {
+        seen.add(known.key)
+        files.push(known.loaded)
+      }
+    }
+    if (this.#issues.length > 0)
+      files.push({ source: nameOf(this.source), documents: [], issues: this.#issues, opaque: false, places: noPlaces })
     return files
   }
 
-  /** Looks at all files. */
-  refresh(): Refresh {
+  /** Looks at all files. May be given up at any step: what was found by then is told by the next look. */
+  *refresh(): Steps<Refresh> {
     if (this.source === STDIN && this.#files.size > 0) return { changed: false }
-    const found = findFiles(this.source)
+    const found = yield* findFiles(this.source)
     if (found.gone && this.#files.size > 0) return this.#lost(found)
     this.#directories = found.directories
     const changes = { changed: false, again: Number.POSITIVE_INFINITY }
     const files = new Map<string, Known>()
-    for (const file of found.files) files.set(file.path, this.#look(file, changes))
+    let count = 0
+    for (const file of found.files) {
+      files.set(file.path, yield* this.#look(file, changes))
+      if (++count % 64 === 0) yield
+    }
     for (const [path, known] of this.#files) {
       if (files.has(path)) continue
       if (found.unreadable.some((directory) => path.startsWith(`${directory}/`))) files.set(path, known)
@@ -64,17 +80,17 @@ export class SourceReader {
     }
     this.#say(found.issues, changes)
     this.#files = files
-    return result(changes)
+    return this.#result(changes)
   }
 
   /** Looks at one file that is known; false if that is not enough. */
-  refreshFile(path: string): Refresh | undefined {
+  *refreshFile(path: string): Steps<Refresh | undefined> {
     const known = this.#files.get(path)
     const stats = known && statSync(path, { bigint: true, throwIfNoEntry: false })
     if (!known || !stats?.isFile()) return undefined
     const changes = { changed: false, again: Number.POSITIVE_INFINITY }
-    this.#files.set(path, this.#look({ path, signature: signatureOf(stats) }, changes))
-    return result(changes)
+    this.#files.set(path, yield* this.#look({ path, signature: signatureOf(stats) }, changes))
+    return this.#result(changes)
   }
 
   /** Directories in which a change may show. */
@@ -97,14 +113,14 @@ export class SourceReader {
     return name === basename(this.source) || isLink(this.source)
   }
 
-  #look(file: FoundFile, changes: { changed: boolean; again: number }): Known {
+  *#look(file: FoundFile, changes: { changed: boolean; again: number }): Steps<Known> {
     const known = this.#files.get(file.path)
     const now = this.#now()
     if (known && known.signature === file.signature && !(known.racy && now - known.at > RACY_MS)) {
       if (known.racy) changes.again = Math.min(changes.again, RACY_MS)
       return known
     }
-    const loaded = this.#loader.load(file.path, known?.loaded)
+    const loaded = yield* this.#loader.load(file.path, known?.loaded)
     const age = now - changedAt(file)
     if (known && isEmptied(known.loaded, loaded) && age < WRITING_MS) {
       changes.again = Math.min(changes.again, WRITING_MS)
@@ -113,7 +129,19 @@ export class SourceReader {
     if (!known || !isSame(known.loaded, loaded)) changes.changed = true
     const racy = age < RACY_MS
     if (racy) changes.again = Math.min(changes.again, RACY_MS)
-    return { signature: file.signature, loaded: known && isSame(known.loaded, loaded) ? known.loaded : loaded, at: now, racy }
+    const made = {
+      key: known?.key ?? keyOf(file.path),
+      signature: file.signature,
+      loaded,
+      at: now,
+      racy,
+    }
+    // Its documents have taken their new places, so from now on this is the file that is known.
+    if (known) {
+      this.#files.set(file.path, made)
+      this.#isUntold ||= changes.changed
+    }
+    return made
   }
 
   /** The source was there and is not: until it comes back, what it held goes on. */
@@ -122,7 +150,13 @@ export class SourceReader {
     const why = found.issues[0]?.message ?? `${nameOf(this.source)} cannot be read`
     const fix = 'bring it back; to withdraw what it declares, empty it or start without it'
     this.#say([sourceIssue('SLP1007', nameOf(this.source), `${why}; what was read from it goes on`, fix)], changes)
-    return result(changes)
+    return this.#result(changes)
+  }
+
+  #result({ changed, again }: { readonly changed: boolean; readonly again: number }): Refresh {
+    const isChanged = changed || this.#isUntold
+    this.#isUntold = false
+    return Number.isFinite(again) ? { changed: isChanged, again } : { changed: isChanged }
   }
 
   #say(issues: readonly Issue[], changes: { changed: boolean }): void {
@@ -135,14 +169,14 @@ export class SourceReader {
 
 /** A file given twice, by itself and by its directory, is one file. */
 export function isFirst(path: string, seen: Set<string>): boolean {
-  const key = path === STDIN ? path : resolve(path)
+  const key = keyOf(path)
   if (seen.has(key)) return false
   seen.add(key)
   return true
 }
 
-function result({ changed, again }: { readonly changed: boolean; readonly again: number }): Refresh {
-  return Number.isFinite(again) ? { changed, again } : { changed }
+function keyOf(path: string): string {
+  return path === STDIN ? path : resolve(path)
 }
 
 /** Milliseconds since the epoch, by the later of the two times that a change leaves. */
@@ -159,6 +193,7 @@ function isEmptied(before: LoadedFile, after: LoadedFile): boolean {
 }
 
 function isSame(a: LoadedFile, b: LoadedFile): boolean {
+  if (a.places !== b.places) return false
   const documents = a.documents.length === b.documents.length && a.documents.every((document, i) => document === b.documents[i])
   return documents && a.issues.length === b.issues.length && a.issues.every((issue, i) => issue.message === b.issues[i]?.message)
 }

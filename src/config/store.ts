@@ -1,8 +1,18 @@
 // Keeps the configuration of its sources up to date: what is valid is published, and what is not leaves the last good version in force.
 import { join } from 'node:path'
 import type { Issue } from '../api/index.ts'
-import { type Clock, systemClock, type Timer, Watchable } from '../base/index.ts'
-import { type Assembly, assemble } from './assembly.ts'
+import {
+  type Clock,
+  finish,
+  inSlices,
+  type SlicedWork,
+  type Steps,
+  systemClock,
+  type Timer,
+  warnOfListener,
+  Watchable,
+} from '../base/index.ts'
+import { type Assembly, assemble, noPlaces } from './assembly.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { FileLoader } from './file-loader.ts'
 import { isResourceFile, sourceIssue } from './file-tree.ts'
@@ -45,6 +55,8 @@ class FileStore implements Store {
   #quiet: Timer | undefined
   #firstNotice = 0
   #poll: Timer | undefined
+  #looking: { readonly work: SlicedWork; readonly isPoll: boolean } | undefined
+  #isAskedAgain = false
   /** Files that something happened to; undefined: look everywhere. */
   #noticedFiles: Set<string> | undefined = new Set()
   #closed = false
@@ -54,7 +66,7 @@ class FileStore implements Store {
     this.#clock = options.clock ?? systemClock
     this.#loader = new FileLoader({ defaultNamespace: options.defaultNamespace ?? 'default' })
     this.#readers = Array.from(new Set(sources), (source) => new SourceReader(source, this.#loader, () => this.#clock.now()))
-    const first = this.#readers.map((reader) => reader.refresh())
+    const first = this.#readers.map((reader) => finish(reader.refresh()))
     this.#rewatch()
     this.snapshot = new Watchable(this.#assemble(), sameSnapshot)
     this.#lookAgain(first)
@@ -62,11 +74,15 @@ class FileStore implements Store {
   }
 
   refresh(): void {
-    if (!this.#closed) this.#lookEverywhere()
+    if (this.#closed) return
+    if (this.#looking?.isPoll === true) this.#endPoll()
+    this.#looking?.work.finish()
+    finish(this.#everywhere())
   }
 
   close(): void {
     this.#closed = true
+    this.#looking?.work.cancel()
     this.#quiet?.cancel()
     this.#poll?.cancel()
     this.#watch.close()
@@ -90,29 +106,69 @@ class FileStore implements Store {
     })
   }
 
+  /** In slices. A look that nothing had asked for makes room for one that something has; others are waited for. */
   #look(): void {
-    const files = this.#noticedFiles
-    this.#noticedFiles = new Set()
-    if (files === undefined || files.size === 0) {
-      this.#lookEverywhere()
+    if (this.#looking?.isPoll === true) this.#endPoll()
+    if (this.#looking !== undefined) {
+      this.#isAskedAgain = true
       return
     }
+    this.#begin(this.#noticedOnly(), false, () => {
+      if (!this.#isAskedAgain) return
+      this.#isAskedAgain = false
+      this.#look()
+    })
+  }
+
+  #begin(steps: Steps<void>, isPoll: boolean, then: () => void): void {
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+      this.#looking = undefined
+      if (!this.#closed) then()
+    }
+    const failed = (error: unknown): void => {
+      warnOfListener(error)
+      over()
+    }
+    const work = inSlices(steps, { done: over, failed }, () => this.#clock.monotonic())
+    if (!isOver) this.#looking = { work, isPoll }
+  }
+
+  #endPoll(): void {
+    this.#looking?.work.cancel()
+    this.#looking = undefined
+    this.#schedulePoll(0)
+  }
+
+  *#noticedOnly(): Steps<void> {
+    const files = this.#noticedFiles
+    this.#noticedFiles = new Set()
+    if (files === undefined || files.size === 0) return yield* this.#everywhere()
     const results: Refresh[] = []
     for (const file of files) {
-      const result = this.#readers.map((reader) => reader.refreshFile(file)).find((one) => one !== undefined)
+      const result = yield* this.#refreshFile(file)
       // A new file, or one that has gone: its place among the others has to be found.
-      if (!result) {
-        this.#lookEverywhere(results)
-        return
-      }
+      if (!result) return yield* this.#everywhere(results)
       results.push(result)
     }
+    yield
     this.#take(results)
   }
 
+  *#refreshFile(file: string): Steps<Refresh | undefined> {
+    for (const reader of this.#readers) {
+      const result = yield* reader.refreshFile(file)
+      if (result) return result
+    }
+    return undefined
+  }
+
   /** `before`: what was found and not taken yet, which no reader will find again. */
-  #lookEverywhere(before: readonly Refresh[] = []): void {
-    const results = [...before, ...this.#readers.map((reader) => reader.refresh())]
+  *#everywhere(before: readonly Refresh[] = []): Steps<void> {
+    const results = [...before]
+    for (const reader of this.#readers) results.push(yield* reader.refresh())
+    yield
     this.#rewatch()
     this.#take(results)
   }
@@ -135,11 +191,12 @@ class FileStore implements Store {
   }
 
   #assemble(): ConfigSnapshot {
-    const seen = new Set<string>()
+    // One source has each file once.
+    const seen = this.#readers.length > 1 ? new Set<string>() : undefined
     const files = this.#readers.flatMap((reader) => reader.files(seen))
     this.#loader.prune(files)
     const unwatched = this.#unwatched()
-    if (unwatched) files.push({ source: unwatched.source, documents: [], issues: [unwatched], opaque: false })
+    if (unwatched) files.push({ source: unwatched.source, documents: [], issues: [unwatched], opaque: false, places: noPlaces })
     const now = this.#clock.now()
     this.#assembly = assemble(files, { overrides: this.#options, now, ...(this.#assembly ? { previous: this.#assembly } : {}) })
     return snapshotOf(this.#assembly)
@@ -164,8 +221,9 @@ class FileStore implements Store {
     if (every === 0) return
     this.#poll = this.#clock.setTimer(Math.max(every, tookMs * 20), () => {
       const start = this.#clock.monotonic()
-      this.#lookEverywhere()
-      if (!this.#closed) this.#schedulePoll(this.#clock.monotonic() - start)
+      const next = (): void => this.#schedulePoll(this.#clock.monotonic() - start)
+      if (this.#looking === undefined) this.#begin(this.#everywhere(), true, next)
+      else next()
     })
   }
 }

@@ -63,4 +63,4 @@ test('a change of one entry changes what is its own, and no other cluster', () =
   const after = publish(many.with(500, entry(500, 8443)).join('---\n'), before)
   expect(changed(before.snapshot.clusters, after.snapshot.clusters)).toEqual(['outbound|443||e500.test', 'outbound|8443||e500.test'])
   expect(changed(before.snapshot.routes, after.snapshot.routes)).toEqual([])
-})
+}, 30_000)

@@ -2,13 +2,13 @@
 import { networkInterfaces } from 'node:os'
 import { analyze } from '../analysis/index.ts'
 import type { Issue, MeshSettings, Resource } from '../api/index.ts'
-import { contentHash, parseIp, Watchable } from '../base/index.ts'
+import { contentHash, finish, inSlices, parseIp, type SlicedWork, type Steps, warnOfListener, Watchable } from '../base/index.ts'
 import type { PolicyOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore, formatIssue } from '../config/index.ts'
 import { type AccessLogPlan, buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
-import { compile, type NodeFacts, type Rejection, type Runtime } from '../runtime/index.ts'
+import { compiling, type NodeFacts, type Rejection, type Runtime } from '../runtime/index.ts'
 import { configIssue, configPublished } from '../telemetry/index.ts'
-import { type Proxy, translate } from '../translate/index.ts'
+import { type Proxy, translating } from '../translate/index.ts'
 
 export interface ControlOptions {
   readonly policy: PolicyOptions
@@ -44,23 +44,31 @@ export function startControl(options: ControlOptions): Control {
   const accessLogs = new Watchable<readonly AccessLogPlan[]>([])
   const report = reporter(options.quiet === true)
   let model: Model | undefined
-  const stop = store.snapshot.watch((config) => {
+  function* applying(config: ConfigSnapshot): Steps<void> {
     const began = performance.now()
-    model = buildModel(config.resources, config.settings, model)
-    const translated = translate(
-      model,
+    const now = buildModel(config.resources, config.settings, model)
+    model = now
+    yield
+    const translated = yield* translating(
+      now,
       options.proxy,
       options.sockets === undefined ? {} : { embeddedGateway: { socketDirectory: options.sockets } },
     )
-    const compiled = compile(translated.snapshot, nodeFacts(), runtime.value)
+    yield
+    const compiled = yield* compiling(translated.snapshot, nodeFacts(), runtime.value)
     if (options.quiet !== true && runtime.value?.outboundPolicy === 'REGISTRY_ONLY' && compiled.runtime.outboundPolicy === 'ALLOW_ANY')
       process.stderr.write('sallyport: the outbound policy is ALLOW_ANY from now on: what nothing declares may leave\n')
-    synthesised.set(model.synthesised)
-    accessLogs.set(model.accessLogsOf(options.proxy))
+    synthesised.set(now.synthesised)
+    accessLogs.set(now.accessLogsOf(options.proxy))
     runtime.set(compiled.runtime)
-    report(issuesOf(config, model, translated.issues, options), compiled.rejected)
-    publish(config, performance.now() - began)
-  })
+    const durationMs = performance.now() - began
+    yield
+    report(issuesOf(config, now, translated.issues, options), compiled.rejected)
+    yield
+    publish(config, durationMs)
+  }
+  const line = new Line(applying)
+  const stop = store.snapshot.watch((config) => line.take(config))
   return {
     runtime,
     synthesised,
@@ -69,8 +77,51 @@ export function startControl(options: ControlOptions): Control {
     errors: () => store.snapshot.value.issues.filter((issue) => issue.level === 'error' && !refusedAsTraffic.has(issue.code)),
     close() {
       stop()
+      line.close()
       store.close()
     },
+  }
+}
+
+/** Puts configurations into force one after the other: the first at once, the others in slices between which traffic goes on. */
+class Line {
+  readonly #applying: (config: ConfigSnapshot) => Steps<void>
+  #work: SlicedWork | undefined
+  #isFirst = true
+  #waiting: ConfigSnapshot | undefined
+
+  constructor(applying: (config: ConfigSnapshot) => Steps<void>) {
+    this.#applying = applying
+  }
+
+  take(config: ConfigSnapshot): void {
+    if (this.#isFirst) {
+      this.#isFirst = false
+      finish(this.#applying(config))
+    } else if (this.#work === undefined) this.#begin(config)
+    else this.#waiting = config
+  }
+
+  close(): void {
+    this.#waiting = undefined
+    this.#work?.cancel()
+  }
+
+  #begin(config: ConfigSnapshot): void {
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+      this.#work = undefined
+      const next = this.#waiting
+      this.#waiting = undefined
+      if (next !== undefined) this.#begin(next)
+    }
+    const failed = (error: unknown): void => {
+      warnOfListener(error)
+      over()
+    }
+    const work = inSlices(this.#applying(config), { done: over, failed })
+    if (!isOver) this.#work = work
   }
 }
 

@@ -1,5 +1,6 @@
 // The immutable whole that translation works from: everything declared, indexed, with the mesh-wide settings applied.
 import type { MeshSettings, ResourceSet } from '../api/index.ts'
+import { changedStretch } from '../base/index.ts'
 import {
   allocateLikeIstio,
   allocateStable,
@@ -35,9 +36,9 @@ export interface Model {
   /** Where its access log goes, as the declarations have it. */
   accessLogsOf(workload: Workload): readonly AccessLogPlan[]
   /** What a namespace sees. */
-  scope(namespace: string, options?: ScopeOptions): Scope
+  readonly scope: (namespace: string, options?: ScopeOptions) => Scope
   /** The address that stands for a host without addresses; `undefined` when the settings or the host do not allow one. */
-  virtualAddresses(service: Service): VirtualAddresses | undefined
+  readonly virtualAddresses: (service: Service) => VirtualAddresses | undefined
 }
 
 /** Pure: `previous`, the model before, changes nothing but the time that this takes. */
@@ -74,26 +75,56 @@ export function buildModel(resources: ResourceSet, settings: MeshSettings, previ
       return chosen && sidecarConfig(chosen, workload.namespace, spelling)
     },
     accessLogsOf: (workload) => accessLogsOf({ telemetries: resources.of('Telemetry'), mesh: settings.mesh, rootNamespace }, workload),
-    scope: scopes(input),
-    virtualAddresses: allocator(registry, settings, strict),
+    scope: scopes(input, previous?.scope),
+    virtualAddresses: allocator({ registry, settings, strict }, previous),
   }
 }
 
-function scopes(input: ScopeInput): Model['scope'] {
+/** The last scope made for each namespace. */
+const lastScopes = new WeakMap<Model['scope'], Map<string, Scope>>()
+
+function scopes(input: ScopeInput, previous: Model['scope'] | undefined): Model['scope'] {
   const known = new Map<string, Scope>()
-  return (namespace, options) => {
-    if (options?.sidecar !== undefined || (options?.added ?? []).length > 0) return scopeOf(input, namespace, options)
-    const scope = known.get(namespace) ?? scopeOf(input, namespace)
+  const before = previous && lastScopes.get(previous)
+  const last = new Map(before)
+  const make = (namespace: string, options?: ScopeOptions): Scope => {
+    const scope = scopeOf(input, namespace, options, last.get(namespace))
+    last.set(namespace, scope)
+    return scope
+  }
+  const find: Model['scope'] = (namespace, options) => {
+    if (options?.sidecar !== undefined || (options?.added ?? []).length > 0) return make(namespace, options)
+    const scope = known.get(namespace) ?? make(namespace)
     known.set(namespace, scope)
     return scope
   }
+  lastScopes.set(find, last)
+  return find
 }
 
-function allocator(registry: Registry, settings: MeshSettings, strict: boolean): Model['virtualAddresses'] {
-  const wanted = settings.sallyport.dns?.autoAllocate ?? strict
-  if (!wanted) return () => undefined
+type Declared = Pick<Model, 'registry' | 'settings' | 'strict'>
+
+/** The same as before when nobody who wants an address came or went. */
+function allocator(now: Declared, previous: Model | undefined): Model['virtualAddresses'] {
+  if (previous !== undefined && isAllocating(previous) === isAllocating(now) && previous.strict === now.strict) {
+    if (!isAllocating(now) || sameClaimants(previous.registry.services, now.registry.services, now.strict)) return previous.virtualAddresses
+  }
+  if (!isAllocating(now)) return () => undefined
+  const { registry, strict } = now
   let find: Model['virtualAddresses'] | undefined
   return (service) => (find ??= strict ? stableAddresses(registry) : istioAddresses(registry))(service)
+}
+
+function isAllocating({ settings, strict }: Declared): boolean {
+  return settings.sallyport.dns?.autoAllocate ?? strict
+}
+
+function sameClaimants(before: readonly Service[], now: readonly Service[], strict: boolean): boolean {
+  const { start, beforeEnd, nowEnd } = changedStretch(before, now)
+  const claims = (services: readonly Service[]): readonly string[] =>
+    services.filter((service) => (strict ? mayHaveAddress(service) : isResolved(service))).map(keyOf)
+  const [gone, added] = [claims(before.slice(start, beforeEnd)), claims(now.slice(start, nowEnd))]
+  return gone.length === added.length && gone.every((key, i) => key === added[i])
 }
 
 function stableAddresses(registry: Registry): Model['virtualAddresses'] {
@@ -103,9 +134,12 @@ function stableAddresses(registry: Registry): Model['virtualAddresses'] {
 
 /** Istio gives none under NONE, because there the dialled address would be the one that is forwarded to. */
 function istioAddresses(registry: Registry): Model['virtualAddresses'] {
-  const isResolved = (service: Service): boolean => mayHaveAddress(service) && service.resolution !== 'none'
   const found = allocateLikeIstio(registry.services.filter(isResolved).map(keyOf))
   return (service) => (isResolved(service) ? found.get(keyOf(service)) : undefined)
+}
+
+function isResolved(service: Service): boolean {
+  return mayHaveAddress(service) && service.resolution !== 'none'
 }
 
 function mayHaveAddress(service: Service): boolean {

@@ -1,4 +1,5 @@
 // What the proxies of one namespace see: services, the destination behind each host, VirtualServices and DestinationRules.
+import { changedStretch, PatchedMap, spliced } from '../base/index.ts'
 import type { Registry, Service } from '../registry/index.ts'
 import { type Destination, destinationOf } from './destination.ts'
 import type { DestinationPolicy, DestinationRuleIndex } from './destination-rules.ts'
@@ -43,18 +44,19 @@ export interface ScopeOptions {
   readonly sidecar?: SidecarConfig
 }
 
-export function scopeOf(input: ScopeInput, namespace: string, { added = [], sidecar }: ScopeOptions = {}): Scope {
+/** `before`, a scope of the same namespace and options, changes nothing but the time that this takes. */
+export function scopeOf(input: ScopeInput, namespace: string, { added = [], sidecar }: ScopeOptions = {}, before?: Scope): Scope {
   const visible = visibleTo(input.registry.services, namespace, (s) => visibilityOf(s.exportTo, s.namespace, input.serviceExportTo))
   const visibleRules = visibleTo(input.ruleSets, namespace, (r) => visibilityOf(r.exportTo, r.namespace, input.ruleExportTo))
   const whole: Sight = { services: visible, rules: visibleRules, known: visible }
   const { services, rules, known } = without(added, sidecar === undefined ? whole : narrow(whole, sidecar, namespace))
-  const byHost = groupHosts(known, namespace)
+  const { byHost, destinations } = (before && followHosts(before, known, namespace)) ?? groupHosts(known, namespace)
   const indexes = new Map<string, RuleIndex>()
-  return {
+  const scope: Scope = {
     namespace,
     sidecar,
     services,
-    destinations: [...byHost.values()],
+    destinations,
     isOneToOne: byHost.size === services.length && (sidecar === undefined || sidecar.isOpen),
     destination: (host) => byHost.get(host),
     hidden: () => (sidecar === undefined || sidecar.isOpen ? [] : missing(visible, services)),
@@ -65,6 +67,33 @@ export function scopeOf(input: ScopeInput, namespace: string, { added = [], side
     },
     policy: (service, labels) => (input.destinationRules.isEmpty ? undefined : input.destinationRules.find(namespace, labels, service)),
   }
+  groupsOf.set(scope, { known, byHost })
+  return scope
+}
+
+type Hosts = ReadonlyMap<string, Destination>
+
+interface Groups {
+  readonly byHost: Hosts
+  readonly destinations: readonly Destination[]
+}
+
+const groupsOf = new WeakMap<Scope, { readonly known: readonly Service[]; readonly byHost: Hosts }>()
+
+/** Undefined when some host is declared twice: what a declaration means then depends on others. */
+function followHosts(before: Scope, known: readonly Service[], namespace: string): Groups | undefined {
+  const groups = groupsOf.get(before)
+  if (groups === undefined || groups.byHost.size !== groups.known.length) return undefined
+  const { start, beforeEnd, nowEnd } = changedStretch(groups.known, known)
+  const changes = new Map<string, Destination | undefined>()
+  for (const { host } of groups.known.slice(start, beforeEnd)) changes.set(host, undefined)
+  const added = known.slice(start, nowEnd).map((service) => destinationOf([service], namespace))
+  for (const destination of added) {
+    const { host } = destination.service
+    if ((changes.has(host) ? changes.get(host) : groups.byHost.get(host)) !== undefined) return undefined
+    changes.set(host, destination)
+  }
+  return { byHost: PatchedMap.of(groups.byHost, changes), destinations: spliced(before.destinations, start, beforeEnd, added) }
 }
 
 function without(added: readonly Service[], sight: Sight): Sight {
@@ -79,7 +108,7 @@ function missing(visible: readonly Service[], services: readonly Service[]): rea
   return visible.filter(({ host }) => !hosts.has(host))
 }
 
-function groupHosts(services: readonly Service[], namespace: string): Map<string, Destination> {
+function groupHosts(services: readonly Service[], namespace: string): Groups {
   const several = new Map<string, [Service, ...Service[]]>()
   const byHost = new Map<string, Destination>()
   for (const service of services) {
@@ -88,5 +117,5 @@ function groupHosts(services: readonly Service[], namespace: string): Map<string
     else several.set(service.host, [...(several.get(service.host) ?? [known.service]), service])
   }
   for (const [host, group] of several) byHost.set(host, destinationOf(group, namespace))
-  return byHost
+  return { byHost, destinations: [...byHost.values()] }
 }

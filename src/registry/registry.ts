@@ -1,5 +1,6 @@
 // Collects every declared destination into one immutable list, and finds them by host.
 import type { Resource, ResourceSet } from '../api/index.ts'
+import { PatchedMap } from '../base/index.ts'
 import { endpointOf, hasLabels } from './endpoint.ts'
 import { serviceOfKube } from './from-kube-service.ts'
 import { type Spelling, servicesOfEntry } from './from-service-entry.ts'
@@ -27,7 +28,8 @@ export function buildRegistry(resources: ResourceSet, spelling: Spelling, previo
     kubeServices.get(resource, spelling, () => [serviceOfKube(resource)]).map((service) => withWorkloads(service, workloads)),
   )
   const services = sortedServices(isComparable ? (previous?.services ?? []) : [], [entries, kube])
-  const registry = registryOf(services, workloads)
+  const byHost = isComparable ? followHosts(previous, [entries, kube]) : undefined
+  const registry = registryOf(services, workloads, byHost)
   sources.set(registry, { spelling, workloads, entries, kube })
   return registry
 }
@@ -72,10 +74,33 @@ function follow<R extends Resource>(before: Made<R>, resources: readonly R[], ma
 }
 
 function sortedServices(before: readonly Service[], changes: readonly Followed<unknown>[]): readonly Service[] {
-  const gone = new Set(changes.flatMap((change) => change.gone))
-  const added = changes.flatMap((change) => change.added).filter((service) => !gone.delete(service))
+  const { gone, added } = differences(changes)
   if (gone.size === 0 && added.length === 0) return before
-  return [...before.filter((service) => !gone.has(service)), ...added].sort(compareAge)
+  const kept = gone.size === 0 ? [...before] : before.filter((service) => !gone.has(service))
+  if (added.length > FEW) return [...kept, ...added].sort(compareAge)
+  for (const service of added) kept.splice(placeFor(kept, service), 0, service)
+  return kept
+}
+
+/** Up to so many are put into their place one by one. */
+const FEW = 16
+
+/** Behind those of the same age and name. */
+function placeFor(sorted: readonly Service[], service: Service): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const other = sorted[middle]
+    if (other !== undefined && compareAge(other, service) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function differences(changes: readonly Followed<unknown>[]): { readonly gone: ReadonlySet<Service>; readonly added: readonly Service[] } {
+  const gone = new Set(changes.flatMap((change) => change.gone))
+  return { added: changes.flatMap((change) => change.added).filter((service) => !gone.delete(service)), gone }
 }
 
 /** A document that only moved is another resource with the same spec. */
@@ -87,9 +112,30 @@ function isSame(before: readonly Resource[], after: readonly Resource[]): boolea
   return before === after || (before.length === after.length && before.every((resource, i) => saysTheSame(resource, after[i])))
 }
 
-function registryOf(services: readonly Service[], workloads: readonly Resource<'WorkloadEntry'>[]): Registry {
-  let byHost: Map<string, Service[]> | undefined
-  return { services, workloads, of: (host) => (byHost ??= groupByHost(services)).get(host) ?? [] }
+type Hosts = ReadonlyMap<string, readonly Service[]>
+
+const hostsOf = new WeakMap<Registry, () => Hosts | undefined>()
+
+function registryOf(services: readonly Service[], workloads: readonly Resource<'WorkloadEntry'>[], known: Hosts | undefined): Registry {
+  let byHost = known
+  const registry = { services, workloads, of: (host: string) => (byHost ??= groupByHost(services)).get(host) ?? [] }
+  hostsOf.set(registry, () => byHost)
+  return registry
+}
+
+/** The services by host, if they were asked for before. */
+function followHosts(previous: Registry | undefined, changes: readonly Followed<unknown>[]): Hosts | undefined {
+  const before = previous && hostsOf.get(previous)?.()
+  if (before === undefined) return undefined
+  const { gone, added } = differences(changes)
+  const groups = new Map<string, readonly Service[] | undefined>()
+  const groupOf = (host: string): readonly Service[] => (groups.has(host) ? groups.get(host) : before.get(host)) ?? []
+  for (const service of gone) {
+    const rest = groupOf(service.host).filter((one) => one !== service)
+    groups.set(service.host, rest.length === 0 ? undefined : rest)
+  }
+  for (const service of added) groups.set(service.host, [...groupOf(service.host), service].sort(compareAge))
+  return PatchedMap.of(before, groups)
 }
 
 function groupByHost(services: readonly Service[]): Map<string, Service[]> {

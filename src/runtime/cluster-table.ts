@@ -1,5 +1,5 @@
 // Holds the clusters of one snapshot; each is compiled when it is first needed, because of many thousand few are ever used.
-import { changesBetween } from '../base/index.ts'
+import { changesBetween, type Steps } from '../base/index.ts'
 import type { Snapshot } from '../xds/index.ts'
 import { type ClusterPlan, type ClusterResult, compileCluster } from './cluster.ts'
 
@@ -25,11 +25,13 @@ export class ClusterTable {
   }
 
   /** `before` spares the search for problems in what both have. */
-  static of(source: Source, before?: ClusterTable): ClusterTable {
+  static *of(source: Source, before?: ClusterTable): Steps<ClusterTable> {
     const gone = new Set<string>()
     const problems = new Map(before?.problems)
     const names = before ? changedNames(before.#source, source) : source.clusters.keys()
+    let count = 0
     for (const name of names) {
+      if (++count % 64 === 0) yield
       const found = problemsOf(source, name)
       if (found === undefined) problems.delete(name)
       else problems.set(name, found)

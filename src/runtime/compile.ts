@@ -1,12 +1,12 @@
 // Compiles a snapshot into the runtime that decisions are made from; unchanged resources keep their compiled form by identity.
-import { changesBetween, type Ip, PatchedMap } from '../base/index.ts'
+import { changedStretch, changesBetween, finish, type Ip, PatchedMap, type Steps } from '../base/index.ts'
 import type { OriginRef } from '../flow/index.ts'
 import type { Snapshot } from '../xds/index.ts'
 import { passthroughCluster } from './cluster.ts'
 import { ClusterTable } from './cluster-table.ts'
 import type { BoundListener, NodeFacts, Runtime } from './compiled.ts'
 import { CompiledRuntime } from './compiled-runtime.ts'
-import type { CompiledChain } from './filter-chain.ts'
+import { type CompiledChain, compileFilterChain } from './filter-chain.ts'
 import { type CompiledListener, compileListener } from './listener.ts'
 import { chainPath } from './listener-chains.ts'
 import { ListenerTable } from './listener-match.ts'
@@ -14,7 +14,7 @@ import { findMissing } from './missing-clusters.ts'
 import { NameTable } from './name-table.ts'
 import type { Problem, Rejection } from './rejection.ts'
 import { type CompiledRoute, isAnswer, isRefusal } from './route.ts'
-import { type CompiledRouteConfig, type CompiledVirtualHost, compileRouteConfig } from './route-config.ts'
+import { type CompiledRouteConfig, compileRouteConfig, type CompiledVirtualHost, compileVirtualHost } from './route-config.ts'
 
 export interface Compiled {
   readonly runtime: Runtime
@@ -24,9 +24,15 @@ export interface Compiled {
 
 /** `previous` spares the work of tables that did not change; what comes out is the same without it. */
 export function compile(snapshot: Snapshot, node: NodeFacts, previous?: Runtime): Compiled {
+  return finish(compiling(snapshot, node, previous))
+}
+
+/** As `compile`, in steps. */
+export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runtime): Steps<Compiled> {
   const before = previous instanceof CompiledRuntime ? previous : undefined
   const rejected = new Rejections()
-  const clusters = ClusterTable.of(snapshot, before?.clusters)
+  const clusters = yield* ClusterTable.of(snapshot, before?.clusters)
+  yield* compileParts(snapshot, before)
   for (const [name, { problems, endpointProblems }] of clusters.problems) {
     rejected.add('cluster', name, problems)
     rejected.add('endpoints', name, endpointProblems)
@@ -37,8 +43,10 @@ export function compile(snapshot: Snapshot, node: NodeFacts, previous?: Runtime)
     before && { messages: before.snapshot.listeners, compiled: before.compiledListeners },
     compileListener,
   )
+  yield
   const listeners = placeListeners(all, snapshot.listeners.keys(), before, rejected)
   const incomplete = reportMissing({ listeners: all, routes, clusters, before }, rejected)
+  yield
   const names = NameTable.of(snapshot.names, before?.names)
   for (const { host, problem } of names.problems) rejected.add('name', host, [problem])
   const { catchAll } = listeners
@@ -58,6 +66,34 @@ export function compile(snapshot: Snapshot, node: NodeFacts, previous?: Runtime)
     own: ownAddresses(node, before),
   })
   return { runtime, rejected: rejected.all }
+}
+
+/** So many parts are compiled before others get their turn. */
+const STEP = 64
+
+/** Chains and virtual hosts that are new, ahead of the tables that they stand in: there can be ten thousand of them in one. */
+function* compileParts(snapshot: Snapshot, before: CompiledRuntime | undefined): Steps<void> {
+  let count = 0
+  for (const { now } of before ? changesBetween(before.snapshot.listeners, snapshot.listeners) : allOf(snapshot.listeners)) {
+    const earlier = now && before?.snapshot.listeners.get(now.name)
+    const { start, nowEnd } = changedStretch(earlier?.filterChains ?? [], now?.filterChains ?? [])
+    for (const chain of now?.filterChains.slice(start, nowEnd) ?? []) {
+      compileFilterChain(chain)
+      if (++count % STEP === 0) yield
+    }
+  }
+  for (const { now } of before ? changesBetween(before.snapshot.routes, snapshot.routes) : allOf(snapshot.routes)) {
+    const earlier = now && before?.snapshot.routes.get(now.name)
+    const { start, nowEnd } = changedStretch(earlier?.virtualHosts ?? [], now?.virtualHosts ?? [])
+    for (const host of now?.virtualHosts.slice(start, nowEnd) ?? []) {
+      compileVirtualHost(host)
+      if (++count % STEP === 0) yield
+    }
+  }
+}
+
+function allOf<M>(messages: ReadonlyMap<string, M>): readonly { readonly now: M | undefined }[] {
+  return Array.from(messages.values(), (now) => ({ now }))
 }
 
 class Rejections {

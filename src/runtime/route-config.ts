@@ -96,7 +96,7 @@ function compileChanges({ virtualHosts: messages }: RouteConfiguration, before: 
   return domains && { domains, virtualHosts: spliced(before.virtualHosts, start, beforeEnd, added), problems: [] }
 }
 
-const compileVirtualHost = memoized((host: VirtualHost): CompiledVirtualHost => {
+export const compileVirtualHost = memoized((host: VirtualHost): CompiledVirtualHost => {
   const { ref, refusal: said } = readAnnotations(host.metadata)
   const refusal = said ?? refusalOfHost(host)
   const problems: Problem[] = []

@@ -11,8 +11,9 @@ import type { VirtualHost } from '../xds/gen/envoy/config/route/v3/route_compone
 import type { DnsTable_DnsVirtualDomain } from '../xds/gen/envoy/data/dns/v3/dns_table_pb.js'
 import type { TranslationCode } from './issue-codes.ts'
 import type { Arrival } from './listener-entry.ts'
+import type { Closed, ClosedContext, KeptListeners, KeptTables, Want, Wildcards } from './kept-parts.ts'
 import type { PartMap } from '../base/index.ts'
-import type { Assemblies, Memo, Sequence } from './memo.ts'
+import type { Assemblies, Memo, Parallel } from './memo.ts'
 
 export interface Proxy {
   readonly role: 'sidecar' | 'gateway'
@@ -44,19 +45,30 @@ export interface Context {
 }
 
 export interface ListenersAndRoutes {
-  readonly listeners: readonly Listener[]
-  readonly routes: readonly RouteConfiguration[]
+  readonly listeners: ReadonlyMap<string, Listener>
+  readonly routes: ReadonlyMap<string, RouteConfiguration>
+}
+
+export function byName<T extends { readonly name: string }>(items: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(items.map((item) => [item.name, item]))
 }
 
 /** What is kept from one translation for a proxy to the next. */
 export interface Kept {
   readonly memo: Memo
   readonly assemblies: Assemblies
-  readonly arrivals: Sequence<Context, Service, readonly Arrival[]>
-  readonly clusters: Sequence<Context, Destination, BuiltClusters>
-  readonly names: Sequence<Context, Destination, DnsTable_DnsVirtualDomain>
+  readonly arrivals: Parallel<Context, Service, readonly Arrival[]>
+  readonly clusters: Parallel<Context, Destination, BuiltClusters>
+  readonly names: Parallel<Context, Destination, DnsTable_DnsVirtualDomain>
+  readonly wants: Parallel<Context, Service, Want>
+  wildcards: Wildcards
+  readonly closed: Parallel<ClosedContext, Destination, readonly Closed[]>
+  /** As `assemblies`, of what is not asked for each time. */
+  readonly lasting: Assemblies
+  listeners: KeptListeners | undefined
+  tables: KeptTables | undefined
   /** By port. */
-  readonly hosts: Map<number, Sequence<Context, Service, PlacedHost>>
+  readonly hosts: Map<number, Parallel<Context, Service, PlacedHost>>
   readonly embedded: Map<string, Service>
   readonly maps: {
     clusters: PartMap<BuiltClusters, Cluster>

@@ -5,7 +5,7 @@ import { type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
 import type { ServerConfig } from '../model/index.ts'
 import { type ChainPlan, isSamePlan, planChain } from './chain-plan.ts'
-import { type Context, type ListenersAndRoutes, refMetadata, refuseUnsupported } from './context.ts'
+import { byName, type Context, type ListenersAndRoutes, refMetadata, refuseUnsupported } from './context.ts'
 import { socketPath } from './egress-gateway.ts'
 import { passthroughChains, tcpServerChain } from './gateway-l4.ts'
 import { type GatewayPort, gatewayPorts } from './gateway-ports.ts'
@@ -28,7 +28,7 @@ export function gatewayResources(ctx: Context): ListenersAndRoutes {
     const name = tableName(port)
     routes.push(refusal === undefined ? gatewayTable(ctx, name, port) : refusingTable(ctx, name, refusal))
   }
-  return { listeners, routes }
+  return { listeners: byName(listeners), routes: byName(routes) }
 }
 
 function refusingAll(metadata: SallyportMetadata): ChainPlan {

@@ -116,30 +116,35 @@ test.each([
   ['a sidecar with a gateway beside it', sidecar, embedded, 'strict'],
   ['a gateway', gateway, {}, 'strict'],
   ['a gateway beside a sidecar', gateway, embedded, 'strict'],
-] as const)('remembering changes nothing but identity: %s', (_, proxy, options, strictness) => {
-  const settings = { ...registryOnly, sallyport: { strictness } }
-  fc.assert(
-    fc.property(fc.array(edit, { minLength: 2, maxLength: 12 }), (edits) => {
-      const kept: Proxy = { ...proxy }
-      let resources: readonly Resource[] = []
-      let model: Model | undefined
-      let before = new Map<string, { message: object; bytes: string }>()
-      for (const change of edits) {
-        resources = edited(resources, change)
-        model = modelOf(resources, settings, model)
-        const now = messagesOf(translate(model, kept, options).snapshot)
-        const fresh = messagesOf(translate(modelOf(resources, settings), { ...proxy }, options).snapshot)
-        expect(bytesOf(now)).toEqual(bytesOf(fresh))
-        for (const [key, { message, bytes }] of now) {
-          const old = before.get(key)
-          if (old !== undefined && old.bytes === bytes && old.message !== message) throw new Error(`${key} is the same, but another object`)
+] as const)(
+  'remembering changes nothing but identity: %s',
+  (_, proxy, options, strictness) => {
+    const settings = { ...registryOnly, sallyport: { strictness } }
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 2, maxLength: 12 }), (edits) => {
+        const kept: Proxy = { ...proxy }
+        let resources: readonly Resource[] = []
+        let model: Model | undefined
+        let before = new Map<string, { message: object; bytes: string }>()
+        for (const change of edits) {
+          resources = edited(resources, change)
+          model = modelOf(resources, settings, model)
+          const now = messagesOf(translate(model, kept, options).snapshot)
+          const fresh = messagesOf(translate(modelOf(resources, settings), { ...proxy }, options).snapshot)
+          expect(bytesOf(now)).toEqual(bytesOf(fresh))
+          for (const [key, { message, bytes }] of now) {
+            const old = before.get(key)
+            if (old !== undefined && old.bytes === bytes && old.message !== message)
+              throw new Error(`${key} is the same, but another object`)
+          }
+          before = now
         }
-        before = now
-      }
-    }),
-    { numRuns: 30 },
-  )
-})
+      }),
+      { numRuns: 30 },
+    )
+  },
+  30_000,
+)
 
 function bytesOf(messages: ReadonlyMap<string, { readonly bytes: string }>): Record<string, string> {
   return Object.fromEntries([...messages].map(([key, { bytes }]) => [key, bytes] as const).sort(([a], [b]) => (a < b ? -1 : 1)))

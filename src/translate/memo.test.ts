@@ -1,7 +1,7 @@
 // Holds that remembering never answers with what no longer holds.
 import { describe, expect, test } from 'vitest'
-import { changedStretch } from '../base/index.ts'
-import { Assemblies, Memo, Sequence } from './memo.ts'
+import { changedStretch, finish } from '../base/index.ts'
+import { Assemblies, Memo, Parallel } from './memo.ts'
 
 interface Item {
   readonly name: string
@@ -9,11 +9,11 @@ interface Item {
 
 const items = ['a', 'b', 'c', 'd', 'e'].map((name): Item => ({ name }))
 
-describe('a sequence', () => {
+describe('a parallel list', () => {
   function counting() {
     const made: string[] = []
     const inputs = new Map<string, unknown>()
-    const sequence = new Sequence<{ epoch: object }, Item, object>((_, key) => ({
+    const parallel = new Parallel<{ epoch: object }, Item, object>((_, key) => ({
       inputs: [inputs.get(key.name)],
       isSettled: true,
       make: () => {
@@ -22,9 +22,7 @@ describe('a sequence', () => {
       },
     }))
     const run = (keys: readonly Item[], ctx: { epoch: object }, quick?: unknown) => {
-      const values = keys.map((key) => sequence.get(ctx, key, quick))
-      sequence.rewind()
-      return values
+      return finish(parallel.all(ctx, keys, [{ stamp: quick, of: () => quick }]))
     }
     return { made, inputs, run }
   }

@@ -1,5 +1,5 @@
 // Remembers what was built and from which inputs, so that unchanged messages keep their identity and are not built again.
-import { changedStretch } from '../base/index.ts'
+import { type ChangedStretch, changedStretch, spliced, type Steps } from '../base/index.ts'
 
 interface Entry {
   readonly inputs: readonly unknown[]
@@ -53,7 +53,7 @@ export class Assemblies {
 
   /** Parts that say what a part of the list before said are replaced by that one, so that the whole is new only when it says something new. */
   assemble<P, V>(name: string, { inputs, parts, keyOf, isEqual }: Parts<P>, make: (parts: readonly P[]) => V): V {
-    const known = this.#entries.get(name)
+    const known = this.#next.get(name) ?? this.#entries.get(name)
     const isComparable = known !== undefined && sameItems(known.inputs, inputs)
     if (isComparable && sameItems(known.given, parts)) {
       this.#next.set(name, known)
@@ -63,6 +63,11 @@ export class Assemblies {
     const value = isComparable && sameItems(known.settled, settled) ? (known.value as V) : make(settled)
     this.#next.set(name, { inputs, given: parts, settled, value })
     return value
+  }
+
+  forget(name: string): void {
+    this.#entries.delete(name)
+    this.#next.delete(name)
   }
 
   /** Forgets what was not asked for since the last call. */
@@ -89,83 +94,117 @@ function settle<P>(before: Before<P>, parts: readonly P[], how: Pick<Parts<P>, '
   return [...before.settled.slice(0, start), ...settled, ...before.settled.slice(beforeEnd)]
 }
 
-/** What a sequence asks for when it cannot answer at once. */
+/** How a value of a list is come by. */
 export interface Filling<V> {
   /** Everything that the value depends on beside the key. */
   readonly inputs: readonly unknown[]
-  /** The value depends on nothing but the epoch and the two quick inputs. */
+  /** The value depends on nothing but its key, the epoch, and what is given beside it. */
   readonly isSettled: boolean
   readonly make: () => V
 }
 
-interface Answer<V> {
-  readonly epoch: object
-  readonly quick: unknown
-  readonly quicker: unknown
-  readonly isSettled: boolean
+/** Something that values depend on and that may change for some keys without changing the keys. */
+export interface Beside<K> {
+  /** As long as this is the same, it is the same for every key. */
+  readonly stamp: unknown
+  readonly of: (key: K, index: number) => unknown
+}
+
+interface Filled<V> {
   readonly inputs: readonly unknown[]
   readonly value: V
 }
 
-interface Place<V> {
-  readonly key: object
-  answer: Answer<V>
-  position: number
-}
+/** So many values are come by before others get their turn. */
+const STEP = 64
 
 /**
- * One value per object of a long list that is asked for in order, time after time, with few changes in between: the answer then lies
- * where the last one left off, and as long as nothing that concerns all of them has changed (the epoch) and two inputs of its own are
- * the same, it costs a few comparisons (a `WeakMap` of many thousand costs a microsecond for each).
+ * One value per object of a long list. Only keys that were not there before, or beside which something else stands now, are worked
+ * through, as long as nothing that concerns all of them has changed (the epoch). Unchanged values keep their identity, and so does a
+ * list of them.
  */
-export class Sequence<C extends { readonly epoch: object }, K extends object, V> {
+export class Parallel<C extends { readonly epoch: object }, K extends object, V> {
   readonly #fill: (ctx: C, key: K) => Filling<V>
-  readonly #places = new WeakMap<object, Place<V>>()
-  #before: Place<V>[] = []
-  #now: Place<V>[] = []
-  #cursor = 0
+  readonly #known = new WeakMap<K, Filled<V>>()
+  /** Keys whose values depend on more, and have to be looked at every time. */
+  readonly #loose = new Set<K>()
+  #epoch: object | undefined
+  #keys: readonly K[] = []
+  #values: readonly V[] = []
+  #beside: readonly { readonly stamp: unknown; readonly list: readonly unknown[] }[] = []
 
   constructor(fill: (ctx: C, key: K) => Filling<V>) {
     this.#fill = fill
   }
 
-  get(ctx: C, key: K, quick?: unknown, quicker?: unknown): V {
-    const { epoch } = ctx
-    const place = this.#find(key)
-    const known = place?.answer
-    if (known !== undefined && known.isSettled && known.epoch === epoch && known.quick === quick && known.quicker === quicker) {
-      return known.value
+  *all(ctx: C, keys: readonly K[], beside: readonly Beside<K>[] = []): Steps<readonly V[]> {
+    const isKnown = this.#epoch === ctx.epoch && this.#beside.length === beside.length
+    const all = { start: 0, beforeEnd: this.#keys.length, nowEnd: keys.length }
+    const { start, beforeEnd, nowEnd } = isKnown ? changedStretch(this.#keys, keys) : all
+    const values = spliced(this.#values, start, beforeEnd, []).slice()
+    const added: V[] = []
+    for (const key of this.#keys.slice(start, beforeEnd)) this.#loose.delete(key)
+    for (const key of keys.slice(start, nowEnd)) {
+      added.push(this.#value(ctx, key))
+      if (added.length % STEP === 0) yield
     }
+    values.splice(start, 0, ...added)
+    const moved = this.#besideOf(keys, beside, { start, beforeEnd, nowEnd })
+    let isSame = start === beforeEnd && start === nowEnd
+    const again = (i: number): void => {
+      const key = keys[i]
+      if (key === undefined || (i >= start && i < nowEnd)) return
+      const value = this.#value(ctx, key)
+      if (value !== values[i]) isSame = false
+      values[i] = value
+    }
+    for (const i of moved) again(i)
+    if (this.#loose.size > 0) for (let i = 0; i < keys.length; i++) if (this.#isLoose(keys[i])) again(i)
+    this.#epoch = ctx.epoch
+    this.#keys = keys
+    if (!isSame) this.#values = values
+    return this.#values
+  }
+
+  #isLoose(key: K | undefined): boolean {
+    return key !== undefined && this.#loose.has(key)
+  }
+
+  #value(ctx: C, key: K): V {
     const filling = this.#fill(ctx, key)
-    const isSame = known !== undefined && sameItems(known.inputs, filling.inputs)
-    const value = isSame ? known.value : filling.make()
-    const answer = { epoch, quick, quicker, isSettled: filling.isSettled, inputs: filling.inputs, value }
-    if (place !== undefined) place.answer = answer
-    else this.#add({ key, answer, position: 0 })
+    if (!filling.isSettled) this.#loose.add(key)
+    else if (this.#loose.size > 0) this.#loose.delete(key)
+    const known = this.#known.get(key)
+    if (known !== undefined && sameItems(known.inputs, filling.inputs)) return known.value
+    const value = filling.make()
+    this.#known.set(key, { inputs: filling.inputs, value })
     return value
   }
 
-  /** The list begins anew. */
-  rewind(): void {
-    this.#before = this.#now
-    this.#now = []
-    this.#cursor = 0
-  }
-
-  #find(key: object): Place<V> | undefined {
-    const { [this.#cursor]: next, [this.#cursor + 1]: afterNext } = this.#before
-    const place = next?.key === key ? next : afterNext?.key === key ? afterNext : this.#places.get(key)
-    if (place === undefined) return undefined
-    this.#cursor = place.position + 1
-    place.position = this.#now.length
-    this.#now.push(place)
-    return place
-  }
-
-  #add(place: Place<V>): void {
-    place.position = this.#now.length
-    this.#now.push(place)
-    this.#places.set(place.key, place)
+  /** Notes what stands beside every key; returns where that is something else than before. */
+  #besideOf(keys: readonly K[], beside: readonly Beside<K>[], { start, beforeEnd, nowEnd }: ChangedStretch): ReadonlySet<number> {
+    const moved = new Set<number>()
+    this.#beside = beside.map(({ stamp, of }, n) => {
+      const before = this.#beside[n]
+      if (before !== undefined && before.stamp === stamp) {
+        return {
+          stamp,
+          list: spliced(
+            before.list,
+            start,
+            beforeEnd,
+            keys.slice(start, nowEnd).map((key, i) => of(key, start + i)),
+          ),
+        }
+      }
+      const list = keys.map(of)
+      const shift = nowEnd - beforeEnd
+      for (let i = 0; i < keys.length; i++) {
+        if (i < start || i >= nowEnd) if (before?.list[i < start ? i : i - shift] !== list[i]) moved.add(i)
+      }
+      return { stamp, list }
+    })
+    return moved
   }
 }
 

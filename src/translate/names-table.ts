@@ -1,5 +1,5 @@
 // Says what the workload's DNS answers for every declared name.
-import { parseIp } from '../base/index.ts'
+import { parseIp, type Steps } from '../base/index.ts'
 import type { Destination } from '../model/index.ts'
 import type { VirtualAddresses } from '../registry/index.ts'
 import { create } from '../xds/index.ts'
@@ -10,12 +10,11 @@ import { unchanged } from './messages.ts'
 import { followParts } from '../base/index.ts'
 
 /** No address means: answer with what the name resolves to. A host that leads to a gateway of this process is nobody's to ask for. */
-export function declaredNames(ctx: Context): ReadonlyMap<string, DnsTable_DnsVirtualDomain> {
-  const names: DnsTable_DnsVirtualDomain[] = []
-  for (const destination of ctx.scope.destinations) {
-    if (ctx.embedded.has(destination.service.host)) continue
-    names.push(ctx.kept.names.get(ctx, destination, addressesOf(ctx, destination.parts)))
-  }
+export function* declaredNames(ctx: Context): Steps<ReadonlyMap<string, DnsTable_DnsVirtualDomain>> {
+  const { destinations } = ctx.scope
+  const asked = ctx.embedded.size === 0 ? destinations : destinations.filter(({ service }) => !ctx.embedded.has(service.host))
+  const beside = { stamp: ctx.model.virtualAddresses, of: ({ parts }: Destination) => addressesOf(ctx, parts) }
+  const names = yield* ctx.kept.names.all(ctx, asked, [beside])
   const { maps } = ctx.kept
   maps.names = followParts(maps.names, names, (name) => [[name.name, name]])
   return maps.names.map

@@ -10,7 +10,16 @@ export function clusterName(port: number, subset: string, host: string): string 
 }
 
 export function listenerName(bind: string, port: number): string {
-  return `${bind}_${port}`
+  return bind === anyV4 ? wildcardName(port) : `${bind}_${port}`
+}
+
+/** One text for all that meet on a port, so that it is compared in no time. */
+const wildcardNames = new Map<number, string>()
+
+function wildcardName(port: number): string {
+  const name = wildcardNames.get(port) ?? `${anyV4}_${port}`
+  wildcardNames.set(port, name)
+  return name
 }
 
 /** Route table of a sniffed service with an address of its own. */

@@ -1,37 +1,47 @@
 // Keeps a wildcard from opening what a narrower declaration leaves closed: the most specific declaration of a name is the only one.
+import { changedStretch, type Steps } from '../base/index.ts'
+import type { Destination } from '../model/index.ts'
 import { HostIndex, isWildcardHost, type Service } from '../registry/index.ts'
 import { type ChainPlan, planChain } from './chain-plan.ts'
 import { type Context, refMetadata } from './context.ts'
 import { catchAllRefusal } from './http-routes.ts'
+import type { Closed, ClosedContext } from './kept-parts.ts'
+import type { Filling } from './memo.ts'
 import { tcpProxy } from './messages.ts'
 import { blackHole } from './names.ts'
 import type { VirtualHost } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { SallyportMetadata } from '../xds/index.ts'
 import { virtualHost } from './route-tables.ts'
 
-/** A declared host, and a port that only a wider wildcard opens for it. */
-export interface Closed {
-  readonly service: Service
-  readonly wider: string
-  readonly port: number
-  readonly family: 'http' | 'tls'
-}
-
 /**
  * Differs from Istio, where the wildcard takes what the narrower entry does not have. A narrower entry that has the port is left alone,
  * whatever it speaks there, unless it speaks TLS only and the wildcard would send plain requests.
  */
-export function closedPorts(ctx: Context): readonly Closed[] {
+export function* closedPorts(ctx: Context): Steps<readonly Closed[]> {
   if (!ctx.strict) return []
-  const wildcards = new HostIndex<Service>()
-  for (const service of ctx.scope.services) if (isWildcardHost(service.host)) wildcards.add(service.host, service)
-  if (wildcards.isEmpty) return []
-  return ctx.scope.destinations.flatMap(({ service }) =>
-    wildcards
+  const wildcards = findWildcards(ctx)
+  if (wildcards.length === 0) return []
+  const index = new HostIndex<Service>()
+  for (const service of wildcards) index.add(service.host, service)
+  return (yield* ctx.kept.closed.all({ epoch: wildcards, index }, ctx.scope.destinations)).flat()
+}
+
+/** The same list as before when no wildcard came or went. */
+function findWildcards({ scope, kept }: Context): readonly Service[] {
+  const { services, found } = kept.wildcards
+  const { start, beforeEnd, nowEnd } = changedStretch(services, scope.services)
+  const isTouched = [...services.slice(start, beforeEnd), ...scope.services.slice(start, nowEnd)].some(({ host }) => isWildcardHost(host))
+  kept.wildcards = { services: scope.services, found: isTouched ? scope.services.filter(({ host }) => isWildcardHost(host)) : found }
+  return kept.wildcards.found
+}
+
+export function fillClosed({ epoch, index }: ClosedContext, { service }: Destination): Filling<readonly Closed[]> {
+  const make = (): readonly Closed[] =>
+    index
       .covering(service.host)
       .filter(({ pattern }) => pattern !== service.host)
-      .flatMap(({ values }) => values.flatMap((wider) => closedBy(service, wider))),
-  )
+      .flatMap(({ values }) => values.flatMap((wider) => closedBy(service, wider)))
+  return { inputs: [epoch], isSettled: true, make }
 }
 
 function closedBy(service: Service, wider: Service): Closed[] {

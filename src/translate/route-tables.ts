@@ -32,7 +32,9 @@ export function virtualHost(init: VirtualHostInit): VirtualHost {
 /** Kept while its virtual hosts say the same. */
 export function routeTable(ctx: Context, name: string, hosts: readonly VirtualHost[]): RouteConfiguration {
   const isEqual = (a: VirtualHost, b: VirtualHost): boolean => equals(VirtualHostSchema, a, b)
-  return ctx.kept.assemblies.assemble(`routes ${name}`, { inputs: [], parts: hosts, keyOf: (host) => host.name, isEqual }, (settled) => {
+  // A gateway asks for all of its tables each time.
+  const kept = ctx.proxy.role === 'gateway' ? ctx.kept.assemblies : ctx.kept.lasting
+  return kept.assemble(`routes ${name}`, { inputs: [], parts: hosts, keyOf: (host) => host.name, isEqual }, (settled) => {
     const table = create(RouteConfigurationSchema, {
       name,
       validateClusters: false,

@@ -1,38 +1,69 @@
 // Builds the listeners of a sidecar: one per bind address and port of the declared services, and the one that catches all else.
-import { parseDuration } from '../base/index.ts'
+import { changedStretch, parseDuration, PatchedMap, type Steps } from '../base/index.ts'
 import { isRange, isWildcardHost, type Service, type ServicePort, type VirtualAddresses } from '../registry/index.ts'
 import { create, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type FilterChain, FilterChainMatchSchema } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { AdditionalAddressSchema, type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import { type ChainPlan, isSamePlan, planChain } from './chain-plan.ts'
-import { type Context, policyOf, policySource, refMetadata, undeclaredMetadata } from './context.ts'
+import { byName, type Context, policyOf, policySource, refMetadata, undeclaredMetadata } from './context.ts'
 import { routeInputs } from './destinations.ts'
 import { governing } from './governed.ts'
 import { httpManager } from './http-manager.ts'
 import { type ChainSite, tcpChains, tlsChains } from './l4-chains.ts'
 import { addChain, type Arrival, ListenerEntries, type ListenerEntry } from './listener-entry.ts'
-import type { Filling } from './memo.ts'
+import { type Beside, type Filling, sameItems } from './memo.ts'
 import { duration, filterChain, httpInspector, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
-import { type Closed, refusingChain } from './narrower-hosts.ts'
+import type { Closed, KeptListeners } from './kept-parts.ts'
+import { refusingChain } from './narrower-hosts.ts'
 import { anyV4, blackHole, listenerName, outboundPort, passthrough, tableName } from './names.ts'
 
-export function sidecarListeners(ctx: Context, closed: readonly Closed[]): Listener[] {
+export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Steps<ReadonlyMap<string, Listener>> {
   const governed = governing(ctx)
-  if (governed !== undefined) return [virtualOutbound(ctx, governed)]
+  if (governed !== undefined) return byName([virtualOutbound(ctx, governed)])
+  const fallback = fallbackChain(ctx)
+  const last = virtualOutbound(ctx)
+  const lists = yield* ctx.kept.arrivals.all(ctx, ctx.scope.services, besideServices(ctx))
+  const inputs = [fallback, last, ctx.strict, ctx.policy, ctx.model.settings.mesh.protocolDetectionTimeout]
+  const before = ctx.kept.listeners
+  const isKnown = before !== undefined && sameItems(before.inputs, inputs) && sameItems(before.closed, closed)
+  const touched = isKnown ? namesTouched(before.lists, lists) : undefined
+  yield
   const entries = new ListenerEntries()
-  const { services, destinations, isOneToOne } = ctx.scope
-  let i = 0
-  for (const service of services) {
-    const destination = isOneToOne ? destinations[i++] : ctx.scope.destination(service.host)
-    for (const arrival of ctx.kept.arrivals.get(ctx, service, virtualOf(ctx, service), destination)) entries.arrive(arrival)
+  for (const list of touched?.size === 0 ? [] : lists) {
+    for (const arrival of list) if (touched === undefined || touched.has(arrival.name)) entries.arrive(arrival)
   }
   for (const one of closed) {
     const entry = entries.onPort(one.port)
     if (entry !== undefined && one.family === 'tls') addChain(entry, refusingChain(ctx, one))
   }
-  const fallback = fallbackChain(ctx)
-  return [...entries.all.map((entry) => listenerOf(ctx, entry, fallback)), virtualOutbound(ctx)]
+  const made = byName([...entries.all.map((entry) => listenerOf(ctx, entry, fallback)), ...(touched ? [] : [last])])
+  const map = isKnown && touched ? PatchedMap.of(before.map, new Map(Array.from(touched, (name) => [name, made.get(name)]))) : made
+  if (before) for (const name of touched ?? before.map.keys()) if (!map.has(name)) ctx.kept.lasting.forget(`listener ${name}`)
+  ctx.kept.listeners = { inputs, closed, lists, map }
+  return map
+}
+
+/** Where a service that came, went or changed has something to do. */
+function namesTouched(before: KeptListeners['lists'], now: KeptListeners['lists']): ReadonlySet<string> {
+  const { start, beforeEnd, nowEnd } = changedStretch(before, now)
+  const gone = before.slice(start, beforeEnd)
+  const added = now.slice(start, nowEnd)
+  const kept = new Set(gone.filter((list) => added.includes(list)))
+  const lists = [...gone, ...added].filter((list) => gone.length + added.length > manyLists || !kept.has(list))
+  return new Set(lists.flat().map(({ name }) => name))
+}
+
+/** Beyond this it is not worth comparing every one that went with every one that came. */
+const manyLists = 32
+
+/** What the listeners and tables of a service depend on beside itself. */
+export function besideServices(ctx: Context): Beside<Service>[] {
+  const { scope, model } = ctx
+  const virtual = { stamp: model.virtualAddresses, of: (service: Service) => virtualOf(ctx, service) }
+  // Where no host is declared twice, a service is its destination's only part.
+  const destination = { stamp: scope.isOneToOne ? 'one to one' : scope, of: (service: Service) => scope.destination(service.host) }
+  return [virtual, destination]
 }
 
 interface Place {
@@ -188,7 +219,7 @@ function listenerOf(ctx: Context, entry: ListenerEntry, fallback: FilterChain): 
   // It is not part of a listener that takes everything.
   const last = entry.chains.some((plan) => plan.isMatchAll) ? undefined : fallback
   const parts = { inputs: [wait, last, entry.extraBinds.join()], parts: entry.chains, keyOf: keyOfPlan, isEqual: isSamePlan }
-  return ctx.kept.assemblies.assemble(`listener ${name}`, parts, (plans) => {
+  return ctx.kept.lasting.assemble(`listener ${name}`, parts, (plans) => {
     const listener = create(ListenerSchema, {
       name,
       address: socketAddress(entry.bind, entry.port),

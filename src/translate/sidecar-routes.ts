@@ -1,4 +1,5 @@
 // Builds the route tables of a sidecar: one per port that HTTP services share, and one per sniffed service with an address of its own.
+import type { Steps } from '../base/index.ts'
 import { create } from '../xds/index.ts'
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
 import { type Route, type VirtualHost, VirtualHostSchema } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
@@ -7,8 +8,9 @@ import { compareText, defaultPort, isRange, type Service } from '../registry/ind
 import { clusterKind } from './cluster-kind.ts'
 import { type Context, type PlacedHost, refMetadata } from './context.ts'
 import { defaultRoute, httpRoutes } from './http-routes.ts'
-import { type Filling, Sequence } from './memo.ts'
-import { type Closed, refusingHost } from './narrower-hosts.ts'
+import { type Filling, Parallel } from './memo.ts'
+import type { Closed } from './kept-parts.ts'
+import { refusingHost } from './narrower-hosts.ts'
 import { clusterName, shortForms } from './names.ts'
 import { routeTable, ruleMetadata, unknownHosts, virtualHost } from './route-tables.ts'
 
@@ -19,36 +21,44 @@ export interface TablePlan {
   readonly closed: readonly Closed[]
 }
 
+export interface BuiltTable {
+  readonly table: RouteConfiguration
+  /** Some VirtualService has a say in it. */
+  readonly isRuled: boolean
+}
+
 /** The table of a port: every visible service that may speak HTTP there, and the hosts that VirtualServices add. */
-export function sharedTable(ctx: Context, plan: TablePlan): RouteConfiguration {
+export function* sharedTable(ctx: Context, plan: TablePlan): Steps<BuiltTable> {
   const { port } = plan
   const table: Table = { port, services: byHostName(ctx, plan.services), claimed: new Set(), hosts: [] }
   const served = new Set<Service>()
-  for (const ruled of ruledHosts(ctx, table)) {
-    if (ruled.service !== undefined) served.add(ruled.service)
-    place(ctx, table, ruledHost(ctx, ruled))
+  const ruled = ruledHosts(ctx, table)
+  for (const one of ruled) {
+    if (one.service !== undefined) served.add(one.service)
+    place(ctx, table, ruledHost(ctx, one))
   }
-  for (const service of table.services.values()) {
-    if (!served.has(service)) placeDefault(ctx, table, service)
-  }
+  yield* placeDefaults(ctx, table, served)
+  yield
   for (const closed of plan.closed) if (closed.family === 'http') placeClosed(ctx, table, closed)
   // Services came by name, so this is nearly sorted.
   table.hosts.sort((a, b) => compareText(a.name, b.name))
-  return routeTable(ctx, String(port), [...table.hosts, unknownHosts(ctx)])
+  const made = routeTable(ctx, String(port), [...table.hosts, unknownHosts(ctx)])
+  return { table: made, isRuled: ruled.length > 0 }
 }
 
 /** The table of a sniffed service behind an address of its own. */
-export function ownTable(ctx: Context, name: string, service: Service, port: number): RouteConfiguration {
+export function ownTable(ctx: Context, name: string, service: Service, port: number): BuiltTable {
   const { host } = service
   const found = rulesFor(ctx, service, port)
   const literals = service.addresses.filter((address) => !isRange(address)).map(literal)
   const virtual = ctx.model.virtualAddresses(service)
   // Differs from Istio, where whatever Host says is the service's: the name has to be the service's, or its address.
   const own = [host, `${host}.`, ...literals, ...(virtual === undefined ? [] : [virtual.v4, literal(virtual.v6)])]
-  const inputs = [ctx.strict, virtual, found?.routes, found?.rules]
+  const inputs = [ctx.strict, virtual, found?.routes, found?.rules, ctx.model.settings.mesh.defaultHttpRetryPolicy]
   const init = { host, port, service, ...found }
   const made = ctx.kept.memo.get(service, `own ${port}`, inputs, () => buildHost(ctx, init, ctx.strict ? own : ['*']))
-  return routeTable(ctx, name, ctx.strict ? [made, unknownHosts(ctx)] : [made])
+  const table = routeTable(ctx, name, ctx.strict ? [made, unknownHosts(ctx)] : [made])
+  return { table, isRuled: found !== undefined }
 }
 
 /** A table in the making. */
@@ -144,13 +154,19 @@ function ruledHost(ctx: Context, ruled: RuledHost): PlacedHost {
   return ctx.kept.memo.get(rules, `host ${host}:${port}`, inputs, () => ({ host: buildHost(ctx, ruled, domains), domains }))
 }
 
-/** A service that no VirtualService speaks about. */
-function placeDefault(ctx: Context, table: Table, service: Service): void {
-  const placed = hostsOf(ctx, table.port).get(ctx, service)
-  // A name with its dotted form can only collide with what VirtualServices and addresses have claimed.
-  const isPlain = ctx.strict && table.claimed.size === 0 && placed.domains.length === 2
-  if (isPlain) table.hosts.push(placed.host)
-  else place(ctx, table, placed)
+/** The services that no VirtualService speaks about. */
+function* placeDefaults(ctx: Context, table: Table, served: ReadonlySet<Service>): Steps<void> {
+  const services = [...table.services.values()]
+  const placed = yield* hostsOf(ctx, table.port).all(ctx, services)
+  for (const [i, one] of placed.entries()) {
+    const service = services[i]
+    if (service === undefined || served.has(service)) continue
+    const [name = '', dotted = ''] = one.domains
+    // A name with its dotted form can only collide with what VirtualServices and addresses have claimed.
+    const isPlain = ctx.strict && one.domains.length === 2 && !table.claimed.has(name) && !table.claimed.has(dotted)
+    if (isPlain) table.hosts.push(one.host)
+    else place(ctx, table, one)
+  }
 }
 
 function placeClosed(ctx: Context, table: Table, closed: Closed): void {
@@ -159,10 +175,10 @@ function placeClosed(ctx: Context, table: Table, closed: Closed): void {
   place(ctx, table, { host: made, domains: made.domains })
 }
 
-function hostsOf(ctx: Context, port: number): Sequence<Context, Service, PlacedHost> {
+function hostsOf(ctx: Context, port: number): Parallel<Context, Service, PlacedHost> {
   const known = ctx.kept.hosts.get(port)
   if (known !== undefined) return known
-  const made = new Sequence((now: Context, service: Service) => fillHost(now, service, port))
+  const made = new Parallel((now: Context, service: Service) => fillHost(now, service, port))
   ctx.kept.hosts.set(port, made)
   return made
 }
@@ -173,7 +189,7 @@ function fillHost(ctx: Context, service: Service, port: number): Filling<PlacedH
     const domains = domainsOf(host, service, ctx.proxy.namespace)
     return { host: buildHost(ctx, { host, port, service }, domains), domains }
   }
-  return { inputs: [], isSettled: true, make }
+  return { inputs: [ctx.model.settings.mesh.defaultHttpRetryPolicy], isSettled: true, make }
 }
 
 /** Left out when its name is taken; loses those of its other domains that are. */

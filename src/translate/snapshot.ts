@@ -8,10 +8,12 @@ import { type BuiltClusters, type Context, type Kept, type Proxy, type Translate
 import { embeddedServices } from './egress-gateway.ts'
 import { gatewayResources } from './gateway-listeners.ts'
 import { declaredNames, fillName } from './names-table.ts'
-import { Assemblies, Memo, sameItems, Sequence } from './memo.ts'
+import { Assemblies, Memo, Parallel, sameItems } from './memo.ts'
 import { origins } from './origins.ts'
-import { followParts } from '../base/index.ts'
+import { finish, followParts, type Steps } from '../base/index.ts'
+import { fillClosed } from './narrower-hosts.ts'
 import { sidecarResources } from './sidecar.ts'
+import { fillWant } from './sidecar-tables.ts'
 import { fillArrivals } from './sidecar-listeners.ts'
 
 export interface Translation {
@@ -27,27 +29,23 @@ const keptFor = new WeakMap<Proxy, Kept>()
  * unchanged messages as the same objects, and pays for what has changed only.
  */
 export function translate(model: Model, proxy: Proxy, options: TranslateOptions = {}): Translation {
+  return finish(translating(model, proxy, options))
+}
+
+/** As `translate`, in steps. For one proxy only one may be under way, and it has to be brought to its end. */
+export function* translating(model: Model, proxy: Proxy, options: TranslateOptions = {}): Steps<Translation> {
   const kept = keptFor.get(proxy) ?? newKept()
   keptFor.set(proxy, kept)
   const ctx = newContext(model, proxy, options, kept)
-  const { listeners, routes } = proxy.role === 'sidecar' ? sidecarResources(ctx) : gatewayResources(ctx)
-  const clusters = [blackHoleCluster(ctx), ...(proxy.role === 'sidecar' ? [passthroughCluster(ctx)] : [])]
-  const snapshot: Snapshot = {
-    version: model.version,
-    listeners: byName(listeners),
-    routes: byName(routes),
-    ...allClusters(ctx, clusters),
-    names: proxy.role === 'sidecar' ? declaredNames(ctx) : new Map(),
-    origins: origins(model),
-  }
-  finish(kept)
-  return { snapshot, issues: ctx.issues }
-}
-
-/** Makes ready for the next translation; what this one did not ask for is forgotten. */
-function finish(kept: Kept): void {
+  yield
+  const { listeners, routes } = proxy.role === 'sidecar' ? yield* sidecarResources(ctx) : gatewayResources(ctx)
+  yield
+  const fixed = [blackHoleCluster(ctx), ...(proxy.role === 'sidecar' ? [passthroughCluster(ctx)] : [])]
+  const clusters = yield* allClusters(ctx, fixed)
+  yield
+  const names = proxy.role === 'sidecar' ? yield* declaredNames(ctx) : new Map<string, never>()
   kept.assemblies.sweep()
-  for (const sequence of [kept.arrivals, kept.clusters, kept.names, ...kept.hosts.values()]) sequence.rewind()
+  return { snapshot: { version: model.version, listeners, routes, ...clusters, names, origins: origins(model) }, issues: ctx.issues }
 }
 
 const emptyParts = { parts: [], map: new Map<string, never>() }
@@ -56,9 +54,15 @@ function newKept(): Kept {
   return {
     memo: new Memo(),
     assemblies: new Assemblies(),
-    arrivals: new Sequence(fillArrivals),
-    clusters: new Sequence(fillClusters),
-    names: new Sequence(fillName),
+    arrivals: new Parallel(fillArrivals),
+    clusters: new Parallel(fillClusters),
+    names: new Parallel(fillName),
+    wants: new Parallel(fillWant),
+    wildcards: { services: [], found: [] },
+    closed: new Parallel(fillClosed),
+    lasting: new Assemblies(),
+    listeners: undefined,
+    tables: undefined,
     hosts: new Map(),
     embedded: new Map(),
     maps: { clusters: emptyParts, endpoints: emptyParts, names: emptyParts },
@@ -108,16 +112,12 @@ function policyUnder(model: Model, { policy, unsupported }: SidecarConfig): Cont
   return policy ?? policyOf(model)
 }
 
-function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {
-  return new Map(items.map((item) => [item.name, item]))
-}
-
 /** Built for every destination that the proxy sees; a part per destination. */
-function allClusters(ctx: Context, fixed: readonly Cluster[]): Pick<Snapshot, 'clusters' | 'endpoints'> {
+function* allClusters(ctx: Context, fixed: readonly Cluster[]): Steps<Pick<Snapshot, 'clusters' | 'endpoints'>> {
   const first = ctx.kept.assemblies.get('fixed clusters', fixed, () => ({ clusters: fixed, endpoints: [] }))
-  const parts: BuiltClusters[] = [first]
-  for (const destination of ctx.scope.destinations) parts.push(ctx.kept.clusters.get(ctx, destination))
+  const parts: BuiltClusters[] = [first, ...(yield* ctx.kept.clusters.all(ctx, ctx.scope.destinations))]
   const { maps } = ctx.kept
+  yield
   maps.clusters = followParts(maps.clusters, parts, ({ clusters }) => clusters.map((cluster) => [cluster.name, cluster] as const))
   maps.endpoints = followParts(maps.endpoints, parts, ({ endpoints }) => endpoints.map((one) => [one.clusterName, one] as const))
   return { clusters: maps.clusters.map, endpoints: maps.endpoints.map }

@@ -1,0 +1,60 @@
+// Does long work in slices, so that whoever serves traffic on the same event loop is never kept waiting by it.
+
+/** Work that says, by yielding, where it may be interrupted. */
+export type Steps<T> = Generator<void, T, void>
+
+/** All of it at once. */
+export function finish<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+  }
+}
+
+/** Milliseconds after which the event loop gets its turn. */
+const SLICE_MS = 4
+
+export interface SlicedWork {
+  /** Does what is left at once. */
+  finish(): void
+  /** What is left is never done. */
+  cancel(): void
+}
+
+export interface SliceEnds<T> {
+  /** Called last. */
+  readonly done: (value: T) => void
+  readonly failed: (error: unknown) => void
+}
+
+/** Begins at once. `now` in milliseconds. */
+export function inSlices<T>(steps: Steps<T>, { done, failed }: SliceEnds<T>, now: () => number = () => performance.now()): SlicedWork {
+  let timer: NodeJS.Immediate | undefined
+  let isOver = false
+  const end = (act: () => void): void => {
+    isOver = true
+    clearImmediate(timer)
+    act()
+  }
+  const run = (until: number): void => {
+    try {
+      while (!isOver) {
+        const { done: isDone, value } = steps.next()
+        if (isDone) return end(() => done(value))
+        if (now() < until) continue
+        timer = setImmediate(() => run(now() + SLICE_MS))
+        return
+      }
+    } catch (error) {
+      end(() => failed(error))
+    }
+  }
+  run(now() + SLICE_MS)
+  return {
+    finish: () => {
+      clearImmediate(timer)
+      run(Number.POSITIVE_INFINITY)
+    },
+    cancel: () => end(() => undefined),
+  }
+}

@@ -1,0 +1,53 @@
+// Describes what a sidecar's listeners and tables were made of, which the next translation compares itself with.
+import type { HostIndex, Service } from '../registry/index.ts'
+import type { Listener } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
+import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
+import type { Arrival } from './listener-entry.ts'
+
+/** A declared host, and a port that only a wider wildcard opens for it. */
+export interface Closed {
+  readonly service: Service
+  readonly wider: string
+  readonly port: number
+  readonly family: 'http' | 'tls'
+}
+
+export interface Wildcards {
+  readonly services: readonly Service[]
+  readonly found: readonly Service[]
+}
+
+export interface ClosedContext {
+  /** The wildcards themselves: as long as they are the same list, only new destinations have to be looked at. */
+  readonly epoch: object
+  readonly index: HostIndex<Service>
+}
+
+/** What the listeners were made of last time. */
+export interface KeptListeners {
+  readonly inputs: readonly unknown[]
+  readonly closed: readonly Closed[]
+  readonly lists: readonly (readonly Arrival[])[]
+  readonly map: ReadonlyMap<string, Listener>
+}
+
+/** The tables that one service asks for. */
+export interface Want {
+  readonly service: Service
+  /** Ports of shared tables that there have to be, */
+  readonly shared: readonly number[]
+  /** and those in which the service may be asked for. */
+  readonly joined: readonly number[]
+  /** Ports for which it has a table of its own, behind an address of its own. */
+  readonly own: readonly number[]
+}
+
+/** What the tables were made of last time. */
+export interface KeptTables {
+  readonly epoch: object
+  readonly closed: readonly Closed[]
+  readonly wants: readonly Want[]
+  /** Names of tables in which rules have a say: those depend on more than the services that ask for them. */
+  readonly ruled: ReadonlySet<string>
+  readonly map: ReadonlyMap<string, RouteConfiguration>
+}
