@@ -5,6 +5,7 @@ import { classOf, type Deny } from '../../runtime/index.ts'
 import type { Arrival } from '../arrival.ts'
 import { type Context, ownDeny } from '../context.ts'
 import { HeldBytes } from '../held-bytes.ts'
+import { hasLineEnd } from '../http/head-scanner.ts'
 import { NameGathering } from '../name-gathering.ts'
 import type { Wire, WireHandler } from '../transport.ts'
 import { foresee } from './foresight.ts'
@@ -43,6 +44,8 @@ export class DoorClient implements WireHandler {
   readonly #held = new HeldBytes()
   readonly #deadline: { cancel(): void }
   #isGreeted = false
+  /** Bytes of an HTTP head that have been looked at. */
+  #searched = 0
   #isOver = false
 
   constructor(options: DoorOptions) {
@@ -76,6 +79,10 @@ export class DoorClient implements WireHandler {
   #readHttp(): void {
     const { limits } = this.#options.context
     const { bytes, start, end } = this.#held
+    // A head that dribbles in is read again only when a line of it has ended.
+    const searched = this.#searched
+    this.#searched = end - start
+    if (searched > 0 && !hasLineEnd(bytes, start + searched, end) && end - start <= limits.headBytes) return
     const request = readProxyRequest(bytes, { start, end, limits })
     if (request === 'more') return
     if (request === 'unreadable') return this.#answer(this.#itself(), badRequest('the request names no host that could be asked'))
