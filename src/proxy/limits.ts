@@ -11,6 +11,9 @@ export interface Limits {
   readonly firstBytesMs: number
   /** From a request's first byte to the end of its head. */
   readonly headMs: number
+  /** While a body of known length is awaited, so many bytes of it must come in so much time. */
+  readonly bodyMs: number
+  readonly bodyBytes: number
   /** Between two requests of a connection. */
   readonly keepAliveMs: number
   /** Silence of both sides of a request that is under way. */
@@ -57,6 +60,8 @@ export const defaultLimits: Limits = {
   firstBytes: 65_536,
   firstBytesMs: 60_000,
   headMs: 60_000,
+  bodyMs: 60_000,
+  bodyBytes: 6000,
   keepAliveMs: 60_000,
   streamIdleMs: 3_600_000,
   tcpIdleMs: 3_600_000,

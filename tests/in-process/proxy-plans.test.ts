@@ -240,12 +240,12 @@ describe('a delayed request', () => {
 
   it('is given up when its client leaves, and refused when a change forbids it', async () => {
     const upstream = await origin(answering(ok))
-    const { port, record, set } = await plane(serving(upstream, { delay: 600 }))
+    const { port, record, set, plane: dataPlane } = await plane(serving(upstream, { delay: 600 }))
     const gone = await dialPeer(port)
     gone.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
     const forbidden = await dialPeer(port)
     forbidden.write('GET / HTTP/1.1\r\nHost: a.example\r\n\r\n')
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    await until(() => dataPlane.counters.opened === 2, 'both requests')
     gone.socket.resetAndDestroy()
     expect(await record(0)).toMatchObject({ flag: 'DC' })
     set({ connection: sniffThen(() => http), request: () => deny({ status: 403 }) })

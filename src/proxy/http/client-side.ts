@@ -15,6 +15,7 @@ export interface ClientSide {
   readonly id: string
   /** Keys of pooled upstream connections that serve this client only. */
   readonly privateKeys: Set<string>
+  readonly isPaused: boolean
   pause(reason: PauseReason): void
   resume(reason: PauseReason): void
   /** The exchange is ready to go on with bytes that were held. */

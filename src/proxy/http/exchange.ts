@@ -15,6 +15,7 @@ import type { Mirror } from './mirror.ts'
 import { startMirrors } from './mirrors.ts'
 import { denyReply, type ReplyContent, sendReply } from './replies.ts'
 import type { OutBuffer } from './out-buffer.ts'
+import { BodyPace } from './body-pace.ts'
 import { RequestBody } from './request-body.ts'
 import { describeAnswer, describeDeny, describeForward, type RequestFlow } from './request-flow.ts'
 import type { RequestHead } from './request-head.ts'
@@ -62,6 +63,7 @@ export class Exchange {
   #decision: Forward | Passthrough | undefined
   #forwarding: Forwarding | undefined
   #mirrors = noMirrors
+  #pace: BodyPace | undefined
   #tunnel: Tunnel | undefined
   #delayed: Deadline | undefined
   /** Runs while the client has closed its side and its request is not on its way. */
@@ -141,7 +143,9 @@ export class Exchange {
       const isOwn = head.body.kind === 'chunked' || client.wire.isPrivate
       at = this.#body.forward(bytes, start, end, (piece, from, to) => {
         for (const mirror of this.#mirrors) mirror.sendBody(piece, from, to)
-        if (this.#forwarding?.sendBody(piece, from, to, isOwn) === false) client.pause('upstreamFull')
+        if (this.#forwarding?.sendBody(piece, from, to, isOwn) !== false) return
+        client.pause('upstreamFull')
+        this.#pace?.excuse()
       })
       if (this.#body.isDone) client.wire.demote()
       else if (this.#body.received > BULK_BYTES) client.wire.promote()
@@ -149,6 +153,7 @@ export class Exchange {
     client.touch()
     if (this.#body.problem !== undefined) this.#refuseBody(this.#body.problem)
     else if (this.#body.isDone && this.state === 'sent') {
+      this.#pace?.stop()
       for (const mirror of this.#mirrors) mirror.onRequestWhole()
       this.#forwarding?.onRequestWhole()
     }
@@ -181,7 +186,7 @@ export class Exchange {
       onFailed: (failure) => this.#fail(failure),
     })
     this.#forwarding = forwarding
-    if (head.body.kind !== 'none') client.touch()
+    if (!isWhole) this.#awaitBody()
     const plans = decision.http?.mirrors
     if (plans) {
       const isWanted = (runtime: Runtime, cluster: string): boolean => this.#isMirrored(runtime, cluster)
@@ -313,6 +318,18 @@ export class Exchange {
       return
     }
     if (decision.verdict === 'deny') this.#forbid({ ...decision, details: 'policy_changed' })
+  }
+
+  #awaitBody(): void {
+    const { context, client, head } = this.#options
+    client.touch()
+    // A chunked body may be a stream that is silent for as long as it likes.
+    if (head.body.kind !== 'length') return
+    this.#pace = new BodyPace(context, {
+      received: () => this.#body.received,
+      isOurs: () => !this.isTaking || client.isPaused,
+      onSlow: () => this.#fail({ status: 408, body: 'request timeout', flag: 'SI', details: 'request_body_too_slow' }),
+    })
   }
 
   #forbid(deny: Deny): void {
@@ -465,6 +482,7 @@ export class Exchange {
     this.state = 'over'
     this.#delayed?.cancel()
     this.#patience?.cancel()
+    this.#pace?.stop()
     for (const mirror of this.#mirrors) mirror.onRequestOver()
     const { client, requestFlow } = this.#options
     const { draft } = requestFlow.flow

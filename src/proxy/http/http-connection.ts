@@ -141,6 +141,10 @@ export class HttpConnection implements WireHandler, ClientSide {
     this.wire.close()
   }
 
+  get isPaused(): boolean {
+    return this.#paused !== 0
+  }
+
   pause(reason: PauseReason): void {
     if (this.#paused === 0) this.wire.pause()
     this.#paused |= pauseReasons[reason]
