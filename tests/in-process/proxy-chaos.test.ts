@@ -1,5 +1,6 @@
 // Proves that whatever clients, origins and configurations do to each other, memory stays bounded and every flow ends in one record.
 import { afterEach, describe, expect, it } from 'vitest'
+import type { HttpPlan, Target } from '../../src/runtime/index.ts'
 import {
   closedPort,
   deny,
@@ -133,6 +134,8 @@ const said = [
   'POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
   '0\r\n\r\n',
   'HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n',
+  'GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  'PUT / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n',
   'GET / HTTP/1.0\r\n\r\n',
   'nonsense\r\n',
   '\x16\x03\x01\x02\x00\x01\x00',
@@ -147,12 +150,29 @@ const answers = [
   'HTTP/1.1 200 OK\r\n\r\nuntil the end',
   'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi and more than was promised',
   'HTTP/1.1 103 Early Hints\r\n\r\n',
+  'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno',
+  'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n',
   'HTTP/1.1 20',
   'garbage',
 ]
 
 function pick<T>(random: () => number, from: readonly T[]): T {
   return from[Math.floor(random() * from.length)]!
+}
+
+/** What a route may ask for besides. */
+function planFor(random: () => number, mirror: Target): HttpPlan | undefined {
+  if (random() < 0.5) return undefined
+  const on = new Set(['5xx', 'connect-failure'])
+  return {
+    ...(random() < 0.5 && { retry: { retries: 2, on, statuses: new Set(), perTry: 50, backOff: { base: 1, max: 5 } } }),
+    ...(random() < 0.3 && { delay: 20 }),
+    ...(random() < 0.3 && {
+      mirrors: [{ cluster: { name: 'mirror', gateway: false, proxyProtocol: false }, targets: [mirror], connect: 100 }],
+    }),
+    ...(random() < 0.3 && { path: '/elsewhere', requestHeaders: [{ kind: 'set', name: 'x-a', value: '1' }] }),
+    ...(random() < 0.3 && { responseHeaders: [{ kind: 'append', name: 'x-b', value: '1' }] }),
+  }
 }
 
 function end(random: () => number, peer: Peer): void {
@@ -186,6 +206,7 @@ describe('chaos', () => {
             if (policy < 0.3 || authority !== 'a.example') return deny({ status: 403 })
             return forward(policy < 0.4 ? [dead] : [upstream.target], {
               timeouts: { connect: 500, request: policy < 0.6 ? 100 : 0, idle: 300 },
+              ...((plan) => plan && { http: plan })(planFor(random, random() < 0.8 ? upstream.target : dead)),
             })
           },
         }
@@ -200,7 +221,7 @@ describe('chaos', () => {
         set,
         closed,
       } = await plane(parts(), {
-        limits: { keepAliveMs: 300, headMs: 300, streamIdleMs: 300, tcpIdleMs: 300, firstBytesMs: 300, lingerMs: 100 },
+        limits: { keepAliveMs: 300, headMs: 300, streamIdleMs: 300, tcpIdleMs: 300, firstBytesMs: 300, lingerMs: 100, mirrorMs: 300 },
       })
       const clients = Array.from({ length: 300 }, async () => {
         await new Promise((resolve) => setTimeout(resolve, random() * 1500))

@@ -150,6 +150,7 @@ export async function startGateway(parts: RuntimeParts, options: PlaneParts = {}
     set: (next) => runtime.set(next && fakeRuntime(next)),
     close: async () => {
       plane.close()
+      await plane.drain(5000)
       await until(() => plane.counters.active === 0, 'the end of all flows')
       unsubscribe()
     },
@@ -189,6 +190,8 @@ export async function startPlane(parts: RuntimeParts | undefined, options: Plane
     close: async () => {
       plane.close()
       server.close()
+      // Connections that were cut before they were decided are recorded when their sockets are gone.
+      await plane.drain(5000)
       await until(() => plane.counters.active === 0, 'the end of all flows')
       unsubscribe()
     },

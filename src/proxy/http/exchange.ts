@@ -4,9 +4,10 @@ import type { Answer, CompiledHttpManager, Deny, Forward, HttpPlan, Passthrough,
 import { type Deadline, messageOf } from '../../base/index.ts'
 import { workloadName } from '../arrival.ts'
 import { type Context, ownDeny } from '../context.ts'
+import type { Wire } from '../transport.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Failure } from './failures.ts'
-import { Forwarding } from './forwarding.ts'
+import { Forwarding, type ForwardingOwner } from './forwarding.ts'
 import { attemptPlace, finishRequest, type ResponseRules, type SwitchRules, type WrittenRequest } from './head-writer.ts'
 import type { HeadScanner } from './head-scanner.ts'
 import { changeHeaderList, changeRequestHead } from './header-changes.ts'
@@ -19,9 +20,11 @@ import { BodyPace } from './body-pace.ts'
 import { RequestBody } from './request-body.ts'
 import { describeAnswer, describeDeny, describeForward, type RequestFlow } from './request-flow.ts'
 import type { RequestHead } from './request-head.ts'
-import { RequestJudge } from './request-judge.ts'
-import { ResponseRelay } from './response-relay.ts'
+import { type JudgedRequest, RequestJudge } from './request-judge.ts'
+import type { ResponseHead } from './response-head.ts'
+import { type RelayOwner, ResponseRelay } from './response-relay.ts'
 import { type Piece, Tunnel } from './tunnel.ts'
+import type { UpstreamFailure } from './upstream-connection.ts'
 import { acceptsKey } from './websocket.ts'
 
 export interface ExchangeOptions {
@@ -51,7 +54,7 @@ const BULK_BYTES = 65_536
 const INTERIM_CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
 const noMirrors: readonly Mirror[] = []
 
-export class Exchange {
+export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
   state: ExchangeState = 'waiting'
   readonly #options: ExchangeOptions
   readonly #judge: RequestJudge
@@ -81,21 +84,8 @@ export class Exchange {
     this.#options = options
     this.#attemptAt = options.written.attemptAt
     this.#body = new RequestBody(head.body)
-    this.#judge = new RequestJudge({ context, connection, head, runtime, manager, deny, isEdge, written: () => this.#written() })
-    this.#relay = new ResponseRelay({
-      client: client.wire,
-      method: head.method,
-      upgrade: head.upgrade,
-      takes: (responseHead, scanner) => this.#forwarding?.takesResponse(responseHead, scanner) ?? true,
-      rules: (responseHead) => this.#onResponseHead(responseHead.status),
-      switches: (scanner) => this.#switchRules(scanner),
-      onSwitched: (rest) => this.#onSwitched(rest),
-      upstream: () => this.#forwarding?.wire,
-      onComplete: (isReusable) => this.#onResponseComplete(isReusable),
-      onFailed: (failure) => this.#forwarding?.onUpstreamFailed(failure),
-      onUpstreamDrain: () => client.resume('upstreamFull'),
-      onActivity: () => client.touch(),
-    })
+    this.#judge = new RequestJudge({ context, connection, head, runtime, manager, deny, isEdge, owner: this })
+    this.#relay = new ResponseRelay(this, client.wire, head)
   }
 
   /** The request's body has come to its end. */
@@ -118,11 +108,16 @@ export class Exchange {
         return this.#deny(ownDeny('internal-error', 'the decision asked for what a request cannot give', { status: 500 }))
       }
       this.#savedHead ??= this.#options.out.take()
+      // What is said if the client leaves meanwhile.
+      this.#options.requestFlow.flow.draft.reason = {
+        code: 'name-unresolved',
+        text: `the request ended while "${name}" was being resolved`,
+      }
       judge.names.learn(name, decision.until, () => this.#decideAgain())
       return
     }
     const delay = decision.verdict === 'answer' ? decision.delay : decision.http?.delay
-    if (delay !== undefined && delay > 0 && !this.#isDelayed) return this.#delay(delay)
+    if (delay !== undefined && delay > 0 && !this.#isDelayed) return this.#delay(delay, decision)
     if (decision.verdict === 'answer') return this.#answer(decision)
     if (this.#options.head.method === 'CONNECT') {
       const explain = judge.runtime?.strict ?? false
@@ -182,8 +177,7 @@ export class Exchange {
       attemptAt: this.#attemptAt,
       isWhole,
       relay: this.#relay,
-      onConnected: () => this.#onConnected(),
-      onFailed: (failure) => this.#fail(failure),
+      owner: this,
     })
     this.#forwarding = forwarding
     if (!isWhole) this.#awaitBody()
@@ -223,7 +217,7 @@ export class Exchange {
 
   /** Nothing has moved for too long. */
   onIdle(): void {
-    this.#fail({ status: this.hasWholeRequest ? 504 : 408, body: 'stream timeout', flag: 'SI', details: 'stream_idle_timeout' })
+    this.onFailed({ status: this.hasWholeRequest ? 504 : 408, body: 'stream timeout', flag: 'SI', details: 'stream_idle_timeout' })
   }
 
   /** A new configuration counts: what it forbids is ended, and answered if nothing was answered yet. */
@@ -247,15 +241,117 @@ export class Exchange {
     this.#finish(false)
   }
 
+  get upstreamWire(): Wire | undefined {
+    return this.#forwarding?.wire
+  }
+
+  takesResponse(head: ResponseHead, scanner: HeadScanner): boolean {
+    return this.#forwarding?.takesResponse(head, scanner) ?? true
+  }
+
+  responseRules({ status }: ResponseHead): ResponseRules {
+    const { context, head, requestFlow } = this.#options
+    this.#closes = !head.keepAlive || context.isDraining() || context.overload.stopsKeepAlive || !this.#body.isDone
+    const serviceTimeMs = Math.round(context.clock.monotonic() - this.#sentAt)
+    requestFlow.flow.draft.status = status
+    requestFlow.flow.draft.details = 'via_upstream'
+    requestFlow.notes.upstreamServiceTime = String(serviceTimeMs)
+    return {
+      serverName: this.#judge.manager.serverName,
+      date: httpDate(context.clock),
+      serviceTimeMs,
+      closes: this.#closes,
+      changes: this.#decision?.http?.responseHeaders,
+    }
+  }
+
+  switchRules(scanner: HeadScanner): SwitchRules | string {
+    const { head } = this.#options
+    const key = head.headers.websocketKey
+    const isStrict = this.#judge.runtime?.strict ?? true
+    if (head.upgrade === undefined || (isStrict && !acceptsKey(scanner, key ?? ''))) return 'the handshake is not answered as it must be'
+    return { serverName: this.#judge.manager.serverName, protocol: head.upgrade, changes: this.#decision?.http?.responseHeaders }
+  }
+
+  onSwitched(fromUpstream: Piece): void {
+    const { context, client, requestFlow } = this.#options
+    const upstream = this.#forwarding?.detach()
+    if (!upstream) return
+    this.state = 'switched'
+    const { flow } = requestFlow
+    flow.draft.status = 101
+    flow.draft.details = 'via_upstream'
+    flow.decided()
+    this.#tunnel = new Tunnel({
+      context,
+      client: client.wire,
+      upstream,
+      fromClient: client.handOver(),
+      fromUpstream,
+      idleMs: this.#decision?.timeouts.idle || context.limits.tcpIdleMs,
+      draft: flow.draft,
+      onEnd: () => {
+        this.#forwarding?.release(false)
+        this.#finish(false)
+      },
+    })
+  }
+
+  onResponseComplete(isReusable: boolean): void {
+    this.#forwarding?.release(isReusable && this.#body.isDone)
+    this.#finish(!this.#closes)
+  }
+
+  onUpstreamFailed(failure: UpstreamFailure): void {
+    this.#forwarding?.onUpstreamFailed(failure)
+  }
+
+  onUpstreamDrain(): void {
+    this.#options.client.resume('upstreamFull')
+  }
+
+  onActivity(): void {
+    this.#options.client.touch()
+  }
+
+  onConnected(): void {
+    const { client, head } = this.#options
+    this.#patience?.cancel()
+    this.#patience = undefined
+    if (this.#body.isDone) return
+    if (head.expectsContinue && this.#body.received === 0 && !this.#hasContinued) {
+      this.#hasContinued = true
+      client.wire.send(INTERIM_CONTINUE, 0, INTERIM_CONTINUE.length)
+    }
+    client.proceed()
+  }
+
+  /** The request was allowed and could not be carried out. After the response has begun only cutting it short says so. */
+  onFailed(failure: Failure): void {
+    if (this.state === 'over') return
+    const { requestFlow, client } = this.#options
+    const { draft } = requestFlow.flow
+    draft.flag = failure.flag
+    draft.details = failure.details
+    this.#forwarding?.abandon()
+    if (!this.#relay.hasStarted) return this.#reply(failure)
+    client.wire.reset()
+    this.#finish(false)
+  }
+
   /** The head as it was written for this request, wherever it is by now. */
-  #written(): { bytes: Buffer; length: number } {
+  writtenHead(): { bytes: Buffer; length: number } {
     const kept = this.#staged ?? this.#savedHead
     if (kept) return { bytes: kept, length: kept.length }
     const { out } = this.#options
     return { bytes: out.bytes, length: out.length }
   }
 
-  #delay(ms: number): void {
+  /** It is decided anew after the delay; until then the record says what is to become of the request. */
+  #delay(ms: number, decision: Answer | Forward | Passthrough): void {
+    const { requestFlow, written } = this.#options
+    if (decision.verdict === 'answer') describeAnswer(requestFlow, decision, written.requestId)
+    else describeForward(requestFlow, decision, written.requestId)
     this.#savedHead ??= this.#options.out.take()
     this.#isDelayed = true
     this.#delayed = this.#options.context.deadlines.arm(ms, () => {
@@ -328,7 +424,7 @@ export class Exchange {
     this.#pace = new BodyPace(context, {
       received: () => this.#body.received,
       isOurs: () => !this.isTaking || client.isPaused,
-      onSlow: () => this.#fail({ status: 408, body: 'request timeout', flag: 'SI', details: 'request_body_too_slow' }),
+      onSlow: () => this.onFailed({ status: 408, body: 'request timeout', flag: 'SI', details: 'request_body_too_slow' }),
     })
   }
 
@@ -368,84 +464,6 @@ export class Exchange {
     const decision = this.#judge.ask(runtime)
     const mirrors = decision.verdict === 'forward' || decision.verdict === 'passthrough' ? decision.http?.mirrors : undefined
     return mirrors?.some((mirror) => mirror.cluster.name === cluster) ?? false
-  }
-
-  #onConnected(): void {
-    const { client, head } = this.#options
-    this.#patience?.cancel()
-    this.#patience = undefined
-    if (this.#body.isDone) return
-    if (head.expectsContinue && this.#body.received === 0 && !this.#hasContinued) {
-      this.#hasContinued = true
-      client.wire.send(INTERIM_CONTINUE, 0, INTERIM_CONTINUE.length)
-    }
-    client.proceed()
-  }
-
-  #onResponseHead(status: number): ResponseRules {
-    const { context, head, requestFlow } = this.#options
-    this.#closes = !head.keepAlive || context.isDraining() || context.overload.stopsKeepAlive || !this.#body.isDone
-    const serviceTimeMs = Math.round(context.clock.monotonic() - this.#sentAt)
-    requestFlow.flow.draft.status = status
-    requestFlow.flow.draft.details = 'via_upstream'
-    requestFlow.notes.upstreamServiceTime = String(serviceTimeMs)
-    return {
-      serverName: this.#judge.manager.serverName,
-      date: httpDate(context.clock),
-      serviceTimeMs,
-      closes: this.#closes,
-      changes: this.#decision?.http?.responseHeaders,
-    }
-  }
-
-  #switchRules(scanner: HeadScanner): SwitchRules | string {
-    const { head } = this.#options
-    const key = head.headers.websocketKey
-    const isStrict = this.#judge.runtime?.strict ?? true
-    if (head.upgrade === undefined || (isStrict && !acceptsKey(scanner, key ?? ''))) return 'the handshake is not answered as it must be'
-    return { serverName: this.#judge.manager.serverName, protocol: head.upgrade, changes: this.#decision?.http?.responseHeaders }
-  }
-
-  #onSwitched(fromUpstream: Piece): void {
-    const { context, client, requestFlow } = this.#options
-    const upstream = this.#forwarding?.detach()
-    if (!upstream) return
-    this.state = 'switched'
-    const { flow } = requestFlow
-    flow.draft.status = 101
-    flow.draft.details = 'via_upstream'
-    flow.decided()
-    this.#tunnel = new Tunnel({
-      context,
-      client: client.wire,
-      upstream,
-      fromClient: client.handOver(),
-      fromUpstream,
-      idleMs: this.#decision?.timeouts.idle || context.limits.tcpIdleMs,
-      draft: flow.draft,
-      onEnd: () => {
-        this.#forwarding?.release(false)
-        this.#finish(false)
-      },
-    })
-  }
-
-  #onResponseComplete(isReusable: boolean): void {
-    this.#forwarding?.release(isReusable && this.#body.isDone)
-    this.#finish(!this.#closes)
-  }
-
-  /** The request was allowed and could not be carried out. After the response has begun only cutting it short says so. */
-  #fail(failure: Failure): void {
-    if (this.state === 'over') return
-    const { requestFlow, client } = this.#options
-    const { draft } = requestFlow.flow
-    draft.flag = failure.flag
-    draft.details = failure.details
-    this.#forwarding?.abandon()
-    if (!this.#relay.hasStarted) return this.#reply(failure)
-    client.wire.reset()
-    this.#finish(false)
   }
 
   /** The body broke after the head was understood. */

@@ -33,9 +33,13 @@ export interface ForwardingOptions {
   /** The whole request is in `staged`. */
   readonly isWhole: boolean
   readonly relay: ResponseRelay
-  readonly onConnected: () => void
+  readonly owner: ForwardingOwner
+}
+
+export interface ForwardingOwner {
+  onConnected(): void
   /** The request cannot be carried out, or its response not be completed. */
-  readonly onFailed: (failure: Failure) => void
+  onFailed(failure: Failure): void
 }
 
 /** Safe to send twice when the first sending may have got lost (RFC 9110 §9.2.2). */
@@ -121,7 +125,7 @@ export class Forwarding {
       return
     }
     this.#upstream?.report('connect-failed')
-    if (relay.hasStarted) return this.#options.onFailed(describeUpstreamFailure(failure, true, { count: 1, isExhausted: false }))
+    if (relay.hasStarted) return this.#options.owner.onFailed(describeUpstreamFailure(failure, true, { count: 1, isExhausted: false }))
     this.#endTry({ kind: 'reset' }, (tries) => describeUpstreamFailure(failure, false, tries))
   }
 
@@ -190,13 +194,13 @@ export class Forwarding {
     this.#describeTarget(target)
     if (wire.local) this.#options.requestFlow.flow.draft.upstreamLocal = formatAddress(wire.local)
     if (this.#isWhole) this.#startTryLimit()
-    this.#options.onConnected()
+    this.#options.owner.onConnected()
   }
 
   #onDialFailed(failure: DialFailure): void {
     const { target, isTimeout, words } = failure
     // Turned away by the cluster's own limits: trying again at once would only make it worse, and Envoy does not.
-    if (!target) return this.#options.onFailed(describeDialFailure(failure, { count: this.#try, isExhausted: false }))
+    if (!target) return this.#options.owner.onFailed(describeDialFailure(failure, { count: this.#try, isExhausted: false }))
     this.#describeTarget(target)
     this.#options.requestFlow.notes.transportFailure = isTimeout ? '-' : words
     this.#endTry({ kind: 'connect' }, (tries) => describeDialFailure(failure, tries))
@@ -216,7 +220,7 @@ export class Forwarding {
     if (request === 0 || this.#limit) return
     this.#limit = new WaitLimit(context.deadlines, context.clock, () => {
       this.#upstream?.report('timeout')
-      this.#options.onFailed(responseTimeout)
+      this.#options.owner.onFailed(responseTimeout)
     })
     this.#limit.start(request)
   }
@@ -246,7 +250,7 @@ export class Forwarding {
     const plan = this.#plan
     const isWanted = plan !== undefined && plan.retries > 0 && isRetriable(plan, end)
     if (isWanted && this.#mayRetry(plan)) return this.#retry(plan)
-    this.#options.onFailed(describe({ count: this.#try, isExhausted: isWanted && this.#try > plan.retries }))
+    this.#options.owner.onFailed(describe({ count: this.#try, isExhausted: isWanted && this.#try > plan.retries }))
   }
 
   #mayRetry(plan: RetryPlan): boolean {

@@ -17,8 +17,12 @@ export interface RequestJudgeOptions {
   readonly deny: Deny | undefined
   /** What the client says of the scheme is not believed. */
   readonly isEdge: boolean
-  /** The request's head as it was written, and how much of the buffer it and what follows it are. */
-  readonly written: () => { readonly bytes: Buffer; readonly length: number }
+  readonly owner: JudgedRequest
+}
+
+export interface JudgedRequest {
+  /** Its head as it was written, wherever it is by now, and how much of the buffer it and what follows it are. */
+  writtenHead(): { readonly bytes: Buffer; readonly length: number }
 }
 
 const nothing: readonly string[] = []
@@ -68,7 +72,7 @@ export class RequestJudge {
   /** Read once, and before the route's own changes are made: a later judgement sees what the client sent. */
   headerValues(): HeaderValues {
     if (!this.#headers) {
-      const { bytes, length } = this.#options.written()
+      const { bytes, length } = this.#options.owner.writtenHead()
       this.#headers = readHeaderValues(bytes, length)
     }
     return this.#headers

@@ -8,25 +8,29 @@ import type { ResponseHead } from './response-head.ts'
 import type { Piece } from './tunnel.ts'
 import type { ResponseSink, UpstreamFailure } from './upstream-connection.ts'
 
-export interface ResponseRelayOptions {
-  readonly client: Wire
-  readonly method: string
-  /** The protocol that the request asks to switch to. */
-  readonly upgrade: string | undefined
+/** The exchange that a response belongs to. */
+export interface RelayOwner {
+  /** The wire that the response comes on. */
+  readonly upstreamWire: Wire | undefined
   /** Asked for each response; false: it is not the client's, because the request is tried again. */
-  readonly takes: (head: ResponseHead, scanner: HeadScanner) => boolean
+  takesResponse(head: ResponseHead, scanner: HeadScanner): boolean
   /** Asked once, when the head of the response that counts has come. */
-  readonly rules: (head: ResponseHead) => ResponseRules
+  responseRules(head: ResponseHead): ResponseRules
   /** A string says why the origin's switch to another protocol is not believed. */
-  readonly switches: (scanner: HeadScanner) => SwitchRules | string
+  switchRules(scanner: HeadScanner): SwitchRules | string
   /** The switch was passed on; what follows is no HTTP. */
-  readonly onSwitched: (rest: Piece) => void
-  readonly upstream: () => Wire | undefined
-  readonly onComplete: (isReusable: boolean) => void
-  readonly onFailed: (failure: UpstreamFailure) => void
+  onSwitched(rest: Piece): void
+  onResponseComplete(isReusable: boolean): void
+  onUpstreamFailed(failure: UpstreamFailure): void
   /** The upstream has room again for the request's body. */
-  readonly onUpstreamDrain: () => void
-  readonly onActivity: () => void
+  onUpstreamDrain(): void
+  onActivity(): void
+}
+
+export interface RelayedRequest {
+  readonly method: string
+  /** The protocol that it asks to switch to. */
+  readonly upgrade: string | undefined
 }
 
 /** A head and the small body behind it leave in one write. From the head to the flush nobody else uses this. */
@@ -40,14 +44,16 @@ export class ResponseRelay implements ResponseSink {
   status = 0
   /** Payload bytes that were passed on. */
   sent = 0
-  readonly #options: ResponseRelayOptions
+  readonly #owner: RelayOwner
+  readonly #client: Wire
   #isChunked = false
   #isPending = false
 
-  constructor(options: ResponseRelayOptions) {
-    this.#options = options
-    this.method = options.method
-    this.upgrade = options.upgrade
+  constructor(owner: RelayOwner, client: Wire, request: RelayedRequest) {
+    this.#owner = owner
+    this.#client = client
+    this.method = request.method
+    this.upgrade = request.upgrade
   }
 
   get hasStarted(): boolean {
@@ -56,7 +62,7 @@ export class ResponseRelay implements ResponseSink {
 
   /** The client has room again. */
   resume(): void {
-    this.#options.upstream()?.resume()
+    this.#owner.upstreamWire?.resume()
   }
 
   onInformational(head: ResponseHead, scanner: HeadScanner): void {
@@ -64,32 +70,32 @@ export class ResponseRelay implements ResponseSink {
     if (head.status === 100) return
     out.reset()
     writeInformational(out, scanner, head)
-    this.#options.client.send(out.bytes, 0, out.length)
+    this.#client.send(out.bytes, 0, out.length)
   }
 
   onHead(head: ResponseHead, scanner: HeadScanner): void {
-    if (!this.#options.takes(head, scanner)) return
+    if (!this.#owner.takesResponse(head, scanner)) return
     this.status = head.status
     this.#isChunked = head.body.kind === 'chunked' || head.body.kind === 'until-close'
     out.reset()
-    writeResponse(out, scanner, head, this.#options.rules(head))
+    writeResponse(out, scanner, head, this.#owner.responseRules(head))
     this.#isPending = true
-    this.#options.onActivity()
+    this.#owner.onActivity()
   }
 
   onSwitched(head: ResponseHead, scanner: HeadScanner, rest: Piece): void {
-    const rules = this.#options.switches(scanner)
-    if (typeof rules === 'string') return this.#options.onFailed({ kind: 'garbage', text: rules, isStale: false })
+    const rules = this.#owner.switchRules(scanner)
+    if (typeof rules === 'string') return this.#owner.onUpstreamFailed({ kind: 'garbage', text: rules, isStale: false })
     this.status = head.status
     out.reset()
     writeSwitch(out, scanner, head, rules)
-    this.#options.client.send(out.bytes, 0, out.length)
-    this.#options.onSwitched(rest)
+    this.#client.send(out.bytes, 0, out.length)
+    this.#owner.onSwitched(rest)
   }
 
   onBody(bytes: Buffer, pieces: Pieces, isLast: boolean, trailers?: Buffer): void {
     this.sent += pieces.total
-    this.#options.onActivity()
+    this.#owner.onActivity()
     if (this.#isChunked) {
       const frame = frameChunk(bytes, pieces, isLast, trailers)
       return this.#write(frame, 0, frame.length)
@@ -102,27 +108,27 @@ export class ResponseRelay implements ResponseSink {
     if (!this.#isPending) return
     this.#isPending = false
     const head = out.take()
-    if (!this.#options.client.lend(head, 0, head.length)) this.#options.upstream()?.pause()
+    if (!this.#client.lend(head, 0, head.length)) this.#owner.upstreamWire?.pause()
   }
 
   onComplete(isReusable: boolean): void {
-    this.#options.onComplete(isReusable)
+    this.#owner.onResponseComplete(isReusable)
   }
 
   onFailed(failure: UpstreamFailure): void {
     this.#isPending = false
-    this.#options.onFailed(failure)
+    this.#owner.onUpstreamFailed(failure)
   }
 
   onUpstreamDrain(): void {
-    this.#options.onUpstreamDrain()
+    this.#owner.onUpstreamDrain()
   }
 
   #write(bytes: Buffer, start: number, end: number): void {
     if (this.#isPending && end - start <= SMALL_BYTES) return out.copy(bytes, start, end)
     this.onFlush()
-    const { client } = this.#options
-    const upstream = this.#options.upstream()
+    const client = this.#client
+    const upstream = this.#owner.upstreamWire
     // Frames are this response's own; plain bytes are only when the upstream reads into a buffer of its own.
     const isTaken = this.#isChunked || upstream?.isPrivate ? client.lend(bytes, start, end) : client.send(bytes, start, end)
     if (!isTaken) upstream?.pause()
