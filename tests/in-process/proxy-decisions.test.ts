@@ -58,9 +58,10 @@ async function world(parts: SnapshotParts): Promise<World> {
   await listen(server)
   plane.adoptSidecarServer(server, 4)
   open.push({
-    close: () => {
+    close: async () => {
       plane.close()
       server.close()
+      await plane.drain(5000)
       unsubscribe()
     },
   })

@@ -243,6 +243,29 @@ describe('a WebSocket', () => {
     expect(await started.record(0)).toMatchObject({ details: 'drained', status: 101 })
   })
 
+  it('is cut by a change that leads it elsewhere, and not by one that only adds another way', async () => {
+    const [upstream, other] = [await origin(echoing), await origin(echoing)]
+    const to = (name: string, ...origins: readonly Origin[]): RuntimeParts => ({
+      connection: sniffThen(() => http),
+      request: () =>
+        forward(
+          origins.map(({ target }) => target),
+          { cluster: { name, gateway: false, proxyProtocol: false } },
+        ),
+    })
+    const { port, set, record } = await plane(to('one', upstream))
+    const client = await dialPeer(port)
+    client.write(handshake)
+    await client.until('hello ')
+    set(to('two', other, upstream))
+    set(to('one', other))
+    client.write('still here')
+    await client.until('still here')
+    set(to('two', other))
+    await client.untilClosed()
+    expect(await record(0)).toMatchObject({ details: 'policy_changed', status: 101 })
+  })
+
   it('is cut at once by a change that forbids it', async () => {
     const upstream = await origin(echoing)
     const { port, set, record } = await plane(serving(upstream))

@@ -5,6 +5,7 @@ import { type Deadline, messageOf } from '../../base/index.ts'
 import { workloadName } from '../arrival.ts'
 import { type Context, ownDeny } from '../context.ts'
 import type { Wire } from '../transport.ts'
+import { formatTarget } from '../upstream/dial.ts'
 import type { ClientSide } from './client-side.ts'
 import type { Failure } from './failures.ts'
 import { Forwarding, type ForwardingOwner } from './forwarding.ts'
@@ -413,7 +414,12 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
       })
       return
     }
-    if (decision.verdict === 'deny') this.#forbid({ ...decision, details: 'policy_changed' })
+    if (decision.verdict === 'deny') return this.#forbid({ ...decision, details: 'policy_changed' })
+    // What has no end in sight must not go on by a way that is no longer its own; a request soon ends by itself.
+    if (this.state === 'switched' && (decision.verdict === 'answer' || decision.verdict === 'gather' || !this.#goesThere(decision))) {
+      const text = 'the new configuration leads this connection elsewhere: connect again'
+      this.#forbid(ownDeny('not-declared', text, { details: 'policy_changed' }))
+    }
   }
 
   #awaitBody(): void {
@@ -426,6 +432,14 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
       isOurs: () => !this.isTaking || client.isPaused,
       onSlow: () => this.onFailed({ status: 408, body: 'request timeout', flag: 'SI', details: 'request_body_too_slow' }),
     })
+  }
+
+  /** As for TCP connections: addresses of one cluster may change without a word. */
+  #goesThere({ cluster, targets }: Forward | Passthrough): boolean {
+    const own = this.#decision?.cluster
+    const { upstream } = this.#options.requestFlow.flow.draft
+    if (own?.tls !== cluster.tls && JSON.stringify(own?.tls) !== JSON.stringify(cluster.tls)) return false
+    return cluster.name === own?.name || targets.some((target) => formatTarget(target) === upstream)
   }
 
   #forbid(deny: Deny): void {

@@ -29,6 +29,7 @@ describe('isRetriable', () => {
   const cases: Record<string, { readonly plan: RetryPlan; readonly covers: readonly string[] }> = {
     'nothing covers nothing': { plan: plan(''), covers: [] },
     'connect-failure covers connecting only': { plan: plan('connect-failure'), covers: ['connect'] },
+    'reset-before-request covers what never got away': { plan: plan('reset-before-request'), covers: ['connect'] },
     'reset covers every end without a response': { plan: plan('reset'), covers: ['connect', 'reset', 'timeout'] },
     '5xx covers those and server errors': { plan: plan('5xx'), covers: ['connect', 'reset', 'timeout', '500', '503'] },
     'gateway-error covers those and 502 to 504': { plan: plan('gateway-error'), covers: ['connect', 'reset', 'timeout', '503'] },

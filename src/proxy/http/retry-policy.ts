@@ -13,7 +13,7 @@ export function isRetriable(plan: RetryPlan, end: TryEnd): boolean {
   const { on } = plan
   if (end.kind === 'response') return isRetriableResponse(plan, end.status, end.grpcStatus)
   if (on.has('5xx') || on.has('gateway-error') || on.has('reset')) return true
-  return end.kind === 'connect' && on.has('connect-failure')
+  return end.kind === 'connect' && (on.has('connect-failure') || on.has('reset-before-request'))
 }
 
 function isRetriableResponse({ on, statuses }: RetryPlan, status: number, grpcStatus: string | undefined): boolean {
