@@ -69,13 +69,13 @@ describe('the facts of a request', () => {
       },
     })
     const client = await dialPeer(port)
-    client.write('GET / HTTP/1.1\r\nHost: a.example\r\nX-A: one\r\nx-a:  two \r\n\r\n')
+    client.write('GET / HTTP/1.1\r\nHost: a.example\r\nX-A: one\r\nx-a:  t\u00c3\u00a9o \r\n\r\n')
     await client.until('hi')
     client.text = ''
     client.write('GET / HTTP/1.1\r\nHost: a.example\r\nx-forwarded-proto: HTTPS\r\n\r\n')
     await client.until('hi')
     expect(seen).toEqual([
-      [['one', 'two'], [], ['a.example'], 'http', true, true],
+      [['one', 't\u00e9o'], [], ['a.example'], 'http', true, true],
       [[], [], ['a.example'], 'https', true, true],
     ])
   })

@@ -88,6 +88,10 @@ describe('changeRequestHead', () => {
       changes: { path: '/new/x?q' },
       expected: ['POST /new/x?q HTTP/1.1', ...untouched.slice(1), 'x-envoy-original-path: /old?q'],
     },
+    'a path beyond ASCII is percent-encoded': {
+      changes: { path: '/\u00e9' },
+      expected: ['POST /%C3%A9 HTTP/1.1', ...untouched.slice(1), 'x-envoy-original-path: /old?q'],
+    },
     'a new authority leaves the old one in a header': {
       changes: { authority: 'b.example:8080' },
       expected: ['POST /old?q HTTP/1.1', 'host: b.example:8080', ...untouched.slice(2), 'x-envoy-original-host: a.example'],

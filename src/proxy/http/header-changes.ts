@@ -105,10 +105,12 @@ function writeLines(out: OutBuffer, lines: readonly string[], end: string): void
 }
 
 function replacePath(lines: string[], path: string): void {
-  if (!/^\/[\x21-\x7e]*$/.test(path)) throw broken(`the path ${JSON.stringify(path)}`)
+  // Differs from Istio: there what is beyond ASCII goes out as it is, which no request target may hold (RFC 3986 §2).
+  const target = path.replace(/[^\p{ASCII}]/gu, (character) => encodeURIComponent(character))
+  if (!/^\/[\x21-\x7e]*$/.test(target)) throw broken(`the path ${JSON.stringify(path)}`)
   const [method = '', original = ''] = (lines[0] ?? '').split(' ')
-  lines[0] = `${method} ${path} HTTP/1.1`
-  if (original !== path) lines.push(lineOf('x-envoy-original-path', original))
+  lines[0] = `${method} ${target} HTTP/1.1`
+  if (original !== target) lines.push(lineOf('x-envoy-original-path', original))
 }
 
 function replaceAuthority(lines: string[], authority: string): void {
