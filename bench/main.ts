@@ -8,6 +8,7 @@ import { measureOverload } from './overload.ts'
 import { type Place, versions } from './peers.ts'
 import { stopAll } from './processes.ts'
 import { formatSection, isMet, type Section } from './report.ts'
+import { measureScale } from './scale.ts'
 import { measureStarts } from './starts.ts'
 import { measureTcp } from './tcp.ts'
 
@@ -18,6 +19,7 @@ const sections: Readonly<Record<string, (place: Place, rounds: number) => Sectio
   tcp: measureTcp,
   memory: measureMemory,
   overload: measureOverload,
+  scale: measureScale,
 }
 
 const rounds = Number(process.env['ROUNDS'] ?? '5')

@@ -2,12 +2,14 @@
 import { createInterface } from 'node:readline'
 import { ask, paced, pressed } from './http-client.ts'
 import type { Done, Job } from './jobs.ts'
+import { watchName } from './names.ts'
 import { serveOrigin } from './origin.ts'
 import { bulk, connections, dribble, hold, release } from './tcp-client.ts'
 import { closed } from './wrk.ts'
 
-const [mode, port] = process.argv.slice(2)
-if (mode === 'origin') serveOrigin(Number(port))
+const [mode, what = ''] = process.argv.slice(2)
+if (mode === 'origin') serveOrigin(Number(what))
+else if (mode === 'names') await watchName(what)
 else await serveJobs()
 
 async function serveJobs(): Promise<void> {
