@@ -102,6 +102,33 @@ describe('a change', () => {
     })
   })
 
+  test('of what a Sidecar shows cuts what it hides, names the Sidecar, and gives it back', async () => {
+    const all = documents(echo, otherEcho, d2iq, plain)
+    const shows = (hosts: readonly string[]): string =>
+      JSON.stringify({
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'Sidecar',
+        metadata: { name: 'narrow', namespace: 'default' },
+        spec: { egress: [{ hosts }] },
+      })
+    await withSidecar({ declarations: all }, async ({ sidecar, play, get }) => {
+      await play({ id: 'a', kind: 'hold', dial: 'tcp-a.example.test:7000', send: 'one\n' })
+      await play({ id: 'b', kind: 'hold', dial: 'tcp-b.example.test:7000', send: 'one\n' })
+      sidecar.declare(documents(all, shows(['./tcp-b.example.test', './plain.example.test'])))
+      const cut = {
+        host: 'tcp-a.example.test',
+        details: 'policy_changed',
+        reason: { code: 'not-visible' },
+        by: { kind: 'Sidecar', name: 'narrow' },
+      }
+      await expect.poll(() => sidecar.records().find(({ details }) => details === 'policy_changed'), { timeout: 5000 }).toMatchObject(cut)
+      expect(await play({ id: 'again', kind: 'held', of: 'b', send: 'two\n' })).toMatchObject({ outcome: 'answered' })
+      expect([await get('plain.example.test'), await get('d2iq.com')]).toEqual([200, 403])
+      sidecar.declare(documents(all, shows(['./*'])))
+      await expect.poll(() => get('d2iq.com'), { timeout: 5000 }).toBe(200)
+    })
+  })
+
   test('that is not valid leaves the last good version in force, and its place is told', async () => {
     await withSidecar({ declarations: documents(d2iq, plain) }, async ({ sidecar, get }) => {
       expect(await get('plain.example.test')).toBe(200)
