@@ -1,6 +1,7 @@
 // Writes docs/reference from the tables in the sources; a test holds that the pages are current.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 
 const root = resolve(import.meta.dirname, '..')
@@ -18,9 +19,10 @@ function textOf(name) {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined
 }
 
-/** Node 20 runs no TypeScript, so the file is bundled in memory first. */
+/** Node 20 runs no TypeScript, so the file is bundled first, to where packages are found from. */
 async function load(path) {
-  const entry = { absWorkingDir: root, entryPoints: [path], bundle: true, write: false }
-  const { outputFiles } = await build({ ...entry, format: 'esm', platform: 'node', logLevel: 'warning' })
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
+  const outfile = join(root, '.cache', 'reference.mjs')
+  const entry = { absWorkingDir: root, entryPoints: [path], bundle: true, packages: 'external', outfile }
+  await build({ ...entry, format: 'esm', platform: 'node', logLevel: 'warning' })
+  return import(pathToFileURL(outfile).href)
 }

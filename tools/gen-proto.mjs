@@ -12,8 +12,9 @@ import { CodeGeneratorRequestSchema, CodeGeneratorResponseSchema } from '@bufbui
 const root = resolve(import.meta.dirname, '..')
 const input = join(root, 'proto', 'envoy.binpb')
 const output = join(root, 'src', 'xds', 'gen')
-const descriptorTypes = `import type { DescFile } from "@bufbuild/protobuf";
+const descriptorTypes = `import type { DescFile, FileRegistry } from "@bufbuild/protobuf";
 export declare function descriptorOf(name: string): DescFile;
+export declare const allDescriptors: FileRegistry;
 `
 
 const stale = process.argv.includes('--check') ? differences(generate()) : write(generate())
@@ -138,6 +139,8 @@ const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, Buffer.f
 export function descriptorOf(name) {
   return registry.getFile(name);
 }
+
+export const allDescriptors = registry;
 `
 }
 

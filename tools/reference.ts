@@ -1,7 +1,9 @@
 // Makes the pages of docs/reference from the tables in the sources, so that they cannot say anything else than the program does.
+import { describePages } from '../src/admin/index.ts'
 import { findingCodes } from '../src/analysis/index.ts'
 import { fieldTable, issueCodes, kindNames, type SchemaName } from '../src/api/index.ts'
 import { errorCodes } from '../src/base/index.ts'
+import { describeCommands, exitCodeTexts } from '../src/cli/index.ts'
 import { flowRecordFields, reasonCodes, responseFlags } from '../src/flow/index.ts'
 import { events } from '../src/telemetry/index.ts'
 import { translationCodes } from '../src/translate/index.ts'
@@ -9,7 +11,40 @@ import { buckets, type MetricDefinition, metricTable } from '../src/telemetry/me
 
 /** The text of each page by the name of its file. */
 export function referencePages(): Readonly<Record<string, string>> {
-  return { 'flow-record.md': flowRecordPage(), 'metrics.md': metricsPage(), 'errors.md': errorsPage(), 'kinds.md': kindsPage() }
+  return {
+    'flow-record.md': flowRecordPage(),
+    'metrics.md': metricsPage(),
+    'admin.md': adminPage(),
+    'cli.md': cliPage(),
+    'errors.md': errorsPage(),
+    'kinds.md': kindsPage(),
+  }
+}
+
+function adminPage(): string {
+  return page('Admin pages', [
+    'With `--admin ADDRESS`, a sidecar or gateway serves these pages, at the paths and in the forms of Envoy’s admin server, so that its runbooks and tools work. ADDRESS is `HOST:PORT`, `:PORT` (on loopback) or the path of a Unix socket, which is its owner’s alone.',
+    'Pages are read with GET. Only what says so changes something, and only by POST; a web page of another origin is refused.',
+    table(
+      ['path', 'what it shows'],
+      describePages().map(({ path, title }) => [code(path), title]),
+    ),
+    'Secrets are not shown: private keys, passwords, and the values of headers that carry credentials are `[redacted]`.',
+    '`/config_dump?resource=` takes the name of one list, `mask=` the fields to keep (`cluster.name,version_info`), `name_regex=` an RE2 expression. Names for DNS and the places of declarations, for which Envoy has no field, stand in the `EcdsConfigDump` as `dns/HOST` and `origin/KIND/NAMESPACE/NAME`.',
+    '`/flows` gives up to 1,000 of the newest [flow records](flow-record.md), oldest first. With `?follow` an empty line comes after them, then each record as it ends, and an empty line every ten seconds. A reader who is more than a megabyte behind loses records and is told how many; eight readers may follow at once.',
+  ])
+}
+
+function cliPage(): string {
+  return page('Commands', [
+    'What `sallyport COMMAND --help` prints.',
+    ...describeCommands().flatMap(({ name, help }) => [heading(name), `\`\`\`\n${help.trimEnd()}\n\`\`\``]),
+    heading('Exit codes'),
+    table(
+      ['code', 'meaning'],
+      Object.entries(exitCodeTexts).map(([number, text]) => [code(number), text]),
+    ),
+  ])
 }
 
 function flowRecordPage(): string {
@@ -56,7 +91,7 @@ function metricsPage(): string {
       .join(', ')}.`,
     'For traffic that leaves the mesh, `destination_service` is the Host of the request, or the declared host of a connection. `destination_service_name` is the declared host, `BlackHoleCluster` for what nothing declares, or `PassthroughCluster` for what went out under ALLOW_ANY. What is not known of the destination is `unknown`.',
     `Histograms have the buckets ${buckets.join(', ')} and +Inf.`,
-    'Memory is bounded: at most 10,000 label sets for requests and for connections each, 500 with histograms of their own, and 1,000 host names that only clients chose. What comes after them is counted with the label value `other`, and in `sallyport_metric_overflow_total`. Bytes of a connection are counted when it ends.',
+    'Memory is bounded: at most 10,000 label sets for requests and for connections each, 500 with histograms of their own, and 1,000 host names that only clients chose. What comes after them is counted with the label value `other`, and in `sallyport_metric_overflow_total`. Bytes of a connection are counted when it ends. As in Istio, a refused connection is closed without having been opened.',
     heading('Metrics of Sallyport'),
     table(
       ['metric', 'type', 'labels', 'meaning'],

@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { configureLog, createMetrics, type LogSettings } from '../telemetry/index.ts'
-import { type Admin, type AdminOptions, type Readiness, startAdmin } from './index.ts'
+import { type Admin, type AdminOptions, type ProxyView, type Readiness, startAdmin } from './index.ts'
+
+const proxy: ProxyView = {
+  node: { role: 'sidecar', namespace: 'shop', name: 'cart', labels: {} },
+  version: '0.0.0',
+  config: () => undefined,
+  hosts: () => [],
+}
 
 let opened: Admin[]
 let folder: string
@@ -26,7 +33,7 @@ afterEach(async () => {
 })
 
 async function start(change: Partial<AdminOptions> = {}): Promise<Admin> {
-  const admin = await startAdmin({ address: '127.0.0.1:0', ready: () => ({ ready: true }), metrics: createMetrics(), ...change })
+  const admin = await startAdmin({ address: '127.0.0.1:0', ready: () => ({ ready: true }), metrics: createMetrics(), proxy, ...change })
   opened.push(admin)
   return admin
 }
@@ -83,14 +90,14 @@ test('metrics are in Prometheus’ format at Envoy’s path', async () => {
 })
 
 test('the first page and the 404 list all pages', async () => {
-  const pages = [{ path: '/flows', title: 'flows <now>', render: () => ({ body: 'x' }) }]
+  const pages = [{ path: '/mine', title: 'flows <now>', render: () => ({ body: 'x' }) }]
   const admin = await start({ pages })
   const home = await ask(admin)
   expect(home.headers['content-type']).toBe('text/html; charset=utf-8')
-  expect(home.body).toContain('<a href="/flows"><code>/flows</code></a> flows &#60;now&#62;')
+  expect(home.body).toContain('<a href="/mine"><code>/mine</code></a> <td>flows &#60;now&#62;')
   const missing = await ask(admin, { path: '/nothing' })
   expect(missing.status).toBe(404)
-  for (const path of ['/ready', '/stats/prometheus', '/flows']) {
+  for (const path of ['/ready', '/stats/prometheus', '/mine']) {
     expect(home.body).toContain(`href="${path}"`)
     expect(missing.body).toContain(`  ${path}  `)
   }

@@ -12,3 +12,15 @@ export const exitCodes = {
   /** `run` itself failed; CMD never started or was stopped by us. */
   runFailed: 125,
 } as const satisfies Record<string, number>
+
+/** What `docs/reference/cli.md` says of them. */
+export const exitCodeTexts: Readonly<Record<number, string>> = {
+  0: 'done, or the answer is yes',
+  1: 'the answer is no: denied, findings, a failed check, a flow that nobody knows',
+  2: 'the command line cannot be understood',
+  3: 'the proxy that was to be asked cannot be reached',
+  4: 'files that cannot be read, or are not valid',
+  5: 'a permission is missing',
+  70: 'a fault of Sallyport',
+  125: '`run` itself failed, and CMD was not started or was stopped; otherwise `run` has the exit code of CMD, 126 when CMD is not executable and 127 when there is none',
+}

@@ -1,3 +1,4 @@
 // Door of the cli room.
-export { runCli } from './program.ts'
+export { exitCodeTexts } from './exit-codes.ts'
+export { describeCommands, runCli } from './program.ts'
 export type { GatewayOptions, PolicyOptions, ProxyOptions, Roles, RunOptions } from './roles.ts'

@@ -13,21 +13,38 @@ export async function runCli(argv: readonly string[], roles: Roles): Promise<num
   const finish = (result: number) => {
     code = result
   }
-  for (const command of [
-    runCommand(roles, finish),
-    gatewayCommand(roles, finish),
-    explainCommand(finish),
-    analyzeCommand(finish),
-    flowsCommand(finish),
-    doctorCommand(roles, finish),
-  ])
-    program.addCommand(command)
+  for (const command of commandsOf(roles, finish)) program.addCommand(command)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return code
   } catch (error) {
     return exitCodeOf(error, argv)
   }
+}
+
+/** The help of every command, for the documentation. */
+export function describeCommands(): readonly { readonly name: string; readonly help: string }[] {
+  const roles: Roles = { run: nobody, gateway: nobody, doctor: () => Promise.resolve([]) }
+  return commandsOf(roles, () => undefined).map((command) => {
+    let help = ''
+    root().addCommand(command)
+    command.configureOutput({ writeOut: (text) => void (help += text), getOutHelpWidth: () => 120, getOutHasColors: () => false })
+    command.outputHelp()
+    return { name: `sallyport ${command.name()}`, help }
+  })
+}
+
+const nobody = (): Promise<number> => Promise.resolve(exitCodes.ok)
+
+function commandsOf(roles: Roles, finish: (code: number) => void): readonly Command[] {
+  return [
+    runCommand(roles, finish),
+    gatewayCommand(roles, finish),
+    explainCommand(finish),
+    analyzeCommand(finish),
+    flowsCommand(finish),
+    doctorCommand(roles, finish),
+  ]
 }
 
 function root(): Command {
@@ -140,7 +157,7 @@ function proxyOptions(command: Command): void {
     .option('--resolver <addr[:port]>', 'DNS server that declared names are asked of')
     .option('--flows <file>', 'writes a flow record per line; - is standard output')
     .option('--access-log <file>', 'writes an access log; - is standard output')
-    .option('--admin <addr:port>', 'serves /ready and /stats/prometheus')
+    .option('--admin <addr:port>', 'serves the admin pages, as Envoy does: /ready, /stats/prometheus, /config_dump, /flows, …')
 }
 
 /** Usage errors were printed by commander; anything else is ours to print. `run` keeps CMD's codes free: its own failures are 125. */

@@ -1,5 +1,6 @@
 // Composes the control side in one process: files become declarations, a model, a snapshot, and the runtime that traffic is judged by.
 import { networkInterfaces } from 'node:os'
+import type { ConfigView } from '../admin/index.ts'
 import { analyze } from '../analysis/index.ts'
 import type { Issue, MeshSettings, Resource } from '../api/index.ts'
 import { contentHash, finish, inSlices, parseIp, type SlicedWork, type Steps, warnOfListener, Watchable } from '../base/index.ts'
@@ -7,7 +8,7 @@ import type { PolicyOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore, formatIssue } from '../config/index.ts'
 import { type AccessLogPlan, buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
 import { compiling, type NodeFacts, type Rejection, type Runtime } from '../runtime/index.ts'
-import { configIssue, configPublished } from '../telemetry/index.ts'
+import { configIssue, type ConfigPublished, configPublished } from '../telemetry/index.ts'
 import { type Proxy, translating } from '../translate/index.ts'
 
 export interface ControlOptions {
@@ -27,6 +28,10 @@ export interface Control {
   readonly accessLogs: Watchable<readonly AccessLogPlan[]>
   /** Errors that keep documents from counting, as they are now. */
   errors(): readonly Issue[]
+  /** What is in force, for people who look; undefined before anything is. */
+  view(): ConfigView | undefined
+  /** What was told of it when it was put in force. */
+  published(): ConfigPublished | undefined
   close(): void
 }
 
@@ -44,6 +49,8 @@ export function startControl(options: ControlOptions): Control {
   const accessLogs = new Watchable<readonly AccessLogPlan[]>([])
   const report = reporter(options.quiet === true)
   let model: Model | undefined
+  let view: ConfigView | undefined
+  let published: ConfigPublished | undefined
   function* applying(config: ConfigSnapshot): Steps<void> {
     const began = performance.now()
     const now = buildModel(config.resources, config.settings, model)
@@ -65,7 +72,9 @@ export function startControl(options: ControlOptions): Control {
     yield
     report(issuesOf(config, now, translated.issues, options), compiled.rejected)
     yield
-    publish(config, durationMs)
+    published = describe(config, compiled.rejected, durationMs)
+    view = { snapshot: translated.snapshot, version: published.version, updated: Date.now(), rejected: compiled.rejected }
+    configPublished.publish(published)
   }
   const line = new Line(applying)
   const stop = store.snapshot.watch((config) => line.take(config))
@@ -75,6 +84,8 @@ export function startControl(options: ControlOptions): Control {
     accessLogs,
     settings: () => store.snapshot.value.settings,
     errors: () => store.snapshot.value.issues.filter((issue) => issue.level === 'error' && !refusedAsTraffic.has(issue.code)),
+    view: () => view,
+    published: () => published,
     close() {
       stop()
       line.close()
@@ -159,10 +170,10 @@ function reporter(quiet: boolean): (issues: readonly Issue[], rejected: readonly
   }
 }
 
-function publish(config: ConfigSnapshot, durationMs: number): void {
+function describe(config: ConfigSnapshot, rejected: readonly Rejection[], durationMs: number): ConfigPublished {
   const errors = config.issues.filter((issue) => issue.level === 'error').length
   const warnings = config.issues.length - errors
-  configPublished.publish({ version: versionOf(config), resources: resourcesOf(config).length, errors, warnings, durationMs })
+  return { version: versionOf(config), resources: resourcesOf(config).length, errors, warnings, rejections: rejected.length, durationMs }
 }
 
 /** A hash of what was read, so that an edit which changes nothing keeps it. */

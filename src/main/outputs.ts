@@ -1,10 +1,9 @@
 // Opens what a role writes: flow records, access log, metrics and the admin server; all of them only subscribe.
-import type { MeshConfig } from '../api/index.ts'
-import type { Watchable } from '../base/index.ts'
+import type { NodeView } from '../admin/index.ts'
 import type { ProxyOptions } from '../cli/index.ts'
-import type { AccessLogPlan } from '../model/index.ts'
-import { createMetrics, flowClosed, openRecordWriter } from '../telemetry/index.ts'
+import { createHostCounters, createMetrics, flowClosed, openRecordWriter } from '../telemetry/index.ts'
 import { followAccessLogs, writeAccessLog } from './access-logs.ts'
+import type { Control } from './control-plane.ts'
 import { tallyVariable, watchFlowBalance } from './flow-balance.ts'
 
 export interface Outputs {
@@ -17,13 +16,15 @@ export interface Readiness {
   readonly why?: string
 }
 
-export interface Declared {
-  readonly mesh: MeshConfig
-  /** Where the access log goes when no option says so. */
-  readonly accessLogs: Watchable<readonly AccessLogPlan[]>
+export interface OutputParts {
+  readonly role: NodeView['role']
+  readonly control: Pick<Control, 'settings' | 'view' | 'published' | 'accessLogs'>
+  readonly readiness: () => Readiness
 }
 
-export async function openOutputs(options: ProxyOptions, { mesh, accessLogs }: Declared, readiness: () => Readiness): Promise<Outputs> {
+export async function openOutputs(options: ProxyOptions, parts: OutputParts): Promise<Outputs> {
+  const { mesh } = parts.control.settings()
+  const { accessLogs } = parts.control
   const closers: (() => Promise<void> | void)[] = []
   if (options.flows !== undefined) {
     const records = openRecordWriter(options.flows)
@@ -36,14 +37,7 @@ export async function openOutputs(options: ProxyOptions, { mesh, accessLogs }: D
   const isIdle = closers.length === 0 && accessLog === undefined && accessLogs.value.length === 0 && options.admin === undefined
   if (accessLog === undefined) closers.push(followAccessLogs(accessLogs))
   else closers.push(writeAccessLog({ path: accessLog, encoding: mesh.accessLogEncoding ?? 'TEXT' }))
-  if (options.admin !== undefined) {
-    const metrics = createMetrics()
-    closers.push(metrics.attach())
-    // Loaded only when it is wanted: an HTTP server is no small part of a start.
-    const { startAdmin } = await import('../admin/index.ts')
-    const admin = await startAdmin({ address: options.admin, ready: readiness, metrics })
-    closers.push(() => admin.close())
-  }
+  if (options.admin !== undefined) closers.push(...(await openAdmin(options.admin, options, parts)))
   // Flows are told of only while somebody listens: whoever wants no output does not pay for the check either.
   const balance = isIdle && process.env[tallyVariable] === undefined ? undefined : watchFlowBalance()
   return {
@@ -54,4 +48,26 @@ export async function openOutputs(options: ProxyOptions, { mesh, accessLogs }: D
       for (const close of closers) await close()
     },
   }
+}
+
+async function openAdmin(address: string, options: ProxyOptions, parts: OutputParts): Promise<readonly (() => Promise<void> | void)[]> {
+  const { role, control, readiness } = parts
+  const metrics = createMetrics()
+  const hosts = createHostCounters()
+  const detach = [metrics.attach(control.published()), hosts.attach()]
+  // Loaded only when it is wanted: an HTTP server is no small part of a start.
+  const { startAdmin } = await import('../admin/index.ts')
+  const { namespace, name, labels } = options
+  const admin = await startAdmin({
+    address,
+    ready: readiness,
+    metrics,
+    proxy: {
+      node: { role, namespace, name, labels },
+      version: process.env['SALLYPORT_VERSION'] ?? '0.1.0',
+      config: () => control.view(),
+      hosts: () => hosts.counts(),
+    },
+  })
+  return [...detach, () => admin.close()]
 }

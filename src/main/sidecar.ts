@@ -34,9 +34,11 @@ export async function runSidecar({ options, nonce, seal }: SidecarOptions): Prom
   const control = startControl({ policy: options, proxy: { role: 'sidecar', namespace, name, labels }, sockets })
   try {
     refuseErrors(control, 'the command')
-    const outputs = await openOutputs(options, { mesh: control.settings().mesh, accessLogs: control.accessLogs }, () => ({
-      ready: control.runtime.value !== undefined,
-    }))
+    const outputs = await openOutputs(options, {
+      role: 'sidecar',
+      control,
+      readiness: () => ({ ready: control.runtime.value !== undefined }),
+    })
     try {
       return await serve({ options, source, control, gateways, seal: await seal(), nonce })
     } finally {

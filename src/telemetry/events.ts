@@ -37,6 +37,8 @@ export interface ConfigPublished {
   readonly resources: number
   readonly errors: number
   readonly warnings: number
+  /** Parts of resources that the data plane cannot carry out and refuses. */
+  readonly rejections: number
   /** From the first sign of the change to the moment when traffic is judged by it. */
   readonly durationMs: number
 }

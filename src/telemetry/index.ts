@@ -1,7 +1,8 @@
 // Door of the telemetry room.
 export { formatAccess, openAccessLog } from './access-log.ts'
 export * from './events.ts'
-export { configureLog, logger, type LogSettings } from './log.ts'
+export { configureLog, logger, type LogLevel, logLevels, logLevelsByScope, type LogSettings } from './log.ts'
+export { createHostCounters, type HostCount } from './host-counters.ts'
 export { openRecordWriter } from './record-writer.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
 export { prometheusContentType } from './prometheus.ts'

@@ -19,12 +19,15 @@ export interface Logger {
 
 export interface LogSettings {
   readonly level: LogLevel
+  /** Levels of single scopes, which count before the common one. */
+  readonly scopes: Readonly<Record<string, LogLevel>>
   readonly json: boolean
   /** Takes one line with its line end. */
   readonly write: (line: string) => void
 }
 
-let settings: LogSettings = { level: 'info', json: false, write: writeToStderr }
+let settings: LogSettings = { level: 'info', scopes: {}, json: false, write: writeToStderr }
+const known = new Set<string>()
 
 /** Changes what is shown and how, for all loggers at once; returns the settings before. */
 export function configureLog(change: Partial<LogSettings>): LogSettings {
@@ -33,15 +36,25 @@ export function configureLog(change: Partial<LogSettings>): LogSettings {
   return before
 }
 
+/** The level of every scope that has a logger, in the order of their names. */
+export function logLevelsByScope(): ReadonlyMap<string, LogLevel> {
+  return new Map([...known].sort().map((scope) => [scope, levelOf(scope)]))
+}
+
 export function logger(scope: string): Logger {
+  known.add(scope)
   const say =
     (level: LogVoice) =>
     (message: LogMessage, fields: LogFields = {}): void => {
-      if (logLevels.indexOf(level) < logLevels.indexOf(settings.level)) return
+      if (logLevels.indexOf(level) < logLevels.indexOf(levelOf(scope))) return
       const text = typeof message === 'function' ? message() : message
       settings.write(settings.json ? formatJson({ level, scope, text, fields }) : formatText({ level, scope, text, fields }))
     }
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
+}
+
+function levelOf(scope: string): LogLevel {
+  return Object.hasOwn(settings.scopes, scope) ? (settings.scopes[scope] ?? settings.level) : settings.level
 }
 
 interface Entry {

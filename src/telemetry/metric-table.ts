@@ -64,10 +64,20 @@ export const metricTable = {
     labels: ['kind', 'verdict'],
     text: 'Flow records. Every flow that was opened is recorded exactly once, when it ends.',
   },
-  sallyport_refusals_total: {
+  sallyport_flows_active: {
+    type: 'gauge',
+    labels: ['kind'],
+    text: 'Flows that were opened and have not ended: live connections, and requests under way.',
+  },
+  sallyport_verdicts_total: {
     type: 'counter',
-    labels: ['code'],
-    text: 'Refused flows by reason code; a record of several packets counts them all.',
+    labels: ['verdict', 'reason'],
+    text: 'Flows by verdict and reason code; a record of several packets counts them all.',
+  },
+  sallyport_refused_packets_total: {
+    type: 'counter',
+    labels: ['protocol'],
+    text: 'Packets that had nowhere to go, and were refused in the seal.',
   },
   sallyport_dns_queries_total: { type: 'counter', labels: ['answer'], text: 'DNS questions of workloads by the kind of answer.' },
   sallyport_config_info: {
@@ -83,6 +93,11 @@ export const metricTable = {
     text: 'From the sign of the last change to the moment it was in force.',
   },
   sallyport_config_resources: { type: 'gauge', labels: [], text: 'Resources in the configuration in force.' },
+  sallyport_config_rejections: {
+    type: 'gauge',
+    labels: [],
+    text: 'Parts of resources in force that the data plane cannot carry out, and refuses.',
+  },
   sallyport_config_issues: { type: 'gauge', labels: ['level'], text: 'What is wrong with the configuration in force.' },
   sallyport_config_issues_total: { type: 'counter', labels: ['level'], text: 'Issues that were reported since the start.' },
   sallyport_overload_refusals_total: {
@@ -96,8 +111,16 @@ export const metricTable = {
     labels: ['what'],
     text: 'Samples counted under the label value "other", because too many series, histograms or undeclared hosts were seen.',
   },
+  sallyport_event_loop_delay_seconds: {
+    type: 'gauge',
+    labels: ['quantile'],
+    text: 'How late the event loop was over the last minute or two: the delay that everything here can have had. Quantile 1 is the worst.',
+  },
   process_cpu_seconds_total: { type: 'counter', labels: [], text: 'CPU time of this process, user and system.' },
   process_resident_memory_bytes: { type: 'gauge', labels: [], text: 'Resident memory of this process.' },
+  nodejs_heap_size_used_bytes: { type: 'gauge', labels: [], text: 'Memory of this process that JavaScript objects take up.' },
+  nodejs_heap_size_total_bytes: { type: 'gauge', labels: [], text: 'Memory of this process that is set aside for JavaScript objects.' },
+  nodejs_external_memory_bytes: { type: 'gauge', labels: [], text: 'Memory of buffers outside the JavaScript heap.' },
   process_start_time_seconds: { type: 'gauge', labels: [], text: 'When this process started.' },
 } as const satisfies Record<string, MetricDefinition>
 

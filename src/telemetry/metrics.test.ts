@@ -190,6 +190,12 @@ describe('connections', () => {
     expect([await valueOf('istio_tcp_connections_opened_total'), await valueOf('istio_tcp_connections_closed_total')]).toEqual([1, 1])
   })
 
+  test('that were refused are closed, and were never opened', async () => {
+    close({ ...tcp, verdict: 'deny', reason: { code: 'not-declared', text: '' }, cluster: 'BlackHoleCluster', flag: 'UH' })
+    expect(await valueOf('istio_tcp_connections_closed_total', { destination_service_name: 'BlackHoleCluster' })).toBe(1)
+    expect(await valueOf('istio_tcp_connections_opened_total')).toBe(0)
+  })
+
   test('that carried HTTP are counted by their requests', async () => {
     close({ kind: 'connection', protocol: 'http' })
     expect([await valueOf('istio_tcp_connections_opened_total'), await valueOf('istio_tcp_connections_closed_total')]).toEqual([0, 0])
@@ -210,19 +216,36 @@ test('flows are counted as they open and as they are recorded', async () => {
   expect(await valueOf('sallyport_flows_opened_total')).toBe(2)
   expect(await valueOf('sallyport_flows_recorded_total', { kind: 'request', verdict: 'allow' })).toBe(1)
   expect(await valueOf('sallyport_flows_recorded_total', { kind: 'packets', verdict: 'deny' })).toBe(1)
-  expect(await valueOf('sallyport_refusals_total', { code: 'protocol-not-carried' })).toBe(7)
+  expect(await valueOf('sallyport_verdicts_total', { verdict: 'deny', reason: 'protocol-not-carried' })).toBe(7)
+  expect(await valueOf('sallyport_verdicts_total', { verdict: 'allow', reason: 'declared' })).toBe(1)
+  expect(await valueOf('sallyport_refused_packets_total', { protocol: 'udp' })).toBe(7)
+  flowOpened.publish({ id: 'f2', kind: 'request', role: 'sidecar' })
+  expect(await valueOf('sallyport_flows_active', { kind: 'request' })).toBe(1)
 })
 
 test('the configuration in force is shown, and only that one', async () => {
-  configPublished.publish({ version: 'one', resources: 5, errors: 1, warnings: 2, durationMs: 8 })
-  configPublished.publish({ version: 'two', resources: 6, errors: 0, warnings: 3, durationMs: 9 })
+  configPublished.publish({ version: 'one', resources: 5, errors: 1, warnings: 2, rejections: 4, durationMs: 8 })
+  configPublished.publish({ version: 'two', resources: 6, errors: 0, warnings: 3, rejections: 5, durationMs: 9 })
   configIssue.publish({ level: 'warning', code: 'X', message: 'x' })
   expect((await scrape('sallyport_config_info')).map(({ labels }) => labels)).toEqual([{ version: 'two' }])
   expect(await valueOf('sallyport_config_published_total')).toBe(2)
   expect(await valueOf('sallyport_config_resources')).toBe(6)
+  expect(await valueOf('sallyport_config_rejections')).toBe(5)
   expect(await valueOf('sallyport_config_issues', { level: 'error' })).toBe(0)
   expect(await valueOf('sallyport_config_issues', { level: 'warning' })).toBe(3)
   expect(await valueOf('sallyport_config_issues_total', { level: 'warning' })).toBe(1)
+})
+
+test('a configuration that was put in force before anybody counted is shown too', async () => {
+  leave()
+  metrics = createMetrics()
+  leave = metrics.attach({ version: 'first', resources: 5, errors: 0, warnings: 0, rejections: 0, durationMs: 8 })
+  expect((await scrape('sallyport_config_info')).map(({ labels }) => labels)).toEqual([{ version: 'first' }])
+})
+
+test('the delay of the event loop is shown by quantile', async () => {
+  const quantiles = (await scrape('sallyport_event_loop_delay_seconds')).map(({ labels }) => labels.quantile)
+  expect(quantiles).toEqual(['0.5', '0.99', '1'])
 })
 
 test('questions and lost lines are counted', async () => {
@@ -281,7 +304,7 @@ describe('what clients make up does not make memory grow', () => {
 
   test('reason codes of another version', async () => {
     close({ verdict: 'deny', reason: { code: 'toString' as never, text: '' } })
-    expect(await valueOf('sallyport_refusals_total', { code: 'other' })).toBe(1)
+    expect(await valueOf('sallyport_verdicts_total', { reason: 'other' })).toBe(1)
   })
 })
 
@@ -303,7 +326,7 @@ test('labels hold whatever a client sent', async () => {
 test('each sample has the labels that the table says', async () => {
   close()
   close(tcp)
-  configPublished.publish({ version: 'one', resources: 5, errors: 1, warnings: 2, durationMs: 8 })
+  configPublished.publish({ version: 'one', resources: 5, errors: 1, warnings: 2, rejections: 4, durationMs: 8 })
   for (const { name, labels } of parseExposition(await metrics.render())) {
     const definition = Object.entries(metricTable).find(([key]) => name === key || name.replace(/_(bucket|sum|count)$/, '') === key)
     const known: readonly string[] = definition?.[1].labels ?? []

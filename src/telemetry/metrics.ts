@@ -2,6 +2,7 @@
 import { type ReasonCode, reasonCodes } from '../flow/index.ts'
 import {
   configIssue,
+  type ConfigPublished,
   configPublished,
   dnsQuery,
   type FlowClosed,
@@ -12,13 +13,14 @@ import {
   linesDropped,
   overloadShed,
 } from './events.ts'
+import { type LoopDelay, watchLoopDelay } from './loop-delay.ts'
 import { createFlowMetrics, defaultLimits, type FlowMetricLimits } from './flow-metrics.ts'
 import { type MetricDefinition, type MetricName, metricTable } from './metric-table.ts'
 import { formatLabels, formatMetric } from './prometheus.ts'
 
 export interface Metrics {
-  /** Begins to count; the returned function ends it. */
-  attach(): () => void
+  /** Begins to count; the returned function ends it. `published` is what was told of the configuration before. */
+  attach(published?: ConfigPublished): () => void
   /** Prometheus' text format. */
   render(): Promise<string>
 }
@@ -27,24 +29,34 @@ export function createMetrics(limits: FlowMetricLimits = defaultLimits): Metrics
   const counters = new Counters()
   const flows = createFlowMetrics((what) => counters.add('sallyport_metric_overflow_total', what), limits)
   const opened = new OpenedConnections()
+  let delay: LoopDelay | undefined
 
   const onDecided = (flow: FlowDecided): void => {
     if (isTcp(flow) && opened.add(flow.id)) flows.countOpened(flow)
   }
   const onClosed = ({ record }: FlowClosed): void => {
     counters.add('sallyport_flows_recorded_total', `${record.kind}\0${record.verdict}`)
-    if (record.verdict === 'deny') counters.add('sallyport_refusals_total', codeOf(record.reason.code), record.count ?? 1)
+    counters.add('sallyport_flows_active', record.kind, -1)
+    counters.add('sallyport_verdicts_total', `${record.verdict}\0${codeOf(record.reason.code)}`, record.count ?? 1)
+    if (record.kind === 'packets') counters.add('sallyport_refused_packets_total', record.protocol, record.count ?? 1)
     if (record.kind === 'request') flows.countRequest(record)
     const wasOpened = record.kind === 'connection' && opened.remove(record.id)
     if (!wasOpened && !isTcp(record)) return
-    if (!wasOpened) flows.countOpened(record)
+    // As in Istio, what was refused is closed without ever having been opened.
+    if (!wasOpened && record.verdict === 'allow') flows.countOpened(record)
     flows.countClosed(record)
   }
 
   return {
-    attach: () => {
+    attach: (published) => {
+      if (published !== undefined) countPublished(counters, published)
+      delay = watchLoopDelay()
       const leave = [
-        flowOpened.subscribe(({ kind }) => counters.add('sallyport_flows_opened_total', kind)),
+        () => delay?.close(),
+        flowOpened.subscribe(({ kind }) => {
+          counters.add('sallyport_flows_opened_total', kind)
+          counters.add('sallyport_flows_active', kind)
+        }),
         flowDecided.subscribe(onDecided),
         flowClosed.subscribe(onClosed),
         ...subscribeOthers(counters),
@@ -53,7 +65,10 @@ export function createMetrics(limits: FlowMetricLimits = defaultLimits): Metrics
         for (const each of leave) each()
       }
     },
-    render: async () => `${flows.render()}${counters.render()}${renderProcess()}`,
+    render: async () => {
+      for (const [quantile, seconds] of delay?.quantiles() ?? []) counters.set('sallyport_event_loop_delay_seconds', quantile, seconds)
+      return `${flows.render()}${counters.render()}${renderProcess()}`
+    },
   }
 }
 
@@ -77,17 +92,20 @@ function subscribeOthers(counters: Counters): readonly (() => void)[] {
     overloadShed.subscribe(({ kind, what }) => counters.add('sallyport_overload_refusals_total', `${kind}\0${what}`)),
     linesDropped.subscribe(({ target, lines }) => counters.add('sallyport_lines_dropped_total', target, lines)),
     configIssue.subscribe(({ level }) => counters.add('sallyport_config_issues_total', level)),
-    configPublished.subscribe((config) => {
-      counters.add('sallyport_config_published_total', '')
-      counters.clear('sallyport_config_info')
-      counters.set('sallyport_config_info', config.version, 1)
-      counters.set('sallyport_config_published_timestamp_seconds', '', Date.now() / 1000)
-      counters.set('sallyport_config_duration_milliseconds', '', config.durationMs)
-      counters.set('sallyport_config_resources', '', config.resources)
-      counters.set('sallyport_config_issues', 'error', config.errors)
-      counters.set('sallyport_config_issues', 'warning', config.warnings)
-    }),
+    configPublished.subscribe((config) => countPublished(counters, config)),
   ]
+}
+
+function countPublished(counters: Counters, config: ConfigPublished): void {
+  counters.add('sallyport_config_published_total', '')
+  counters.clear('sallyport_config_info')
+  counters.set('sallyport_config_info', config.version, 1)
+  counters.set('sallyport_config_published_timestamp_seconds', '', Date.now() / 1000)
+  counters.set('sallyport_config_duration_milliseconds', '', config.durationMs)
+  counters.set('sallyport_config_resources', '', config.resources)
+  counters.set('sallyport_config_issues', 'error', config.errors)
+  counters.set('sallyport_config_issues', 'warning', config.warnings)
+  counters.set('sallyport_config_rejections', '', config.rejections)
 }
 
 /** Remembers which connections were counted as opened. Whoever is forgotten for want of room is counted late, never twice. */
@@ -161,10 +179,14 @@ function isOwnMetric(name: string): name is OwnMetric {
 
 function renderProcess(): string {
   const { user, system } = process.cpuUsage()
+  const { rss, heapUsed, heapTotal, external } = process.memoryUsage()
   const one = (name: MetricName, value: number): string => formatMetric(name, [{ labels: '', value }])
   return [
     one('process_cpu_seconds_total', (user + system) / 1e6),
-    one('process_resident_memory_bytes', process.memoryUsage.rss()),
+    one('nodejs_heap_size_used_bytes', heapUsed),
+    one('nodejs_heap_size_total_bytes', heapTotal),
+    one('nodejs_external_memory_bytes', external),
+    one('process_resident_memory_bytes', rss),
     one('process_start_time_seconds', Math.round(performance.timeOrigin) / 1000),
   ].join('')
 }

@@ -22,7 +22,8 @@ export function formatReference(record: FlowRecord): string | undefined {
   if (by === undefined) return undefined
   const field = by.field === undefined ? '' : ` ${by.field}`
   const place = by.file === undefined ? '' : ` (${by.file}:${by.line ?? 1})`
-  return clean(`${by.kind} ${by.namespace}/${by.name}${field}${place}`)
+  const name = by.namespace === '' ? by.name : `${by.namespace}/${by.name}`
+  return clean(`${by.kind} ${name}${field}${place}`)
 }
 
 /** `GET http://api.example.com/v1`, `tls api.example.com:443`, `udp 192.0.2.1:53`. */

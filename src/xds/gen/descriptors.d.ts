@@ -1,2 +1,3 @@
-import type { DescFile } from "@bufbuild/protobuf";
+import type { DescFile, FileRegistry } from "@bufbuild/protobuf";
 export declare function descriptorOf(name: string): DescFile;
+export declare const allDescriptors: FileRegistry;

@@ -7,3 +7,5 @@ const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, Buffer.f
 export function descriptorOf(name) {
   return registry.getFile(name);
 }
+
+export const allDescriptors = registry;
