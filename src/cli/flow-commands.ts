@@ -50,6 +50,23 @@ ${examples(
     .action(async (names: string[], values: Values) => finish(await (await import('./commands/flows.ts')).flows(names, values, terms())))
 }
 
+export function topCommand(finish: Finish): Command {
+  return sub('top', 'shows live what leaves, to where, and what is refused')
+    .argument('<source...>', sourcesText)
+    .option('--once', 'prints it once, as it does where the output is no terminal')
+    .option('--since <time>', 'begins with what is no older: 5m, 1h30m, 2d, or a date (default: 5m, or all with --once)')
+    .addOption(new Option('--sort <what>', 'what stands first').choices(['rate', 'flows', 'denied', 'bytes', 'p95']).default('rate'))
+    .option('--rows <n>', 'rows of each table with --once', '20')
+    .addOption(new Option('-o, --output <format>', 'how it is printed once').choices(['text', 'json']).default('text'))
+    .addHelpText(
+      'after',
+      `
+Keys: 1 to 4 or Tab for the view, s for the order, space to pause, q to quit.
+${examples('sallyport top 127.0.0.1:15000', 'sallyport top --once --since 1h --sort denied flows.jsonl')}`,
+    )
+    .action(async (names: string[], values: Values) => finish(await (await import('./commands/top.ts')).top(names, values)))
+}
+
 /** Negates the next filter, so the order in which options stand has to be kept. */
 function filters(command: Command): () => readonly FilterTerm[] {
   const terms: FilterTerm[] = []

@@ -2,7 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { examples, list, sub } from './command-parts.ts'
 import { exitCodes } from './exit-codes.ts'
-import { flowsCommand } from './flow-commands.ts'
+import { flowsCommand, topCommand } from './flow-commands.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
 
@@ -43,6 +43,7 @@ function commandsOf(roles: Roles, finish: (code: number) => void): readonly Comm
     explainCommand(finish),
     analyzeCommand(finish),
     flowsCommand(finish),
+    topCommand(finish),
     doctorCommand(roles, finish),
   ]
 }

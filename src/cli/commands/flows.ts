@@ -143,7 +143,7 @@ function createListPrinter(out: Writer): Printer {
 }
 
 async function printGroups(grouping: Grouping, { names, wanted, tally, format, out }: Question): Promise<number> {
-  const groups = new FlowGroups(grouping)
+  const groups = new FlowGroups(groupings[grouping])
   const sources = await openSources(names, { follow: false })
   try {
     if (Number.isFinite(wanted.last)) {

@@ -39,8 +39,8 @@ export class FlowGroups {
   readonly #keyOf: (record: FlowRecord) => string
   readonly #groups = new Map<string, Sum>()
 
-  constructor(grouping: Grouping) {
-    this.#keyOf = groupings[grouping]
+  constructor(keyOf: (record: FlowRecord) => string) {
+    this.#keyOf = keyOf
   }
 
   add(record: FlowRecord): void {

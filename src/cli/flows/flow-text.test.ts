@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { formatBytes, formatColumns, formatMs } from './columns.ts'
-import { FlowGroups, mostGroups } from './flow-groups.ts'
+import { FlowGroups, groupings, mostGroups } from './flow-groups.ts'
 import { formatItem } from './flow-text.ts'
 import type { Item } from './record-line.ts'
 import { recordOf, refusedPackets, tlsRecord } from './record.test-kit.ts'
@@ -50,7 +50,7 @@ test('the wide form says where it went and spells the flags out', () => {
 })
 
 test('sums of flows, packets counted each', () => {
-  const groups = new FlowGroups('host')
+  const groups = new FlowGroups(groupings.host)
   for (let index = 1; index <= 20; index++) groups.add(recordOf({ durationMs: index }))
   groups.add(refusedPackets)
   expect(groups.groups()).toMatchObject([
@@ -60,7 +60,7 @@ test('sums of flows, packets counted each', () => {
 })
 
 test('names that strangers make up do not fill the memory', () => {
-  const groups = new FlowGroups('host')
+  const groups = new FlowGroups(groupings.host)
   for (let index = 0; index < mostGroups + 5; index++) groups.add(recordOf({ host: `h${index}.example` }))
   expect(groups.groups()).toHaveLength(mostGroups + 1)
   expect(groups.groups()[0]).toMatchObject({ key: '(others)', flows: 5 })
