@@ -7,6 +7,8 @@ import { describeCommands, exitCodeTexts } from '../src/cli/index.ts'
 import { flowRecordFields, reasonCodes, responseFlags } from '../src/flow/index.ts'
 import { events } from '../src/telemetry/index.ts'
 import { translationCodes } from '../src/translate/index.ts'
+import { istioTextFormat } from '../src/telemetry/access-log.ts'
+import { accessOperators, nothing } from '../src/telemetry/access-operators.ts'
 import { buckets, type MetricDefinition, metricTable } from '../src/telemetry/metric-table.ts'
 
 /** The text of each page by the name of its file. */
@@ -15,6 +17,7 @@ export function referencePages(): Readonly<Record<string, string>> {
     'flow-record.md': flowRecordPage(),
     'metrics.md': metricsPage(),
     'admin.md': adminPage(),
+    'access-log.md': accessLogPage(),
     'cli.md': cliPage(),
     'errors.md': errorsPage(),
     'kinds.md': kindsPage(),
@@ -32,6 +35,26 @@ function adminPage(): string {
     'Secrets are not shown: private keys, passwords, and the values of headers that carry credentials are `[redacted]`.',
     '`/config_dump?resource=` takes the name of one list, `mask=` the fields to keep (`cluster.name,version_info`), `name_regex=` an RE2 expression. Names for DNS and the places of declarations, for which Envoy has no field, stand in the `EcdsConfigDump` as `dns/HOST` and `origin/KIND/NAMESPACE/NAME`.',
     '`/flows` gives up to 1,000 of the newest [flow records](flow-record.md), oldest first. With `?follow` an empty line comes after them, then each record as it ends, and an empty line every ten seconds. A reader who is more than a megabyte behind loses records and is told how many; eight readers may follow at once.',
+  ])
+}
+
+function accessLogPage(): string {
+  const names = Object.keys(accessOperators)
+  const never = names.filter((name) => accessOperators[name] === nothing)
+  return page('Access log', [
+    'With `accessLogFile` of the mesh configuration, a Telemetry that names a provider with `envoyFileAccessLog`, or `--access-log FILE`, every request and every connection that carried no HTTP is one line when it ends.',
+    'Without a format of its own it is Istio’s, as text or, with `accessLogEncoding: JSON`, as JSON:',
+    `\`\`\`\n${istioTextFormat.trimEnd()}\n\`\`\``,
+    '`accessLogFormat` of the mesh configuration, or `logFormat` of a provider (`text` or `labels`), gives another one, with Envoy’s operators: `%NAME%`, `%NAME(ARGUMENT)%`, `%NAME(ARGUMENT):LENGTH%`; `%%` is a percent sign. What is not there is `-`, in JSON `null`. An operator that does not exist is told at the start, and written as `-`.',
+    '`%REQ(X?Y)%` and `%RESP(X?Y)%` print any header; the proxy keeps only those that an open log asks for. `%START_TIME(FORMAT)%` takes the fields of strftime and fractions of a second (`%3f`), in UTC.',
+    'Differs from Envoy: between quotation marks of a text format, quotation marks and control characters of a value are escaped, and outside of them blanks become underscores, so that nobody can forge a field or a line.',
+    heading('Operators'),
+    names
+      .filter((name) => !never.includes(name))
+      .map(code)
+      .join(', '),
+    'Known, and without a value for what Sallyport carries:',
+    never.map(code).join(', '),
   ])
 }
 

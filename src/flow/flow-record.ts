@@ -77,4 +77,7 @@ export interface AccessDetails {
   readonly downstreamRemote: string
   readonly routeName: string
   readonly transportFailure: string
+  /** Headers that an access log asks for beyond these, by name in lower case. */
+  readonly requestHeaders?: ReadonlyMap<string, string>
+  readonly responseHeaders?: ReadonlyMap<string, string>
 }

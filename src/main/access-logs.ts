@@ -8,8 +8,7 @@ export function writeAccessLog({ path, encoding, format }: AccessLogPlan): () =>
   const log = openAccessLog(path, {
     encoding,
     ...(format && { format }),
-    onUnknown: (operator) =>
-      process.stderr.write(`sallyport: ${operator} in the format of the access log ${path} is not known: "-" stands for it\n`),
+    onUnknown: (problem) => process.stderr.write(`sallyport: the format of the access log ${path}: ${problem}: "-" stands for it\n`),
   })
   const stop = flowClosed.subscribe(({ record, access }) => log.write(record, access))
   return async () => {

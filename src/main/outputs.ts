@@ -1,6 +1,8 @@
 // Opens what a role writes: flow records, access log, metrics and the admin server; all of them only subscribe.
 import type { NodeView } from '../admin/index.ts'
+import { accessLogFormat, type MeshConfig } from '../api/index.ts'
 import type { ProxyOptions } from '../cli/index.ts'
+import type { AccessLogPlan } from '../model/index.ts'
 import { createHostCounters, createMetrics, flowClosed, openRecordWriter } from '../telemetry/index.ts'
 import { followAccessLogs, writeAccessLog } from './access-logs.ts'
 import type { Control } from './control-plane.ts'
@@ -36,7 +38,7 @@ export async function openOutputs(options: ProxyOptions, parts: OutputParts): Pr
   const { accessLog } = options
   const isIdle = closers.length === 0 && accessLog === undefined && accessLogs.value.length === 0 && options.admin === undefined
   if (accessLog === undefined) closers.push(followAccessLogs(accessLogs))
-  else closers.push(writeAccessLog({ path: accessLog, encoding: mesh.accessLogEncoding ?? 'TEXT' }))
+  else closers.push(writeAccessLog(accessLogPlan(accessLog, mesh)))
   if (options.admin !== undefined) closers.push(...(await openAdmin(options.admin, options, parts)))
   // Flows are told of only while somebody listens: whoever wants no output does not pay for the check either.
   const balance = isIdle && process.env[tallyVariable] === undefined ? undefined : watchFlowBalance()
@@ -48,6 +50,12 @@ export async function openOutputs(options: ProxyOptions, parts: OutputParts): Pr
       for (const close of closers) await close()
     },
   }
+}
+
+/** The option names the place; the form is the mesh's. */
+function accessLogPlan(path: string, mesh: MeshConfig): AccessLogPlan {
+  const format = accessLogFormat(mesh)
+  return { path, encoding: mesh.accessLogEncoding ?? 'TEXT', ...(format && { format }) }
 }
 
 async function openAdmin(address: string, options: ProxyOptions, parts: OutputParts): Promise<readonly (() => Promise<void> | void)[]> {

@@ -86,7 +86,7 @@ describe('the text format', () => {
   })
 })
 
-test('JSON has the same values under Istio’s keys', () => {
+test('JSON has the same values under Istio’s keys, and null where there is none', () => {
   expect(JSON.parse(formatAccess(sampleRecord(), details, 'JSON') ?? '')).toEqual({
     start_time: '2026-01-02T03:04:05.678Z',
     method: 'GET',
@@ -95,8 +95,8 @@ test('JSON has the same values under Istio’s keys', () => {
     response_code: 200,
     response_flags: '-',
     response_code_details: 'via_upstream',
-    connection_termination_details: '-',
-    upstream_transport_failure_reason: '-',
+    connection_termination_details: null,
+    upstream_transport_failure_reason: null,
     bytes_received: 100,
     bytes_sent: 2000,
     duration: 12,
@@ -110,21 +110,21 @@ test('JSON has the same values under Istio’s keys', () => {
     upstream_local_address: '10.0.0.7:50000',
     downstream_local_address: '240.240.0.1:80',
     downstream_remote_address: '10.0.0.7:40000',
-    requested_server_name: '-',
+    requested_server_name: null,
     route_name: 'default',
   })
 })
 
-test('JSON of a connection without details has dashes and the code 0', () => {
+test('JSON of a connection without details has null where there is nothing, and the code 0', () => {
   const values = JSON.parse(formatAccess({ ...tcp, status: 0 }, undefined, 'JSON') ?? '')
   expect(values).toMatchObject({
-    method: '-',
-    path: '-',
-    authority: '-',
-    protocol: '-',
+    method: null,
+    path: null,
+    authority: null,
+    protocol: null,
     response_code: 0,
-    upstream_service_time: '-',
-    route_name: '-',
+    upstream_service_time: null,
+    route_name: null,
   })
 })
 

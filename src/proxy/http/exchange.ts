@@ -10,7 +10,9 @@ import type { ClientSide } from './client-side.ts'
 import type { Failure } from './failures.ts'
 import { Forwarding, type ForwardingOwner } from './forwarding.ts'
 import { attemptPlace, finishRequest, type ResponseRules, type SwitchRules, type WrittenRequest } from './head-writer.ts'
+import { wantedHeaders } from '../../telemetry/index.ts'
 import type { HeadScanner } from './head-scanner.ts'
+import { keepHeaders } from './kept-headers.ts'
 import { changeHeaderList, changeRequestHead } from './header-changes.ts'
 import { httpDate } from './http-date.ts'
 import type { Mirror } from './mirror.ts'
@@ -250,13 +252,14 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     return this.#forwarding?.takesResponse(head, scanner) ?? true
   }
 
-  responseRules({ status }: ResponseHead): ResponseRules {
+  responseRules({ status }: ResponseHead, scanner: HeadScanner): ResponseRules {
     const { context, head, requestFlow } = this.#options
     this.#closes = !head.keepAlive || context.isDraining() || context.overload.stopsKeepAlive || !this.#body.isDone
     const serviceTimeMs = Math.round(context.clock.monotonic() - this.#sentAt)
     requestFlow.flow.draft.status = status
     requestFlow.flow.draft.details = 'via_upstream'
     requestFlow.notes.upstreamServiceTime = String(serviceTimeMs)
+    if (wantedHeaders.response.length > 0) requestFlow.notes.responseHeaders = keepHeaders(scanner, wantedHeaders.response)
     return {
       serverName: this.#judge.manager.serverName,
       date: httpDate(context.clock),

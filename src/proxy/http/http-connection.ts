@@ -12,7 +12,9 @@ import type { Wire, WireHandler } from '../transport.ts'
 import { WaitLimit } from '../wait-limit.ts'
 import { type ClientSide, type PauseReason, pauseReasons } from './client-side.ts'
 import { Exchange } from './exchange.ts'
+import { wantedHeaders } from '../../telemetry/index.ts'
 import { HeadScanner, hasLineEnd } from './head-scanner.ts'
+import { keepHeaders } from './kept-headers.ts'
 import { type HopRules, writeRequest } from './head-writer.ts'
 import { httpDate } from './http-date.ts'
 import { isInternalAddress } from './internal-address.ts'
@@ -242,6 +244,7 @@ export class HttpConnection implements WireHandler, ClientSide {
     const head = this.arrival.servesOne ? askedOfProxy(result.head) : result.head
     this.#countRequest()
     const requestFlow = openRequestFlow(this.#context, this.#origin, head)
+    if (wantedHeaders.request.length > 0) requestFlow.notes.requestHeaders = keepHeaders(this.#scanner, wantedHeaders.request)
     requestOut.reset()
     const hop = this.#hopRules()
     const written = writeRequest(requestOut, this.#scanner, head, hop)

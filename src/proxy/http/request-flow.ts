@@ -13,6 +13,8 @@ export interface AccessNotes {
   routeName: string
   upstreamServiceTime: string
   transportFailure: string
+  requestHeaders?: ReadonlyMap<string, string>
+  responseHeaders?: ReadonlyMap<string, string>
 }
 
 export interface RequestFlow {

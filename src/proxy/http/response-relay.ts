@@ -15,7 +15,7 @@ export interface RelayOwner {
   /** Asked for each response; false: it is not the client's, because the request is tried again. */
   takesResponse(head: ResponseHead, scanner: HeadScanner): boolean
   /** Asked once, when the head of the response that counts has come. */
-  responseRules(head: ResponseHead): ResponseRules
+  responseRules(head: ResponseHead, scanner: HeadScanner): ResponseRules
   /** A string says why the origin's switch to another protocol is not believed. */
   switchRules(scanner: HeadScanner): SwitchRules | string
   /** The switch was passed on; what follows is no HTTP. */
@@ -78,7 +78,7 @@ export class ResponseRelay implements ResponseSink {
     this.status = head.status
     this.#isChunked = head.body.kind === 'chunked' || head.body.kind === 'until-close'
     out.reset()
-    writeResponse(out, scanner, head, this.#owner.responseRules(head))
+    writeResponse(out, scanner, head, this.#owner.responseRules(head, scanner))
     this.#isPending = true
     this.#owner.onActivity()
   }
