@@ -1,6 +1,10 @@
 // Holds each page to what Envoy's runbooks and istioctl read from it, and that no page shows a secret or stops for a slow reader.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { FlowRecord } from '../flow/index.ts'
@@ -10,7 +14,8 @@ import { AddressSchema } from '../xds/gen/envoy/config/core/v3/address_pb.js'
 import { ClusterLoadAssignmentSchema } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import { ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import { RouteConfigurationSchema } from '../xds/gen/envoy/config/route/v3/route_pb.js'
-import type { Snapshot } from '../xds/index.ts'
+import { UpstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { packAny, type Snapshot } from '../xds/index.ts'
 import { openFlowFeed } from './flow-feed.ts'
 import { type Admin, type ConfigView, type ProxyView, startAdmin } from './index.ts'
 import { redact } from './redaction.ts'
@@ -282,6 +287,41 @@ describe('/logging', () => {
 
 test('/certs is empty where nothing uses a certificate', async () => {
   expect(await json('/certs')).toEqual({ certificates: [] })
+})
+
+test('/certs has the files of TLS origination, with the days that they last', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'certs-'))
+  try {
+    const subject = ['-subj', '/CN=x', '-addext', 'subjectAltName=DNS:client.test,URI:spiffe://cluster.local/ns/a/sa/b']
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'k.pem']
+    execFileSync('openssl', ['req', '-x509', ...key, '-out', 'c.pem', '-days', '30', ...subject], { cwd: folder, stdio: 'ignore' })
+    const file = join(folder, 'c.pem')
+    const context = create(UpstreamTlsContextSchema, {
+      commonTlsContext: {
+        tlsCertificateSdsSecretConfigs: [{ name: `file-cert:${file}~${join(folder, 'k.pem')}` }],
+        validationContextType: { case: 'validationContextSdsSecretConfig', value: { name: `file-root:${join(folder, 'none.pem')}` } },
+      },
+    })
+    const socket = { name: 'tls', configType: { case: 'typedConfig' as const, value: packAny(UpstreamTlsContextSchema, context) } }
+    const origination = create(ClusterSchema, { name: 'tls', transportSocket: socket })
+    config = { snapshot: { ...snapshot, clusters: new Map([['tls', origination]]) }, version: 'abc', updated: 0, rejected: [] }
+    expect(await json('/certs')).toMatchObject({
+      certificates: [
+        {
+          cert_chain: [
+            {
+              path: file,
+              days_until_expiration: '29',
+              subject_alt_names: [{ dns: 'client.test' }, { uri: 'spiffe://cluster.local/ns/a/sa/b' }],
+            },
+          ],
+          ca_cert: [{ path: join(folder, 'none.pem'), problem: expect.stringContaining('ENOENT') }],
+        },
+      ],
+    })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('keys, passwords and credentials are taken out, file names are not', () => {
