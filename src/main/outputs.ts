@@ -6,6 +6,7 @@ import type { AccessLogPlan } from '../model/index.ts'
 import { createHostCounters, createMetrics, flowClosed, openRecordWriter } from '../telemetry/index.ts'
 import { followAccessLogs, writeAccessLog } from './access-logs.ts'
 import type { Control } from './control-plane.ts'
+import { readMetadata } from '../xds/index.ts'
 import { tallyVariable, watchFlowBalance } from './flow-balance.ts'
 
 export interface Outputs {
@@ -60,7 +61,9 @@ function accessLogPlan(path: string, mesh: MeshConfig): AccessLogPlan {
 
 async function openAdmin(address: string, options: ProxyOptions, parts: OutputParts): Promise<readonly (() => Promise<void> | void)[]> {
   const { role, control, readiness } = parts
-  const metrics = createMetrics()
+  const namespaceOf = (cluster: string): string | undefined =>
+    readMetadata(control.view()?.snapshot.clusters.get(cluster)?.metadata).namespace
+  const metrics = createMetrics(undefined, namespaceOf)
   const hosts = createHostCounters()
   const detach = [metrics.attach(control.published()), hosts.attach()]
   // Loaded only when it is wanted: an HTTP server is no small part of a start.

@@ -1,6 +1,6 @@
 // Counts flows under Istio's labels with bounded memory: a look-up and some additions for each flow, text only when somebody scrapes.
 import type { FlowRecord } from '../flow/index.ts'
-import { type Destination, destinationOf, istioLabelsOf, type Labelled } from './istio-labels.ts'
+import { type Destination, destinationOf, istioLabelsOf, type Labelled, type NamespaceOf } from './istio-labels.ts'
 import { metricTable } from './metric-table.ts'
 import { formatHistogram, formatLabels, formatMetric, Histogram } from './prometheus.ts'
 
@@ -24,8 +24,12 @@ export interface FlowMetrics {
 }
 
 /** `onOverflow` is told of each sample that had to be counted as `other`. */
-export function createFlowMetrics(onOverflow: (what: 'series' | 'histograms' | 'hosts') => void, limits = defaultLimits): FlowMetrics {
-  return new IstioMetrics(onOverflow, limits)
+export function createFlowMetrics(
+  onOverflow: (what: 'series' | 'histograms' | 'hosts') => void,
+  limits = defaultLimits,
+  namespaceOf: NamespaceOf = () => undefined,
+): FlowMetrics {
+  return new IstioMetrics(onOverflow, limits, namespaceOf)
 }
 
 interface RequestSeries {
@@ -54,13 +58,15 @@ const OTHER = 'other'
 class IstioMetrics implements FlowMetrics {
   readonly #onOverflow: (what: 'series' | 'histograms' | 'hosts') => void
   readonly #limits: FlowMetricLimits
+  readonly #namespaceOf: NamespaceOf
   readonly #requests = new Map<string, RequestSeries>()
   readonly #tcp = new Map<string, TcpSeries>()
   readonly #freeHosts = new Set<string>()
   readonly #otherRequests: RequestSeries = { labels: otherLabels('istio_requests_total'), count: 0, histograms: createHistograms() }
   readonly #otherTcp: TcpSeries = createTcp(otherLabels('istio_tcp_connections_opened_total'))
 
-  constructor(onOverflow: (what: 'series' | 'histograms' | 'hosts') => void, limits: FlowMetricLimits) {
+  constructor(onOverflow: (what: 'series' | 'histograms' | 'hosts') => void, limits: FlowMetricLimits, namespaceOf: NamespaceOf) {
+    this.#namespaceOf = namespaceOf
     this.#onOverflow = onOverflow
     this.#limits = limits
   }
@@ -161,7 +167,7 @@ class IstioMetrics implements FlowMetrics {
 
   /** Names that clients make up must not use up the room of those that are declared. */
   #destinationOf(flow: Labelled): Destination {
-    const destination = destinationOf(flow)
+    const destination = destinationOf(flow, this.#namespaceOf)
     if (!destination.isFree || this.#freeHosts.has(destination.service)) return destination
     if (this.#freeHosts.size < this.#limits.freeHosts) {
       this.#freeHosts.add(destination.service)

@@ -18,7 +18,10 @@ export interface Destination {
 
 const unknown = 'unknown'
 
-export function destinationOf(flow: Labelled): Destination {
+/** The namespace of the service that a cluster leads to; undefined when it is not known. */
+export type NamespaceOf = (cluster: string) => string | undefined
+
+export function destinationOf(flow: Labelled, namespaceOf: NamespaceOf): Destination {
   const declared = declaredDestination(flow.cluster)
   const named = flow.kind === 'request' ? flow.host : undefined
   if (declared === undefined) {
@@ -29,8 +32,8 @@ export function destinationOf(flow: Labelled): Destination {
   return {
     service: named ?? host,
     name,
-    // A ServiceEntry belongs to the namespace that it stands in; the rule that decided may stand in another.
-    namespace: namespace ?? (flow.by?.kind === 'ServiceEntry' ? flow.by.namespace : unknown),
+    // A service belongs to the namespace that it is declared in; the rule that decided may stand in another.
+    namespace: namespace ?? namespaceOf(flow.cluster ?? '') ?? (flow.by?.kind === 'ServiceEntry' ? flow.by.namespace : unknown),
     isFree: named !== undefined && named !== host,
   }
 }

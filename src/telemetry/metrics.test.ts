@@ -155,6 +155,14 @@ describe('the destination of a flow', () => {
   })
 })
 
+test('the namespace of the destination is that of its service, whoever decided', async () => {
+  leave()
+  metrics = createMetrics(undefined, (cluster) => (cluster === 'outbound|80||api.example.com' ? 'partners' : undefined))
+  leave = metrics.attach()
+  close({ by: { kind: 'VirtualService', namespace: 'shop', name: 'x' } })
+  expect(await valueOf('istio_requests_total', { destination_service_namespace: 'partners' })).toBe(1)
+})
+
 test('durations and sizes are histograms with Envoy’s buckets', async () => {
   close({ durationMs: 12.4, bytesSent: 100, bytesReceived: 2000 })
   close({ durationMs: 10, bytesSent: 0, bytesReceived: 9e9 })

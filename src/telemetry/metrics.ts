@@ -13,6 +13,7 @@ import {
   linesDropped,
   overloadShed,
 } from './events.ts'
+import type { NamespaceOf } from './istio-labels.ts'
 import { type LoopDelay, watchLoopDelay } from './loop-delay.ts'
 import { createFlowMetrics, defaultLimits, type FlowMetricLimits } from './flow-metrics.ts'
 import { type MetricDefinition, type MetricName, metricTable } from './metric-table.ts'
@@ -25,9 +26,10 @@ export interface Metrics {
   render(): Promise<string>
 }
 
-export function createMetrics(limits: FlowMetricLimits = defaultLimits): Metrics {
+/** `namespaceOf` gives the namespace of the service that a cluster leads to. */
+export function createMetrics(limits: FlowMetricLimits = defaultLimits, namespaceOf?: NamespaceOf): Metrics {
   const counters = new Counters()
-  const flows = createFlowMetrics((what) => counters.add('sallyport_metric_overflow_total', what), limits)
+  const flows = createFlowMetrics((what) => counters.add('sallyport_metric_overflow_total', what), limits, namespaceOf)
   const opened = new OpenedConnections()
   let delay: LoopDelay | undefined
 
