@@ -8,7 +8,7 @@ import type { ProxyView } from '../proxy-view.ts'
 import { addressText, addressTextJson } from './listeners.ts'
 
 /** Clusters that are written in one turn of the event loop. */
-const BATCH = 100
+const BATCH = 50
 
 export function clustersPage(proxy: ProxyView): Page {
   return {

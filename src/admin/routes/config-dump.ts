@@ -7,7 +7,7 @@ import type { ConfigView, ProxyView } from '../proxy-view.ts'
 import { redactObject } from '../redaction.ts'
 
 /** Resources that are written in one turn of the event loop. */
-const BATCH = 20
+const BATCH = 8
 
 export function configDumpPage(proxy: ProxyView): Page {
   return {
