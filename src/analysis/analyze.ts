@@ -1,5 +1,6 @@
 // Runs every finding across resources, in the order in which people read their files.
 import type { Issue } from '../api/index.ts'
+import { finish, type Steps } from '../base/index.ts'
 import type { Model } from '../model/index.ts'
 import { findDanglingReferences } from './dangling-reference.ts'
 import { findGatewayNotInPath } from './gateway-not-in-path.ts'
@@ -22,8 +23,16 @@ const findings = [
 
 /** What no single document shows. Pure. */
 export function analyze(model: Model): readonly Issue[] {
+  return finish(analyzing(model))
+}
+
+/** As `analyze`, in steps. */
+export function* analyzing(model: Model): Steps<readonly Issue[]> {
   const scene = setScene(model)
-  return findings
-    .flatMap((find) => find(scene))
-    .toSorted((a, b) => a.source.localeCompare(b.source) || (a.place?.line ?? 0) - (b.place?.line ?? 0))
+  const issues: Issue[] = []
+  for (const find of findings) {
+    yield
+    issues.push(...find(scene))
+  }
+  return issues.sort((a, b) => a.source.localeCompare(b.source) || (a.place?.line ?? 0) - (b.place?.line ?? 0))
 }

@@ -1,3 +1,3 @@
 // Door of the analysis room.
-export { analyze } from './analyze.ts'
+export { analyze, analyzing } from './analyze.ts'
 export { findingCodes } from './finding-codes.ts'

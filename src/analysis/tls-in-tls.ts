@@ -1,7 +1,7 @@
 // Finds DestinationRules that begin TLS at a port where clients speak TLS already: the origin would get one inside the other.
 import type { Issue, Resource } from '../api/index.ts'
 import { expandHost } from '../model/index.ts'
-import { covers, type Service } from '../registry/index.ts'
+import { covers, isWildcardHost, type Service } from '../registry/index.ts'
 import { findingAt, nameOf } from './finding.ts'
 import type { Scene } from './scene.ts'
 
@@ -9,10 +9,17 @@ type Rule = Resource<'DestinationRule'>
 
 export function findTlsInTls(scene: Scene): Issue[] {
   return scene.resources.of('DestinationRule').flatMap((rule) => {
+    if (!mayBegin(rule)) return []
     const host = expandHost(rule.spec.host, rule.meta.namespace, scene.spelling)
-    const services = scene.registry.services.filter((service) => service.host === host || covers(host, service.host))
-    return services.flatMap((service) => portsOf(scene, rule, service)).slice(0, 1)
+    // Only a wildcard can be about many, so only for one all are looked at.
+    const { services } = scene.registry
+    const meant = isWildcardHost(host) ? services.filter((service) => covers(host, service.host)) : scene.registry.of(host)
+    return meant.flatMap((service) => portsOf(scene, rule, service)).slice(0, 1)
   })
+}
+
+function mayBegin({ spec: { trafficPolicy } }: Rule): boolean {
+  return trafficPolicy?.tls !== undefined || (trafficPolicy?.portLevelSettings ?? []).some((setting) => setting.tls !== undefined)
 }
 
 /** A port to which a rule leads HTTP is meant to get its TLS from here (HTTPS at a gateway that begins it). */

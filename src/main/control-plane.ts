@@ -1,7 +1,7 @@
 // Composes the control side in one process: files become declarations, a model, a snapshot, and the runtime that traffic is judged by.
 import { networkInterfaces } from 'node:os'
 import type { ConfigView } from '../admin/index.ts'
-import { analyze } from '../analysis/index.ts'
+import { analyzing } from '../analysis/index.ts'
 import type { Issue, MeshSettings, Resource } from '../api/index.ts'
 import { contentHash, finish, inSlices, parseIp, type SlicedWork, type Steps, warnOfListener, Watchable } from '../base/index.ts'
 import type { PolicyOptions } from '../cli/index.ts'
@@ -70,7 +70,9 @@ export function startControl(options: ControlOptions): Control {
     runtime.set(compiled.runtime)
     const durationMs = performance.now() - began
     yield
-    report(issuesOf(config, now, translated.issues, options), compiled.rejected)
+    const issues = yield* issuesOf(config, now, translated.issues, options)
+    yield
+    report(issues, compiled.rejected)
     yield
     published = describe(config, compiled.rejected, durationMs)
     view = { snapshot: translated.snapshot, version: published.version, updated: Date.now(), rejected: compiled.rejected }
@@ -144,8 +146,8 @@ function nodeFacts(): NodeFacts {
   return { addresses: addresses.filter((ip) => ip !== undefined) }
 }
 
-function issuesOf(config: ConfigSnapshot, model: Model, translated: readonly Issue[], options: ControlOptions): readonly Issue[] {
-  return options.quiet === true ? [] : [...config.issues, ...translated, ...analyze(model)]
+function* issuesOf(config: ConfigSnapshot, model: Model, translated: readonly Issue[], options: ControlOptions): Steps<readonly Issue[]> {
+  return options.quiet === true ? [] : [...config.issues, ...translated, ...(yield* analyzing(model))]
 }
 
 /** Prints each issue when it appears, and again only after it had gone. */
