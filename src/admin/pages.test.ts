@@ -71,6 +71,10 @@ const proxy: ProxyView = {
   version: '1.2.3',
   config: () => config,
   hosts: () => [counts, { ...counts, cluster: 'outbound|443||named.test', host: '198.51.100.7:443' }],
+  loads: () => [
+    { cluster: 'outbound|80||api.test', host: '203.0.113.9:80', connections: 3, active: 2, isEjected: true },
+    { cluster: 'outbound|443||named.test', host: '198.51.100.8:443', connections: 1, active: 1, isEjected: false },
+  ],
 }
 
 let admin: Admin
@@ -197,7 +201,11 @@ describe('/clusters', () => {
     const { body } = await ask('/clusters')
     expect(body).toContain('outbound|80||api.test::default_priority::max_connections::7\n')
     expect(body).toContain('outbound|80||api.test::203.0.113.9:80::rq_total::5\n')
-    expect(body).toContain('outbound|80||api.test::203.0.113.9:80::health_flags::healthy\n')
+    expect(body).toContain('outbound|80||api.test::203.0.113.9:80::cx_active::3\n')
+    expect(body).toContain('outbound|80||api.test::203.0.113.9:80::rq_active::2\n')
+    expect(body).toContain('outbound|80||api.test::203.0.113.9:80::health_flags::/failed_outlier_check\n')
+    expect(body).toContain('outbound|443||named.test::198.51.100.8:443::cx_active::1\n')
+    expect(body).toContain('outbound|443||named.test::198.51.100.8:443::health_flags::healthy\n')
     expect(body).toContain('outbound|443||named.test::198.51.100.7:443::cx_connect_fail::2\n')
   })
 
@@ -209,14 +217,17 @@ describe('/clusters', () => {
           host_statuses: [
             {
               address: { socket_address: { address: '203.0.113.9', port_value: 80 } },
-              stats: expect.arrayContaining([{ name: 'rq_total', value: '5', type: 'COUNTER' }]),
-              health_status: { eds_health_status: 'HEALTHY' },
+              stats: expect.arrayContaining([
+                { name: 'cx_active', value: '3', type: 'GAUGE' },
+                { name: 'rq_total', value: '5', type: 'COUNTER' },
+              ]),
+              health_status: { eds_health_status: 'HEALTHY', failed_outlier_check: true },
             },
           ],
         },
         {
           name: 'outbound|443||named.test',
-          host_statuses: [{ address: { socket_address: { address: '198.51.100.7', port_value: 443 } } }],
+          host_statuses: [{ address: { socket_address: { address: '198.51.100.7', port_value: 443 } } }, {}],
         },
       ],
     })

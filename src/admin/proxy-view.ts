@@ -21,10 +21,20 @@ export interface NodeView {
   readonly labels: Readonly<Record<string, string>>
 }
 
+/** What is under way to one host of a cluster at this moment. */
+export interface HostLoad {
+  readonly cluster: string
+  readonly host: string
+  readonly connections: number
+  readonly active: number
+  readonly isEjected: boolean
+}
+
 export interface ProxyView {
   readonly node: NodeView
   readonly version: string
   /** Undefined while none has been loaded. */
   config(): ConfigView | undefined
   hosts(): Iterable<HostCount>
+  loads(): Iterable<HostLoad>
 }

@@ -13,6 +13,7 @@ const proxy: ProxyView = {
   version: '0.0.0',
   config: () => undefined,
   hosts: () => [],
+  loads: () => [],
 }
 
 let opened: Admin[]

@@ -30,7 +30,7 @@ export async function runGateway(options: GatewayOptions): Promise<number> {
     peers: peersOf(options),
     onProblem: (text) => process.stderr.write(`sallyport gateway: ${text}\n`),
   })
-  const outputs = await openOutputs(options, { role: 'gateway', control, readiness: () => readiness(control, plane) })
+  const outputs = await openOutputs(options, { role: 'gateway', control, readiness: () => readiness(control, plane), plane: () => plane })
   announce(options, control)
   await plane.whenBound()
   process.send?.('ready')

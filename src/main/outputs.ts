@@ -3,6 +3,7 @@ import type { NodeView } from '../admin/index.ts'
 import { accessLogFormat, type MeshConfig } from '../api/index.ts'
 import type { ProxyOptions } from '../cli/index.ts'
 import type { AccessLogPlan } from '../model/index.ts'
+import type { DataPlane } from '../proxy/index.ts'
 import { createHostCounters, createMetrics, flowClosed, openRecordWriter } from '../telemetry/index.ts'
 import { followAccessLogs, writeAccessLog } from './access-logs.ts'
 import type { Control } from './control-plane.ts'
@@ -23,6 +24,8 @@ export interface OutputParts {
   readonly role: NodeView['role']
   readonly control: Pick<Control, 'settings' | 'view' | 'published' | 'accessLogs'>
   readonly readiness: () => Readiness
+  /** What is under way, once there is a data plane. */
+  readonly plane: () => Pick<DataPlane, 'loads'> | undefined
 }
 
 export async function openOutputs(options: ProxyOptions, parts: OutputParts): Promise<Outputs> {
@@ -78,6 +81,7 @@ async function openAdmin(address: string, options: ProxyOptions, parts: OutputPa
       version: process.env['SALLYPORT_VERSION'] ?? '0.1.0',
       config: () => control.view(),
       hosts: () => hosts.counts(),
+      loads: () => parts.plane()?.loads() ?? [],
     },
   })
   return [...detach, () => admin.close()]

@@ -32,15 +32,17 @@ export async function runSidecar({ options, nonce, seal }: SidecarOptions): Prom
   const gateways = gatewayProcesses(options, sockets)
   const { namespace, name, labels } = options
   const control = startControl({ policy: options, proxy: { role: 'sidecar', namespace, name, labels }, sockets })
+  const live: { plane?: DataPlane } = {}
   try {
     refuseErrors(control, 'the command')
     const outputs = await openOutputs(options, {
       role: 'sidecar',
       control,
       readiness: () => ({ ready: control.runtime.value !== undefined }),
+      plane: () => live.plane,
     })
     try {
-      return await serve({ options, source, control, gateways, seal: await seal(), nonce })
+      return await serve({ options, source, control, gateways, seal: await seal(), nonce, live })
     } finally {
       await outputs.close()
     }
@@ -57,6 +59,8 @@ interface Parts {
   readonly gateways: GatewayProcesses
   readonly seal: Seal
   readonly nonce: string
+  /** Where the data plane is put for those who look at it. */
+  readonly live: { plane?: DataPlane }
 }
 
 async function serve(parts: Parts): Promise<number> {
@@ -64,6 +68,7 @@ async function serve(parts: Parts): Promise<number> {
   const names = createNameSource(options.resolver === undefined ? {} : { server: options.resolver })
   const refusals = createRefusalAddresses()
   const plane = startPlane(parts, names, refusals)
+  parts.live.plane = plane
   startDns(parts, names, refusals)
   let isServing = false
   let stopDoor = (): void => undefined

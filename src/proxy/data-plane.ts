@@ -24,7 +24,7 @@ import type { DestinationOf } from './original-dst.ts'
 import { Overload } from './overload.ts'
 import { createPortableTransport } from './portable-transport.ts'
 import type { Transport } from './transport.ts'
-import { ClusterStates } from './upstream/cluster-state.ts'
+import { ClusterStates, type UpstreamLoad } from './upstream/cluster-state.ts'
 import { TlsSettings } from './upstream/tls-settings.ts'
 
 export interface DataPlaneOptions {
@@ -64,6 +64,8 @@ export interface DataPlane {
   /** `NAME (why)` of each that is not. */
   unboundListeners(): readonly string[]
   readonly counters: Readonly<FlowCounters>
+  /** What is under way to each host of each cluster. */
+  loads(): Iterable<UpstreamLoad>
   /** Takes no new work, lets what is under way end, and cuts what has not ended after `ms`. */
   drain(ms: number): Promise<void>
   /** Cuts everything now. */
@@ -123,6 +125,10 @@ class ComposedDataPlane implements DataPlane {
       .status()
       .filter(({ isListening }) => !isListening)
       .map(({ name, problem }) => (problem === undefined ? name : `${name} (${problem})`))
+  }
+
+  loads(): Iterable<UpstreamLoad> {
+    return this.#context.clusters.loads()
   }
 
   async drain(ms: number): Promise<void> {

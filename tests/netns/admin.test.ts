@@ -68,7 +68,9 @@ test('whoever follows sees the next flow as it ends', async () => {
 test('the pages show what is in force, and what was counted', async () => {
   const dump = JSON.parse(await page('/config_dump?resource=dynamic_active_clusters&name_regex=d2iq'))
   expect(dump.configs).toMatchObject([{ cluster: { name: 'outbound|80||d2iq.com' } }])
-  expect(await page('/clusters')).toMatch(/^outbound\|80\|\|d2iq\.com::\S+:80::rq_success::1$/m)
+  const clusters = await page('/clusters')
+  expect(clusters).toMatch(/^outbound\|80\|\|d2iq\.com::\S+:80::rq_success::1$/m)
+  expect(clusters).toMatch(/^outbound\|80\|\|d2iq\.com::\S+:80::rq_active::0$/m)
   expect(await page('/listeners')).toContain('virtualOutbound::0.0.0.0:15001\n')
   const stats = await page('/stats/prometheus')
   expect(stats).toMatch(/^sallyport_verdicts_total\{verdict="deny",reason="not-declared"\} \d/m)

@@ -4,7 +4,7 @@ import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.j
 import type { ClusterLoadAssignment } from '../../xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import type { Snapshot } from '../../xds/index.ts'
 import { jsonType, type Page, wantsJson } from '../page.ts'
-import type { ProxyView } from '../proxy-view.ts'
+import type { HostLoad, ProxyView } from '../proxy-view.ts'
 import { addressText, addressTextJson } from './listeners.ts'
 
 /** Clusters that are written in one turn of the event loop. */
@@ -31,6 +31,7 @@ interface Host {
   readonly region: string
   readonly zone: string
   readonly counts: HostCount | undefined
+  readonly load: HostLoad | undefined
 }
 
 interface ClusterStatus {
@@ -42,14 +43,26 @@ interface ClusterStatus {
 function* clustersOf(proxy: ProxyView): Generator<ClusterStatus> {
   const snapshot = proxy.config()?.snapshot
   if (snapshot === undefined) return
-  const counts = new Map<string, Map<string, HostCount>>()
-  for (const count of proxy.hosts()) {
-    const hosts = counts.get(count.cluster) ?? new Map<string, HostCount>()
-    counts.set(count.cluster, hosts.set(count.host, count))
-  }
+  const seen: Seen = { counts: byCluster(proxy.hosts()), loads: byCluster(proxy.loads()) }
   for (const [name, cluster] of snapshot.clusters) {
-    yield { name, thresholds: thresholdsOf(cluster), hosts: hostsOf(assignmentOf(snapshot, name, cluster), counts.get(name) ?? new Map()) }
+    yield { name, thresholds: thresholdsOf(cluster), hosts: hostsOf(assignmentOf(snapshot, name, cluster), name, seen) }
   }
+}
+
+interface Seen {
+  readonly counts: ByCluster<HostCount>
+  readonly loads: ByCluster<HostLoad>
+}
+
+type ByCluster<T> = ReadonlyMap<string, ReadonlyMap<string, T>>
+
+function byCluster<T extends { readonly cluster: string; readonly host: string }>(list: Iterable<T>): ByCluster<T> {
+  const clusters = new Map<string, Map<string, T>>()
+  for (const one of list) {
+    const hosts = clusters.get(one.cluster) ?? new Map<string, T>()
+    clusters.set(one.cluster, hosts.set(one.host, one))
+  }
+  return clusters
 }
 
 function assignmentOf({ endpoints }: Snapshot, name: string, cluster: Cluster): ClusterLoadAssignment | undefined {
@@ -65,24 +78,39 @@ function thresholdsOf({ circuitBreakers }: Cluster): ClusterStatus['thresholds']
 }
 
 /** Declared endpoints first; then what their names, or the clients' addresses, led to. */
-function hostsOf(assignment: ClusterLoadAssignment | undefined, counts: ReadonlyMap<string, HostCount>): readonly Host[] {
+function hostsOf(assignment: ClusterLoadAssignment | undefined, cluster: string, seen: Seen): readonly Host[] {
+  const counts = seen.counts.get(cluster)
+  const loads = seen.loads.get(cluster)
+  const numbers = (address: string) => ({ counts: counts?.get(address), load: loads?.get(address) })
   const declared = (assignment?.endpoints ?? []).flatMap(({ lbEndpoints, priority, locality }) =>
     lbEndpoints.flatMap(({ hostIdentifier, loadBalancingWeight }): Host[] => {
       if (hostIdentifier.case !== 'endpoint') return []
       const address = addressText(hostIdentifier.value.address)
       const place = { region: locality?.region ?? '', zone: locality?.zone ?? '' }
-      const weight = loadBalancingWeight ?? 1
-      return [{ address, hostname: hostIdentifier.value.hostname, weight, priority, ...place, counts: counts.get(address) }]
+      const { hostname } = hostIdentifier.value
+      return [{ address, hostname, weight: loadBalancingWeight ?? 1, priority, ...place, ...numbers(address) }]
     }),
   )
   const known = new Set(declared.map(({ address }) => address))
-  const dialled = Array.from(counts.values())
-    .filter(({ host }) => !known.has(host))
-    .map((count): Host => ({ address: count.host, hostname: '', weight: 1, priority: 0, region: '', zone: '', counts: count }))
+  const dialled = [...new Set([...(counts?.keys() ?? []), ...(loads?.keys() ?? [])])]
+    .filter((address) => !known.has(address))
+    .map((address): Host => ({ address, hostname: '', weight: 1, priority: 0, region: '', zone: '', ...numbers(address) }))
   return [...declared, ...dialled]
 }
 
-const counterNames = ['cx_connect_fail', 'cx_total', 'rq_error', 'rq_success', 'rq_timeout', 'rq_total'] as const
+/** Envoy's names, in its order. */
+function statsOf({ counts, load }: Host): readonly (readonly [name: string, value: number, type: 'COUNTER' | 'GAUGE'])[] {
+  return [
+    ['cx_active', load?.connections ?? 0, 'GAUGE'],
+    ['cx_connect_fail', counts?.cx_connect_fail ?? 0, 'COUNTER'],
+    ['cx_total', counts?.cx_total ?? 0, 'COUNTER'],
+    ['rq_active', load?.active ?? 0, 'GAUGE'],
+    ['rq_error', counts?.rq_error ?? 0, 'COUNTER'],
+    ['rq_success', counts?.rq_success ?? 0, 'COUNTER'],
+    ['rq_timeout', counts?.rq_timeout ?? 0, 'COUNTER'],
+    ['rq_total', counts?.rq_total ?? 0, 'COUNTER'],
+  ]
+}
 
 async function* writeText(clusters: Iterable<ClusterStatus>): AsyncGenerator<string> {
   let text = ''
@@ -102,10 +130,11 @@ async function* writeText(clusters: Iterable<ClusterStatus>): AsyncGenerator<str
   yield text
 }
 
-function hostLines(start: string, { counts, hostname, weight, region, zone, priority }: Host): string {
-  const lines = counterNames.map((name) => `${name}::${counts?.[name] ?? 0}`)
-  lines.push(`hostname::${hostname}`, 'health_flags::healthy', `weight::${weight}`, `region::${region}`, `zone::${zone}`)
-  lines.push('sub_zone::', 'canary::false', `priority::${priority}`)
+function hostLines(start: string, host: Host): string {
+  const { load, hostname, weight, region, zone, priority } = host
+  const lines = statsOf(host).map(([name, value]) => `${name}::${value}`)
+  lines.push(`hostname::${hostname}`, `health_flags::${load?.isEjected === true ? '/failed_outlier_check' : 'healthy'}`)
+  lines.push(`weight::${weight}`, `region::${region}`, `zone::${zone}`, 'sub_zone::', 'canary::false', `priority::${priority}`)
   return lines.map((line) => `${start}::${line}\n`).join('')
 }
 
@@ -126,11 +155,12 @@ async function* writeJson(clusters: Iterable<ClusterStatus>): AsyncGenerator<str
   yield '\n ]\n}\n'
 }
 
-function hostJson({ address, hostname, weight, priority, counts, region, zone }: Host): object {
+function hostJson(host: Host): object {
+  const { address, hostname, weight, priority, load, region, zone } = host
   return {
     address: addressTextJson(address),
-    stats: counterNames.map((name) => ({ name, value: String(counts?.[name] ?? 0), type: 'COUNTER' })),
-    health_status: { eds_health_status: 'HEALTHY' },
+    stats: statsOf(host).map(([name, value, type]) => ({ name, value: String(value), type })),
+    health_status: { eds_health_status: 'HEALTHY', ...(load?.isEjected === true && { failed_outlier_check: true }) },
     weight,
     ...(hostname === '' ? {} : { hostname }),
     ...(priority === 0 ? {} : { priority }),

@@ -28,6 +28,17 @@ export interface Wish {
   readonly key?: string | undefined
 }
 
+/** What is under way to one host of a cluster. */
+export interface UpstreamLoad {
+  readonly cluster: string
+  readonly host: string
+  readonly connections: number
+  /** Requests, and connections that carry bytes. */
+  readonly active: number
+  /** Left out for its failures. */
+  readonly isEjected: boolean
+}
+
 /** By name: a change of the configuration does not end what is under way. */
 export class ClusterStates {
   readonly #states = new Map<string, ClusterState>()
@@ -46,6 +57,11 @@ export class ClusterStates {
     const state = new ClusterState(this.#clock, this.#random)
     this.#states.set(cluster.name, state)
     return state
+  }
+
+  /** What is under way, for people who look. */
+  *loads(): Generator<UpstreamLoad> {
+    for (const [cluster, state] of this.#states) for (const load of state.loads()) yield { cluster, ...load }
   }
 
   #sweep(): void {
@@ -76,6 +92,12 @@ export class ClusterState {
   /** Endpoints that are remembered. */
   get hosts(): number {
     return this.#hosts.size
+  }
+
+  *loads(): Generator<Omit<UpstreamLoad, 'cluster'>> {
+    const now = this.#clock.monotonic()
+    for (const [host, { active, connections }] of this.#hosts)
+      yield { host, active, connections, isEjected: this.#outliers?.isEjected(host, now) ?? false }
   }
 
   get isIdle(): boolean {
