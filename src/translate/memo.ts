@@ -143,7 +143,7 @@ export class Parallel<C extends { readonly epoch: object }, K extends object, V>
     const { start, beforeEnd, nowEnd } = isKnown ? changedStretch(this.#keys, keys) : all
     const values = spliced(this.#values, start, beforeEnd, []).slice()
     const added: V[] = []
-    for (const key of this.#keys.slice(start, beforeEnd)) this.#loose.delete(key)
+    this.#leave(this.#keys.slice(start, beforeEnd), keys.slice(start, nowEnd))
     for (const key of keys.slice(start, nowEnd)) {
       added.push(this.#value(ctx, key))
       if (added.length % STEP === 0) yield
@@ -164,6 +164,15 @@ export class Parallel<C extends { readonly epoch: object }, K extends object, V>
     this.#keys = keys
     if (!isSame) this.#values = values
     return this.#values
+  }
+
+  /** Whatever comes back later is made anew: another may have stood for the same meanwhile, and its identity counts then. */
+  #leave(gone: readonly K[], added: readonly K[]): void {
+    const stay = gone.length === 0 ? undefined : new Set(added)
+    for (const key of gone) {
+      this.#loose.delete(key)
+      if (!stay?.has(key)) this.#known.delete(key)
+    }
   }
 
   #isLoose(key: K | undefined): boolean {
