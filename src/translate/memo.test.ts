@@ -27,7 +27,7 @@ describe('a parallel list', () => {
     return { made, inputs, run }
   }
 
-  test('makes each value once, whatever is inserted, removed or reordered', () => {
+  test('makes each value once, whatever is inserted, removed or reordered, and anew what comes back', () => {
     const { made, run } = counting()
     const ctx = { epoch: {} }
     const [a, b, c, d, e] = items as [Item, Item, Item, Item, Item]
@@ -35,8 +35,9 @@ describe('a parallel list', () => {
     expect(run([a, b, c], ctx)).toEqual(first)
     run([d, a, b, e, c], ctx)
     run([c, a], ctx)
-    run([a, d, c], ctx)
     expect(made).toEqual(['a', 'b', 'c', 'd', 'e'])
+    run([a, d, c], ctx)
+    expect(made).toEqual(['a', 'b', 'c', 'd', 'e', 'd'])
   })
 
   test('asks again in a new epoch, and keeps the value when its inputs are the same', () => {
