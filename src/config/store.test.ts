@@ -30,6 +30,15 @@ function openQuiet(sources: readonly string[] = [root]): Store {
   return open(sources, { pollMs: 0, clock: new TestClock(Date.now() + 60_000) })
 }
 
+/** Every look at it takes so long that a slice of work is over. */
+class CreepingClock extends TestClock {
+  #looks = 0
+
+  override monotonic(): number {
+    return super.monotonic() + 5 * this.#looks++
+  }
+}
+
 function entry(name: string, host = `${name}.test`, more = ''): string {
   return `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: ${name}}\nspec: {hosts: [${host}]${more}}\n`
 }
@@ -324,6 +333,21 @@ describe('events of the file system', () => {
     expect(hosts(store.snapshot.value)).toBe('new.test')
     store.close()
     expect(clock.pending).toBe(0)
+  })
+
+  test('what a look had found that was given up, at whatever step, is found by the next', async () => {
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    for (let steps = 0; steps < 12; steps++) {
+      const clock = new CreepingClock(Date.now() + 60_000)
+      write('x.yaml', entry('a'))
+      const store = open([join(root, 'x.yaml'), root], { clock })
+      write('x.yaml', entry('a', 'new.test'))
+      clock.advance(2001)
+      for (let step = 0; step < steps; step++) await turn()
+      store.refresh()
+      expect(hosts(store.snapshot.value), `given up after ${steps} steps`).toBe('new.test')
+      store.close()
+    }
   })
 
   test('after it is closed nothing is published any more', () => {

@@ -57,6 +57,8 @@ class FileStore implements Store {
   #poll: Timer | undefined
   #looking: { readonly work: SlicedWork; readonly isPoll: boolean } | undefined
   #isAskedAgain = false
+  /** What readers have found, and will not find again. A look that is given up leaves it to the next. */
+  readonly #found: Refresh[] = []
   /** Files that something happened to; undefined: look everywhere. */
   #noticedFiles: Set<string> | undefined = new Set()
   #closed = false
@@ -145,15 +147,14 @@ class FileStore implements Store {
     const files = this.#noticedFiles
     this.#noticedFiles = new Set()
     if (files === undefined || files.size === 0) return yield* this.#everywhere()
-    const results: Refresh[] = []
     for (const file of files) {
       const result = yield* this.#refreshFile(file)
       // A new file, or one that has gone: its place among the others has to be found.
-      if (!result) return yield* this.#everywhere(results)
-      results.push(result)
+      if (!result) return yield* this.#everywhere()
+      this.#found.push(result)
     }
     yield
-    this.#take(results)
+    this.#take()
   }
 
   *#refreshFile(file: string): Steps<Refresh | undefined> {
@@ -164,16 +165,15 @@ class FileStore implements Store {
     return undefined
   }
 
-  /** `before`: what was found and not taken yet, which no reader will find again. */
-  *#everywhere(before: readonly Refresh[] = []): Steps<void> {
-    const results = [...before]
-    for (const reader of this.#readers) results.push(yield* reader.refresh())
+  *#everywhere(): Steps<void> {
+    for (const reader of this.#readers) this.#found.push(yield* reader.refresh())
     yield
     this.#rewatch()
-    this.#take(results)
+    this.#take()
   }
 
-  #take(results: readonly Refresh[]): void {
+  #take(): void {
+    const results = this.#found.splice(0)
     if (results.some((result) => result.changed)) {
       this.snapshot.set(this.#assemble())
     }
