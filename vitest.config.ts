@@ -27,6 +27,8 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           // What is waited for comes; how soon is no test's business.
           expect: { poll: { timeout: 5000 } },
+          // Real programs on a machine that others use as well: what fails twice in a row is broken.
+          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
