@@ -153,6 +153,30 @@ describe('requests over the limits of their cluster', () => {
     await third.until('hi')
   })
 
+  it('do not use the connections that were kept when there might be more of them', async () => {
+    const upstream = await origin()
+    const started = await plane(requests([upstream.target], {}))
+    const [one, two] = [await send(started.port), await send(started.port)]
+    for (const held of [await upstream.peer(0), await upstream.peer(1)]) {
+      await held.until('\r\n\r\n')
+      held.write(ok)
+    }
+    for (const client of [one, two]) await client.until('hi')
+    started.set(requests([upstream.target], { pool: { connections: 1, pending: 1 } }))
+    const first = await send(started.port)
+    const third = await send(started.port)
+    await until(() => started.plane.counters.opened === 4, 'both requests')
+    const fourth = await send(started.port)
+    await fourth.until('overflow')
+    expect(upstream.peers).toHaveLength(2)
+    const busy = upstream.peers.filter(({ socket }) => !socket.readableEnded)
+    expect(busy).toHaveLength(1)
+    busy[0]?.write(ok)
+    await until(() => [first, third].some(({ text }) => text.endsWith('hi')), 'the first answer')
+    busy[0]?.write(ok)
+    for (const client of [first, third]) await client.until('hi')
+  })
+
   it('that give up waiting leave their place', async () => {
     const upstream = await origin()
     const started = await plane(requests([upstream.target], { pool: { connections: 1, pending: 1 } }))

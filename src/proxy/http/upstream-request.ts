@@ -134,11 +134,22 @@ export class UpstreamRequest {
     const [first] = this.#targets
     if (!first) return this.#refuse('unhealthy')
     const key = this.#keyOf(first)
-    const pooled = this.#options.context.pool.take(key)
+    const pooled = this.#takePooled(key, first)
     if (pooled && !pooled.wire.closed && !pooled.wire.ended) return this.#use(pooled, first)
     const way = this.#admission.approach(first, key, () => this.#connect())
     if (way === 'overflow') return this.#refuse('overflow')
     if (way === 'dial') this.dialAfresh()
+  }
+
+  /** What is too much under the limits of now is let go of, as Envoy lets go of all connections with the cluster that it replaces. */
+  #takePooled(key: string, target: Target): UpstreamConnection | undefined {
+    const { context, decision } = this.#options
+    let pooled = context.pool.take(key)
+    for (let surplus = this.#state.surplus(decision.cluster.pool, target); pooled && surplus > 0; surplus--) {
+      pooled.close()
+      pooled = context.pool.take(key)
+    }
+    return pooled
   }
 
   #refuse(refused: NonNullable<DialFailure['refused']>): void {

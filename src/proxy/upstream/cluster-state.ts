@@ -179,6 +179,13 @@ export class ClusterState {
     return pool?.connections !== undefined && this.#connections >= pool.connections
   }
 
+  /** Connections to the target that are more than there may be, because they were made under other limits. */
+  surplus(pool: PoolPlan | undefined, target: Target): number {
+    if (pool?.connections === undefined || this.#connections <= pool.connections) return 0
+    const own = this.#hosts.get(targetKey(target))?.connections ?? 0
+    return Math.min(this.#connections - pool.connections, own - 1)
+  }
+
   /** As Envoy's pools: a target without any connection gets one all the same, or its requests would wait for others to end. */
   mayConnect(pool: PoolPlan | undefined, target: Target): boolean {
     return !this.isFull(pool) || (this.#hosts.get(targetKey(target))?.connections ?? 0) === 0
