@@ -1,12 +1,12 @@
 // `sallyport doctor`: prints what this machine lacks, each with its remedy.
-import pc from 'picocolors'
+import { colors } from '../colors.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { Roles } from '../roles.ts'
 
 export async function doctor(roles: Roles): Promise<number> {
   const checks = await roles.doctor()
   for (const check of checks) {
-    process.stdout.write(`${check.ok ? pc.green('√') : pc.red('×')} ${check.name}: ${check.detail}\n`)
+    process.stdout.write(`${check.ok ? colors.green('√') : colors.red('×')} ${check.name}: ${check.detail}\n`)
     if (!check.ok && check.fix !== undefined) process.stdout.write(`    fix: ${check.fix}\n`)
   }
   const failed = checks.filter((check) => !check.ok).length

@@ -1,5 +1,5 @@
 // `sallyport explain`: prints what would become of one connection or request, and why.
-import pc from 'picocolors'
+import { colors } from '../colors.ts'
 import type { PlacedRef } from '../../flow/index.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { assumedAddress } from '../explain/judge.ts'
@@ -24,7 +24,7 @@ export async function explain(url: string, values: Values): Promise<number> {
 
 function render(url: string, explanation: Explanation): string {
   const { verdict, path, reason, hops } = explanation
-  const word = verdict === 'allow' ? pc.green(`ALLOW (${path})`) : pc.red('DENY')
+  const word = verdict === 'allow' ? colors.green(`ALLOW (${path})`) : colors.red('DENY')
   const lines = [`${word}  ${url}`, `  ${reason.code}: ${reason.text}`]
   if (reason.by !== undefined) lines.push(`  by ${textOfRef(reason.by)}`)
   for (const hop of hops) lines.push(...renderHop(hop))
@@ -32,7 +32,7 @@ function render(url: string, explanation: Explanation): string {
 }
 
 function renderHop(hop: Hop): string[] {
-  const mark = hop.verdict === 'allow' ? pc.green('√') : pc.red('×')
+  const mark = hop.verdict === 'allow' ? colors.green('√') : colors.red('×')
   const where = hop.targets.map((target) => target.replace(assumedAddress, '(what the name resolves to)')).join(', ')
   const lines = [
     `  ${mark} ${hop.role} ${hop.name}: ${hop.cluster !== undefined && hop.verdict === 'allow' ? `${hop.cluster} → ${where}` : `${hop.reason.code}${hop.status === undefined ? '' : `, HTTP ${hop.status}`}`}`,

@@ -1,5 +1,5 @@
 // Tells all that is known of one flow: what decided, where it went, and the records of the same flow at the other hop.
-import pc from 'picocolors'
+import { colors } from '../colors.ts'
 import type { FlowRecord } from '../../flow/index.ts'
 import { visitAll, type Tally } from './collect.ts'
 import { clean, formatFlag, formatReference, formatTarget, formatVerdict, timeOf } from './flow-text.ts'
@@ -41,12 +41,12 @@ export async function findStory(id: string, open: () => Promise<readonly RecordS
 
 export function formatStory({ flow, before, after, requests }: FlowStory, now: number): string {
   const lines = [...formatFlow(flow, now)]
-  if (before !== undefined) lines.push('', pc.bold('before, at the sidecar'), ...formatFlow(before, now))
-  for (const record of after) lines.push('', pc.bold(`after, at the ${record.role}`), ...formatFlow(record, now))
+  if (before !== undefined) lines.push('', colors.bold('before, at the sidecar'), ...formatFlow(before, now))
+  for (const record of after) lines.push('', colors.bold(`after, at the ${record.role}`), ...formatFlow(record, now))
   if (flow.parent !== undefined && before === undefined)
     lines.push('', `the hop before has the record ${clean(flow.parent)}: name its file too`)
   if (flow.path === 'gateway' && after.length === 0) lines.push('', 'it went on to a gateway, whose record is not here: name its file too')
-  if (requests.length > 0) lines.push('', pc.bold('requests of this connection'))
+  if (requests.length > 0) lines.push('', colors.bold('requests of this connection'))
   for (const record of requests) lines.push(`  ${formatVerdict(record)} ${formatTarget(record)} ${record.status ?? 0} ${clean(record.id)}`)
   return `${lines.join('\n')}\n`
 }
@@ -77,7 +77,7 @@ function formatFlow(flow: FlowRecord, now: number): readonly string[] {
   ]
   return [
     `${formatVerdict(flow)}  ${clean(workloadOf(flow))} -> ${formatTarget(flow)}${times}`,
-    ...rows.flatMap(([name, text]) => (text === undefined ? [] : [`  ${pc.dim(name.padEnd(8))}${text}`])),
+    ...rows.flatMap(([name, text]) => (text === undefined ? [] : [`  ${colors.dim(name.padEnd(8))}${text}`])),
   ]
 }
 

@@ -1,12 +1,13 @@
 // Prints flows for people: one line each, short, wide or in columns; a verdict is always a word, and only then a colour.
-import pc from 'picocolors'
+import { colors } from '../colors.ts'
 import { type FlowRecord, responseFlags } from '../../flow/index.ts'
 import { isLoss, type Item, targetOf, weightOf, workloadOf } from './record-line.ts'
 
 export type LineFormat = 'compact' | 'wide' | 'table'
 
 export function formatItem(item: Item, format: LineFormat, now: number): string {
-  if (isLoss(item)) return pc.yellow(`${timeOf(item.closed, now)} ${item.count} records are missing here: they came too fast to be written`)
+  if (isLoss(item))
+    return colors.yellow(`${timeOf(item.closed, now)} ${item.count} records are missing here: they came too fast to be written`)
   if (format === 'table') return formatRow(cellsOf(item, now))
   return format === 'wide' ? `${compact(item, now)}${wideEnd(item)}` : compact(item, now)
 }
@@ -33,7 +34,7 @@ export function formatTarget(record: FlowRecord): string {
 }
 
 export function formatVerdict({ verdict }: Pick<FlowRecord, 'verdict'>): string {
-  return verdict === 'allow' ? pc.green('ALLOW') : pc.red('DENY')
+  return verdict === 'allow' ? colors.green('ALLOW') : colors.red('DENY')
 }
 
 /** `URX,UF: upstream connection failure after all HTTP attempts`; flags that this version does not know are left as they are. */
@@ -65,7 +66,7 @@ function compact(record: FlowRecord, now: number): string {
   const times = weightOf(record) === 1 ? '' : ` ×${weightOf(record)}`
   const by = formatReference(record)
   const words = [
-    pc.dim(timeOf(record.closed, now)),
+    colors.dim(timeOf(record.closed, now)),
     ...(record.role === 'gateway' ? ['gateway:'] : []),
     clean(workloadOf(record)),
     '->',
@@ -96,7 +97,7 @@ function wideEnd(record: FlowRecord): string {
   }
   return Object.entries(pairs)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => ` ${pc.dim(`${name}=`)}${wordOf(String(value))}`)
+    .map(([name, value]) => ` ${colors.dim(`${name}=`)}${wordOf(String(value))}`)
     .join('')
 }
 
@@ -135,7 +136,7 @@ function formatRow(cells: readonly string[]): string {
   const widths = Object.values(columns)
   const padded = cells.map((cell, index) => clean(cell).padEnd(widths[index] ?? 0))
   return padded
-    .map((cell) => (cell.startsWith('DENY ') ? pc.red(cell) : cell.startsWith('ALLOW ') ? pc.green(cell) : cell))
+    .map((cell) => (cell.startsWith('DENY ') ? colors.red(cell) : cell.startsWith('ALLOW ') ? colors.green(cell) : cell))
     .join('  ')
     .trimEnd()
 }

@@ -1,5 +1,5 @@
 // Lays out what `top` shows, in lines that fit the terminal: the sums, one table, and the keys.
-import pc from 'picocolors'
+import { colors } from '../colors.ts'
 import { formatBytes, formatMs } from '../flows/columns.ts'
 import { clean } from '../flows/flow-text.ts'
 import { type Row, type Traffic, type View, views } from './traffic.ts'
@@ -25,7 +25,7 @@ export function layOut(traffic: Traffic, state: ScreenState, size: ScreenSize, n
   const table = tableOf(traffic, { ...state, room, now, width: size.columns })
   const foot = cut('q quit   1-4 or Tab view   s sort   space pause', size.columns)
   const blank = Array.from({ length: Math.max(0, room + 1 - table.length) }, () => '')
-  return [...head.map((line, index) => (index === 0 ? pc.bold(line) : line)), ...table, ...blank, pc.dim(foot)].slice(0, size.rows)
+  return [...head.map((line, index) => (index === 0 ? colors.bold(line) : line)), ...table, ...blank, colors.dim(foot)].slice(0, size.rows)
 }
 
 /** The same once, without a terminal: rates are over the whole time, and every line is as long as it is. */
@@ -79,9 +79,9 @@ function tableOf(traffic: Traffic, { view, sort, room, now, width }: TableOption
   return all.map(([name = '', ...numbers], index) => {
     const cells = numbers.map((text, column) => text.padStart((numberWidths[column] ?? 0) + 2))
     const line = cut(`${cut(name, nameWidth).padEnd(nameWidth)}${cells.join('')}`, width)
-    if (index === 0) return pc.bold(line)
+    if (index === 0) return colors.bold(line)
     // The word DENIED stands above the number; red is only a help.
-    return (shown[index - 1]?.denied ?? 0) > 0 ? pc.red(line) : line
+    return (shown[index - 1]?.denied ?? 0) > 0 ? colors.red(line) : line
   })
 }
 
