@@ -103,6 +103,7 @@ for (const scenario of scenarios) {
       if (probe.kind === 'h2c') {
         test(`${probe.id} is not played: ${reason}`, () => expect(reason).toBeDefined())
       } else if (probe.kind === 'apply') {
+        tally.agreeingProbes++
         test(probe.id, async () => {
           expect(await apply(scenario, probe)).toBe(0)
         })
