@@ -16,6 +16,8 @@ const BATCH = 256
 export class LiveConnections {
   readonly #all = new Set<LiveConnection>()
   #sweep = 0
+  /** Those that the sweep has not come to; the last is the next. */
+  #queue: LiveConnection[] = []
   #waiting: (() => void)[] = []
 
   get size(): number {
@@ -37,11 +39,13 @@ export class LiveConnections {
   /** Judges all, in batches; a newer configuration makes an unfinished sweep pointless. */
   judgeAgain(runtime: Runtime): void {
     const sweep = ++this.#sweep
-    const queue = Array.from(this.#all)
+    // Whom the last sweep had not come to is first now: changes in quick succession would otherwise pass him by for ever.
+    const late = new Set(this.#queue)
+    this.#queue = [...Array.from(this.#all).filter((connection) => !late.has(connection)), ...this.#queue]
     const next = (): void => {
       if (sweep !== this.#sweep) return
-      for (const connection of queue.splice(-BATCH)) if (this.#all.has(connection)) connection.judgeAgain(runtime)
-      if (queue.length > 0) setImmediate(next)
+      for (const connection of this.#queue.splice(-BATCH)) if (this.#all.has(connection)) connection.judgeAgain(runtime)
+      if (this.#queue.length > 0) setImmediate(next)
     }
     next()
   }
