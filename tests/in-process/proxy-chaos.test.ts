@@ -1,5 +1,5 @@
 // Proves that whatever clients, origins and configurations do to each other, memory stays bounded and every flow ends in one record.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { HttpPlan, Target } from '../../src/runtime/index.ts'
 import {
   closedPort,
@@ -8,33 +8,13 @@ import {
   forward,
   http,
   local,
-  type Origin,
+  origin,
   type Peer,
-  type Plane,
+  plane,
   type RuntimeParts,
   sniffThen,
-  startOrigin,
-  startPlane,
   until,
 } from './proxy-kit.ts'
-
-const open: { close(): unknown }[] = []
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
-
-async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
-  const started = await startPlane(...args)
-  open.push(started)
-  return started
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
-}
 
 /** Far more than the buffers of proxy and kernel hold together. */
 const ENDLESS = 200_000_000

@@ -1,7 +1,7 @@
 // Proves that the data plane carries out what the real runtime decides, from compiled resources to bytes on sockets.
 import { connect as connectTls } from 'node:tls'
 import { createServer } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type Address, parseAddress, Watchable } from '../../src/base/index.ts'
 import type { FlowRecord } from '../../src/flow/index.ts'
 import { createDataPlane, type DataPlane } from '../../src/proxy/index.ts'
@@ -25,13 +25,7 @@ import {
   virtualOutbound,
 } from '../../src/runtime/snapshot-builder.test-kit.ts'
 import { flowClosed } from '../../src/telemetry/index.ts'
-import { answering, dialPeer, listen, type Origin, portOf, startOrigin, until } from './proxy-kit.ts'
-
-const open: { close(): unknown }[] = []
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
+import { answering, closeAfterwards, dialPeer, listen, origin, type Origin, portOf, until } from './proxy-kit.ts'
 
 interface World {
   readonly plane: DataPlane
@@ -57,7 +51,7 @@ async function world(parts: SnapshotParts): Promise<World> {
   const server = createServer()
   await listen(server)
   plane.adoptSidecarServer(server, 4)
-  open.push({
+  closeAfterwards({
     close: async () => {
       plane.close()
       server.close()
@@ -77,12 +71,6 @@ function runtimeOf(parts: SnapshotParts): Runtime {
   const { runtime, rejected } = compile(snapshotOf(parts), { addresses: [] })
   expect(rejected).toEqual([])
   return runtime
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
 }
 
 /** REGISTRY_ONLY with an HTTP port 80, and `d2iq.com` and a Redis declared or not. */

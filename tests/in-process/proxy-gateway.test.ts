@@ -3,58 +3,36 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseAddress, parseCidr } from '../../src/base/index.ts'
 import type { BoundListener } from '../../src/runtime/index.ts'
 import {
   answering,
+  closeAfterwards,
   closedPort,
   deny,
   dialPeer,
   forward,
+  gateway,
   type GatewayPlane,
   http,
   listen,
   local,
   manager,
   type Origin,
+  origin,
+  plane,
   type Plane,
   portOf,
   sniffThen,
-  startGateway,
-  startOrigin,
-  startPlane,
   until,
 } from './proxy-kit.ts'
 
-const open: { close(): unknown }[] = []
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi'
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
-
-async function gateway(...args: Parameters<typeof startGateway>): Promise<GatewayPlane> {
-  const started = await startGateway(...args)
-  open.push(started)
-  return started
-}
-
-async function sidecar(...args: Parameters<typeof startPlane>): Promise<Plane> {
-  const started = await startPlane(...args)
-  open.push(started)
-  return started
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
-}
 
 function directory(): string {
   const path = mkdtempSync(join(tmpdir(), 'sallyport-test-'))
-  open.push({ close: () => rmSync(path, { recursive: true, force: true }) })
+  closeAfterwards({ close: () => rmSync(path, { recursive: true, force: true }) })
   return path
 }
 
@@ -179,7 +157,7 @@ describe('a hop over a Unix socket', () => {
       boundListeners: [{ name: 'embedded', bind: { pipe }, proxyProtocol: true }],
     })
     await second.plane.whenBound()
-    const first = await sidecar({
+    const first = await plane({
       connection: parts.isHttp ? sniffThen(() => http) : () => forward([{ pipe }], hop),
       request: () => forward([{ pipe }], hop),
     })

@@ -1,37 +1,6 @@
 // Proves on real sockets what becomes of HTTP/1.1 connections whose client leaves, dawdles or waits, and when the proxy or its configuration changes.
-import { afterEach, describe, expect, it } from 'vitest'
-import {
-  answering,
-  deny,
-  dialPeer,
-  forward,
-  http,
-  type Origin,
-  type Plane,
-  type RuntimeParts,
-  sniffThen,
-  startOrigin,
-  startPlane,
-  until,
-} from './proxy-kit.ts'
-
-const open: { close(): unknown }[] = []
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
-
-async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
-  const started = await startPlane(...args)
-  open.push(started)
-  return started
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
-}
+import { describe, expect, it } from 'vitest'
+import { answering, deny, dialPeer, forward, http, origin, type Origin, plane, type RuntimeParts, sniffThen, until } from './proxy-kit.ts'
 
 function serving(upstream: Origin, changes: Parameters<typeof forward>[1] = {}): RuntimeParts {
   return { connection: sniffThen(() => http), request: () => forward([upstream.target], changes) }

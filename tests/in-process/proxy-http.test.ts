@@ -1,5 +1,5 @@
 // Proves on real sockets that HTTP/1.1 requests are decided one by one, forwarded canonically, and answered as Envoy would.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   answering,
   closedPort,
@@ -8,33 +8,14 @@ import {
   forward,
   http,
   local,
+  origin,
   type Origin,
   passthrough,
-  type Plane,
+  plane,
   type RuntimeParts,
   sniffThen,
-  startOrigin,
-  startPlane,
   until,
 } from './proxy-kit.ts'
-
-const open: { close(): unknown }[] = []
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
-
-async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
-  const started = await startPlane(...args)
-  open.push(started)
-  return started
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
-}
 
 function serving(upstream: Origin, changes: Parameters<typeof forward>[1] = {}): RuntimeParts {
   return { connection: sniffThen(() => http), request: () => forward([upstream.target], changes) }

@@ -1,5 +1,6 @@
 // Runs a data plane on loopback with decisions that a test writes down, real sockets on both sides, and all records kept.
 import { createServer, type AddressInfo, connect, type Server, type Socket } from 'node:net'
+import { afterEach } from 'vitest'
 import { type Address, parseIp, Watchable } from '../../src/base/index.ts'
 import type { ConnectionFacts, FlowRecord, RequestFacts, Resolution } from '../../src/flow/index.ts'
 import { createDataPlane, type DataPlane, type DataPlaneOptions, type Judge, type Limits } from '../../src/proxy/index.ts'
@@ -36,6 +37,33 @@ export interface RuntimeParts {
   readonly request?: (facts: RequestFacts, manager: CompiledHttpManager) => RequestDecision
   readonly strict?: boolean
   readonly boundListeners?: Runtime['boundListeners']
+}
+
+const opened: { close(): unknown }[] = []
+
+afterEach(async () => {
+  for (const each of opened.splice(0).reverse()) await each.close()
+})
+
+/** Closed when the test is over, the last first. */
+export function closeAfterwards<T extends { close(): unknown }>(each: T): T {
+  opened.push(each)
+  return each
+}
+
+/** As `startPlane`, until the test is over. */
+export async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
+  return closeAfterwards(await startPlane(...args))
+}
+
+/** As `startGateway`, until the test is over. */
+export async function gateway(...args: Parameters<typeof startGateway>): Promise<GatewayPlane> {
+  return closeAfterwards(await startGateway(...args))
+}
+
+/** As `startOrigin`, until the test is over. */
+export async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
+  return closeAfterwards(await startOrigin(...args))
 }
 
 let version = 0

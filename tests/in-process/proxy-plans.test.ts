@@ -1,5 +1,5 @@
 // Proves on real sockets that what a route changes, answers, repeats and copies is carried out, and nothing beside it.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Answer, HttpPlan, RetryPlan } from '../../src/runtime/index.ts'
 import {
   answering,
@@ -9,33 +9,14 @@ import {
   forward,
   http,
   local,
+  origin,
   type Origin,
   type Peer,
-  type Plane,
+  plane,
   type RuntimeParts,
   sniffThen,
-  startOrigin,
-  startPlane,
   until,
 } from './proxy-kit.ts'
-
-const open: { close(): unknown }[] = []
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
-
-async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
-  const started = await startPlane(...args)
-  open.push(started)
-  return started
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
-}
 
 type Changes = Parameters<typeof forward>[1]
 

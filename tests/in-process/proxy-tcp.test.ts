@@ -1,39 +1,7 @@
 // Proves on real sockets that connections are decided, carried, cut and recorded as the decision says.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ConnectionDecision, Target } from '../../src/runtime/index.ts'
-import {
-  closedPort,
-  deny,
-  dialPeer,
-  forward,
-  http,
-  local,
-  type Origin,
-  passthrough,
-  type Plane,
-  sniffThen,
-  startOrigin,
-  startPlane,
-  until,
-} from './proxy-kit.ts'
-
-const open: { close(): unknown }[] = []
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
-
-async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
-  const started = await startPlane(...args)
-  open.push(started)
-  return started
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
-}
+import { closedPort, deny, dialPeer, forward, http, local, origin, passthrough, plane, sniffThen, until } from './proxy-kit.ts'
 
 describe('a connection that is forwarded', () => {
   it('carries bytes both ways, keeps half-close, and is recorded once with its byte counts', async () => {

@@ -1,52 +1,27 @@
 // Proves that a WebSocket goes through sidecar and gateway as one flow, and lives exactly as long as its declaration.
 import { createHash } from 'node:crypto'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { decide, decideRequest } from '../../src/runtime/index.ts'
 import { parseAddress } from '../../src/base/index.ts'
 import { runtimeFor } from '../simulation/pipeline.ts'
 import {
+  closeAfterwards,
   closedPort,
   deny,
   dialPeer,
   forward,
-  type GatewayPlane,
+  gateway,
   http,
   local,
+  origin,
   type Origin,
   type Peer,
-  type Plane,
+  plane,
   type RuntimeParts,
   sniffThen,
-  startGateway,
-  startOrigin,
-  startPlane,
   until,
 } from './proxy-kit.ts'
-
-const open: { close(): unknown }[] = []
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
-
-async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
-  const started = await startPlane(...args)
-  open.push(started)
-  return started
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
-}
-
-async function gateway(...args: Parameters<typeof startGateway>): Promise<GatewayPlane> {
-  const started = await startGateway(...args)
-  open.push(started)
-  return started
-}
 
 const key = 'dGhlIHNhbXBsZSBub25jZQ=='
 const handshake = handshakeWith(`Sec-WebSocket-Key: ${key}`)
@@ -290,7 +265,7 @@ describe('a live flow', () => {
         stdio: 'ignore',
       },
     )
-    open.push({ close: () => server.kill('SIGKILL') })
+    closeAfterwards({ close: () => server.kill('SIGKILL') })
     await expect
       .poll(
         () =>

@@ -1,5 +1,5 @@
 // Proves on real sockets that a cluster's limits hold, that endpoints which fail are left out, and that several addresses are tried.
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { CompiledCluster, Target } from '../../src/runtime/index.ts'
 import {
   answering,
@@ -8,33 +8,13 @@ import {
   forward,
   http,
   local,
-  type Origin,
+  origin,
   type Peer,
-  type Plane,
+  plane,
   type RuntimeParts,
   sniffThen,
-  startOrigin,
-  startPlane,
   until,
 } from './proxy-kit.ts'
-
-const open: { close(): unknown }[] = []
-
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close()
-})
-
-async function plane(...args: Parameters<typeof startPlane>): Promise<Plane> {
-  const started = await startPlane(...args)
-  open.push(started)
-  return started
-}
-
-async function origin(...args: Parameters<typeof startOrigin>): Promise<Origin> {
-  const started = await startOrigin(...args)
-  open.push(started)
-  return started
-}
 
 const outlier = {
   consecutive5xx: 3,
