@@ -50,6 +50,7 @@ ROOTS = [
     "envoy/extensions/upstreams/http/v3/http_protocol_options",
     "envoy/service/discovery/v3/ads",
     "envoy/service/secret/v3/sds",
+    "envoy/service/status/v3/csds",
 ]
 
 # Fields newer than many copies of the API. Their absence means a package too old to generate from.
@@ -57,6 +58,35 @@ REQUIRED_FIELDS = {
     "envoy.config.core.v3.SocketAddress": "network_namespace_filepath",
     "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy": "upstream_connect_mode",
 }
+
+
+def istio_name_table():
+    """Istio's name table (pkg/dns/proto/nds.proto), which no Python package carries: what its agents ask for when they answer DNS."""
+    file = descriptor_pb2.FileDescriptorProto(name="istio/networking/nds/v1/nds.proto", package="istio.networking.nds.v1", syntax="proto3")
+    table = file.message_type.add(name="NameTable")
+    info = table.nested_type.add(name="NameInfo")
+    entry = table.nested_type.add(name="TableEntry")
+    entry.options.map_entry = True
+    field = descriptor_pb2.FieldDescriptorProto
+
+    def add(message, name, number, type_name=None, repeated=False):
+        message.field.add(
+            name=name,
+            number=number,
+            label=field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL,
+            type=field.TYPE_MESSAGE if type_name else field.TYPE_STRING,
+            type_name=type_name,
+        )
+
+    add(info, "ips", 1, repeated=True)
+    add(info, "registry", 2)
+    add(info, "shortname", 3)
+    add(info, "namespace", 4)
+    add(info, "alt_hosts", 5, repeated=True)
+    add(entry, "key", 1)
+    add(entry, "value", 2, ".istio.networking.nds.v1.NameTable.NameInfo")
+    add(table, "table", 1, ".istio.networking.nds.v1.NameTable.TableEntry", repeated=True)
+    return file
 
 
 def collect(roots):
@@ -89,10 +119,11 @@ def main():
     descriptors = descriptor_pb2.FileDescriptorSet()
     for descriptor in found.values():
         descriptor.CopyToProto(descriptors.file.add())
+    descriptors.file.append(istio_name_table())
     target = pathlib.Path(__file__).resolve().parent.parent / "proto" / "envoy.binpb"
     data = descriptors.SerializeToString(deterministic=True)
     target.write_bytes(data)
-    print(f"{target}: {len(found)} files, {len(data)} bytes")
+    print(f"{target}: {len(descriptors.file)} files, {len(data)} bytes")
 
 
 if __name__ == "__main__":

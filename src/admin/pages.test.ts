@@ -50,6 +50,7 @@ const snapshot: Snapshot = {
     [plain.name, plain],
   ]),
   endpoints: new Map([[assignment.clusterName, assignment]]),
+  secrets: new Map(),
   names: new Map(),
   origins: new Map([['ServiceEntry/shop/api', { source: 'policy.yaml', line: 3, placeOf: () => ({ line: 3, column: 1 }) }]]),
 }

@@ -24,6 +24,8 @@ export interface Origin {
   readonly line: number
   /** Place of a field path such as `spec.hosts[0]`; falls back to the nearest enclosing field that has one. */
   readonly placeOf: (field: string) => Place
+  /** The fields that have places of their own, outer ones first; costs a parse of the document. */
+  readonly fields?: () => Iterable<readonly [field: string, place: Place]>
 }
 
 export interface Resource<K extends Kind = Kind> {

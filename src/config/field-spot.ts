@@ -27,10 +27,46 @@ export function spotOf(text: string, ast: Document, path: FieldPath, at: 'key' |
   return spot
 }
 
+/** Fields that `spotsBelow` tells of, at the most: who wants an inner one beyond is shown the field around it. */
+const mostSpots = 1024
+
+/** Every field below `base` with where its spot begins, outer ones first; paths begin at `base`. */
+export function* spotsBelow(text: string, ast: Document, base: FieldPath): Iterable<{ readonly path: FieldPath; readonly offset: number }> {
+  let left = mostSpots
+  const waiting: { readonly node: Node | null; readonly path: FieldPath }[] = [{ node: nodeOf(ast, base), path: [] }]
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const node = innerNode(isAlias(next.node) ? (next.node.resolve(ast) ?? null) : next.node)
+    for (const segment of segmentsOf(node)) {
+      if (left-- === 0) return
+      const path = [...next.path, segment]
+      yield { path, offset: spotOf(text, ast, [...base, ...path]).offset }
+      waiting.push({ node: stepInto(node, segment)?.value ?? null, path })
+    }
+  }
+}
+
+/** What a block of text holds that is YAML itself. */
+function innerNode(node: Node | null): Node | null {
+  if (!isScalar(node) || node.type !== 'BLOCK_LITERAL' || typeof node.value !== 'string') return node
+  const inner = parseYaml(node.value)
+  return inner.errors.length > 0 ? node : inner.contents
+}
+
+/** Names and positions of what is directly below a node. */
+function segmentsOf(node: Node | null): readonly (string | number)[] {
+  if (isSeq(node)) return node.items.map((_item, i) => i)
+  if (isMap(node)) return node.items.flatMap((pair) => keyOf(pair) ?? [])
+  return []
+}
+
 /** The node at a path, where the document itself has one. */
 export function nodeAt(ast: Document, base: FieldPath, field: string): Node | null {
+  return nodeOf(ast, [...base, ...parseFieldPath(field)])
+}
+
+function nodeOf(ast: Document, path: FieldPath): Node | null {
   let node: Node | null = ast.contents
-  for (const segment of [...base, ...parseFieldPath(field)]) {
+  for (const segment of path) {
     if (isAlias(node)) node = node.resolve(ast) ?? null
     node = stepInto(node, segment)?.value ?? null
   }

@@ -1,7 +1,7 @@
 // Puts a parsed document into its file: resources get their origin, findings their line and the lines around it.
-import { type FieldPath, type Issue, parseFieldPath, type Place, type Resource } from '../api/index.ts'
+import { type FieldPath, formatFieldPath, type Issue, parseFieldPath, type Place, type Resource } from '../api/index.ts'
 import type { Document } from 'yaml'
-import { spotOf } from './field-spot.ts'
+import { spotOf, spotsBelow } from './field-spot.ts'
 import { drawFrame, lineAndColumn } from './frame.ts'
 import type { Entry, ParsedDocument, PlacedFinding } from './parsed-document.ts'
 import { parseYaml } from './yaml-reader.ts'
@@ -114,6 +114,14 @@ class DocumentOrigin {
   placeOf(field: string): Place {
     const { parsed, base, position } = this.#parts
     return placeOf(parsed, base, field, position.line)
+  }
+
+  *fields(): Iterable<readonly [string, Place]> {
+    const { parsed, base, position } = this.#parts
+    for (const { path, offset } of spotsBelow(parsed.text, astOf(parsed), base)) {
+      const { line, column } = lineAndColumn(parsed.text, offset)
+      yield [formatFieldPath(path), { line: position.line + line, column: column + 1 }]
+    }
   }
 }
 

@@ -56,6 +56,9 @@ describe('a configuration in order', () => {
     expect(gateway?.origin.placeOf('spec.servers[0].port.number')).toEqual({ line: 19, column: 20 })
     expect(gateway?.origin.placeOf('spec.servers[0].tls.mode')).toEqual({ line: 19, column: 5 })
     expect(gateway?.origin.placeOf('nowhere')).toEqual({ line: 13, column: 1 })
+    const fields = new Map(gateway?.origin.fields?.())
+    expect(fields.get('spec.servers[0].hosts[0]')).toEqual({ line: 20, column: 13 })
+    expect(fields.get('metadata.name')).toEqual(gateway?.origin.placeOf('metadata.name'))
     expect(resources.of('DestinationRule').map(({ meta }) => meta.created)).toEqual([Date.UTC(2026, 0, 1)])
   })
 
@@ -337,6 +340,7 @@ data:
       field: 'data.mesh.outboundTrafficPolicy.mode',
     })
     expect(settings.origin?.placeOf('data.mesh.outboundTrafficPolicy.mode')).toEqual({ line: 13, column: 13 })
+    expect(new Map(settings.origin?.fields?.()).get('data.mesh.outboundTrafficPolicy.mode')).toEqual({ line: 13, column: 13 })
     expect(resources.of('ConfigMap').length).toBe(1)
   })
 

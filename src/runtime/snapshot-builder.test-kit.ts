@@ -50,6 +50,7 @@ export function snapshotOf(parts: SnapshotParts): Snapshot {
     routes: byName(parts.routes),
     clusters: byName(parts.clusters),
     endpoints: new Map((parts.endpoints ?? []).map((each) => [each.clusterName, each])),
+    secrets: new Map(),
     names: new Map(Object.entries(parts.names ?? {}).map(([host, addresses]) => [host, declaredName(host, addresses)])),
     origins: new Map(Object.entries(parts.origins ?? {})),
   }

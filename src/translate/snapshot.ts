@@ -45,8 +45,12 @@ export function* translating(model: Model, proxy: Proxy, options: TranslateOptio
   yield
   const names = proxy.role === 'sidecar' ? yield* declaredNames(ctx) : new Map<string, never>()
   kept.assemblies.sweep()
-  return { snapshot: { version: model.version, listeners, routes, ...clusters, names, origins: origins(model) }, issues: ctx.issues }
+  const snapshot = { version: model.version, listeners, routes, ...clusters, secrets: noSecrets, names, origins: origins(model) }
+  return { snapshot, issues: ctx.issues }
 }
+
+/** Certificates are read from the files that declarations name. */
+const noSecrets: Snapshot['secrets'] = new Map()
 
 const emptyParts = { parts: [], map: new Map<string, never>() }
 
