@@ -11,7 +11,7 @@ import { type ClusterTransport, compileTransport } from './cluster-transport.ts'
 import type { CompiledCluster } from './compiled.ts'
 import { milliseconds } from './milliseconds.ts'
 import { declaredBy } from './reasons.ts'
-import { type Problem, under } from './rejection.ts'
+import { type Awaited, type Problem, under } from './rejection.ts'
 import type { Target } from './target.ts'
 
 export type AddressPlan =
@@ -127,7 +127,7 @@ function findAddresses(cluster: Cluster, assignment: ClusterLoadAssignment | und
     case Cluster_DiscoveryType.STATIC:
       return listed(cluster.loadAssignment, 'static', 'inline')
     case Cluster_DiscoveryType.EDS:
-      return listed(assignment, 'static', 'discovered')
+      return assignment ? listed(assignment, 'static', 'discovered') : undiscovered(cluster)
     case Cluster_DiscoveryType.STRICT_DNS:
       return listed(cluster.loadAssignment, 'dns', 'inline', familyOf(cluster.dnsLookupFamily))
     case Cluster_DiscoveryType.LOGICAL_DNS:
@@ -149,13 +149,15 @@ function listed(
   where: 'inline' | 'discovered',
   family?: 4 | 6,
 ): FoundAddresses {
-  if (!assignment) {
-    const missing = { path: '', message: 'the cluster has no endpoints resource' }
-    return { plan: none, inline: [], discovered: where === 'discovered' ? [missing] : [] }
-  }
+  if (!assignment) return found(none)
   const { endpoints, targets, problems } = compileEndpoints(assignment, kind, family)
   const plan: AddressPlan = kind === 'dns' ? { kind: 'dns', endpoints } : { kind: 'endpoints', targets }
   return where === 'inline' ? { plan, inline: problems, discovered: [] } : { plan, inline: [], discovered: problems }
+}
+
+function undiscovered({ name, edsClusterConfig }: Cluster): FoundAddresses {
+  const awaits: Awaited = { type: 'endpoints', name: edsClusterConfig?.serviceName || name }
+  return { plan: none, inline: [], discovered: [{ path: '', message: 'the cluster has no endpoints resource', awaits }] }
 }
 
 /** A logical DNS cluster has one endpoint (Istio's DNS_ROUND_ROBIN with several uses the first). */

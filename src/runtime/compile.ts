@@ -165,13 +165,13 @@ function missingInListener(listener: CompiledListener, all: Referring): Problem[
   const before = all.before?.compiledListeners.get(listener.name)
   const isWhole = before !== undefined && all.before?.incomplete.has(before) === false
   const parts = { parts: listener.chains, namesOf: clustersOfChain }
-  const missing = findMissing(parts, all.clusters, before && { parts: before.chains, isWhole }).flatMap((i) => {
+  const found = findMissing(parts, all.clusters, before && { parts: before.chains, isWhole }).flatMap((i) => {
     const chain = listener.chains[i]
     return chain === undefined
       ? []
       : missingClusters(clustersOfChain(chain), all.clusters, chainPath(listener.source, i)).map(by(chain.ref))
   })
-  return [...missing, ...missingTables(listener, all)]
+  return [...found, ...missingTables(listener, all)]
 }
 
 function clustersOfChain({ action }: CompiledChain): readonly string[] {
@@ -190,7 +190,7 @@ function missingTables(listener: CompiledListener, all: Referring): Problem[] {
     if (inline) {
       const found = [...inline.problems, ...missingInRoutes(inline, all, undefined)]
       problems.push(...found.map((problem) => ({ ...problem, path: `${path}.route_config.${problem.path}` })))
-    } else if (!all.routes.has(routeConfig)) problems.push(by(ref)({ path, message: `there is no route table "${routeConfig}"` }))
+    } else if (!all.routes.has(routeConfig)) problems.push(by(ref)(missing('route', routeConfig, path)))
   }
   return problems
 }
@@ -218,7 +218,12 @@ function clustersOfRoute(action: CompiledRoute['action']): readonly string[] {
 }
 
 function missingClusters(names: readonly string[], clusters: ClusterTable, path: string): Problem[] {
-  return names.filter((name) => !clusters.has(name)).map((name) => ({ path, message: `there is no cluster "${name}"` }))
+  return names.filter((name) => !clusters.has(name)).map((name) => missing('cluster', name, path))
+}
+
+function missing(type: 'route' | 'cluster', name: string, path: string): Problem {
+  const message = `there is no ${type === 'route' ? 'route table' : 'cluster'} "${name}"`
+  return { path, message, awaits: { type, name } }
 }
 
 function by(ref: OriginRef | undefined): (problem: Problem) => Problem {

@@ -1,0 +1,150 @@
+// Settles what is in force when resources come one by one from a server: each in its newest version, or its last good one, and none before what it names.
+import { finish, PatchedMap, type Steps } from '../base/index.ts'
+import { create, type Snapshot, writeMetadata } from '../xds/index.ts'
+import { type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
+import { type Compiled, compiling } from './compile.ts'
+import type { NodeFacts, Runtime } from './compiled.ts'
+import type { Awaited, RejectedType, Rejection } from './rejection.ts'
+
+export interface Offer {
+  /** What the server wants to be in force now. */
+  readonly offered: Snapshot
+  /** What of earlier offers was good. */
+  readonly good: Snapshot
+  /** What traffic is judged by until now. */
+  readonly inForce: Snapshot
+  readonly previous: Runtime | undefined
+  readonly node: NodeFacts
+  /** It has been waited for long enough. */
+  readonly isGivenUp: (awaited: Awaited) => boolean
+}
+
+export interface Settled extends Compiled {
+  /** What is in force from now on. */
+  readonly snapshot: Snapshot
+  /** `offered` without what cannot be carried out: of that, the last good version. */
+  readonly good: Snapshot
+  /** Why, by resource and field: what a NACK says. */
+  readonly refused: readonly Rejection[]
+  /** What is good and not in force yet, because it names what is not there. */
+  readonly waiting: readonly Rejection[]
+}
+
+type Part = 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'names'
+
+/**
+ * A resource is carried out whole or not at all. One that cannot be is refused, and its last good version goes on, as in Envoy.
+ *
+ * Differs from Envoy: a listener that has no good version is not simply absent, because what it was to protect would then be taken by
+ * another one: it stands there and refuses everything. Without a good version a route table, a cluster or endpoints are absent, which denies too.
+ *
+ * Differs from Envoy: not only listeners wait for their route tables and clusters for their endpoints, but whatever names a cluster waits
+ * for it, so that a server which sends in the wrong order costs no request.
+ */
+export function settle(offer: Offer): Settled {
+  return finish(settling(offer))
+}
+
+/** As `settle`, in steps. */
+export function* settling(offer: Offer): Steps<Settled> {
+  const { node, previous } = offer
+  const refused: Rejection[] = []
+  let good = offer.offered
+  let compiled = yield* compiling(good, node, previous)
+  // Each round takes a resource from its new version to its last good one, then to none: it ends.
+  for (;;) {
+    const bad = compiled.rejected.filter((each) => each.awaits === undefined && isOffered(each, offer, good))
+    if (bad.length === 0) break
+    refused.push(...bad)
+    good = replaced(good, bad, (part, name) => lastGood(part, name, offer, good))
+    compiled = yield* compiling(good, node, compiled.runtime)
+  }
+  const waiting: Rejection[] = []
+  const held = new Set<string>()
+  let snapshot = good
+  for (;;) {
+    const early = compiled.rejected.filter(
+      (each) => each.awaits !== undefined && !offer.isGivenUp(each.awaits) && !held.has(keyOf(each)) && isNew(each, offer, snapshot),
+    )
+    if (early.length === 0) break
+    waiting.push(...early)
+    for (const each of early) held.add(keyOf(each))
+    snapshot = replaced(snapshot, early, (part, name) => offer.inForce[part].get(name))
+    compiled = yield* compiling(snapshot, node, compiled.runtime)
+  }
+  return { ...compiled, snapshot, good, refused, waiting }
+}
+
+const parts: Readonly<Record<RejectedType, Part>> = {
+  listener: 'listeners',
+  route: 'routes',
+  cluster: 'clusters',
+  endpoints: 'endpoints',
+  name: 'names',
+}
+
+/** The part of the snapshot, and the name in it, that a rejection speaks of. */
+function placeOf({ type, resource, awaits }: Rejection, snapshot: Snapshot): { readonly part: Part; readonly name: string } {
+  if (type !== 'endpoints') return { part: parts[type], name: resource }
+  // A rejection of endpoints carries the name of the cluster; and the cluster is what waits for them.
+  if (awaits !== undefined) return { part: 'clusters', name: resource }
+  return { part: 'endpoints', name: snapshot.clusters.get(resource)?.edsClusterConfig?.serviceName || resource }
+}
+
+/** What of this offer came newly: only that can be put back. What was good before and now stands in another's way is refused where it stands. */
+function isOffered(rejection: Rejection, { good }: Offer, now: Snapshot): boolean {
+  const { part, name } = placeOf(rejection, now)
+  const present = now[part].get(name)
+  return present !== undefined && present !== good[part].get(name)
+}
+
+function isNew(rejection: Rejection, { inForce }: Offer, now: Snapshot): boolean {
+  const { part, name } = placeOf(rejection, now)
+  return now[part].get(name) !== inForce[part].get(name)
+}
+
+function keyOf(rejection: Rejection): string {
+  return `${rejection.type === 'endpoints' ? 'cluster' : rejection.type} ${rejection.resource}`
+}
+
+function lastGood(part: Part, name: string, { good }: Offer, now: Snapshot): unknown {
+  if (part !== 'listeners') return good[part].get(name)
+  const before = good.listeners.get(name)
+  return before === undefined || standIns.has(before) ? standIn(now.listeners.get(name)) : before
+}
+
+/** The same places, and nothing but a refusal. */
+function standIn(listener: Listener | undefined): Listener | undefined {
+  if (listener === undefined || standIns.has(listener)) return undefined
+  const { name, address, additionalAddresses, bindToPort, useOriginalDst } = listener
+  const refuseText = `the listener "${name}" cannot be carried out`
+  const made = create(ListenerSchema, {
+    name,
+    ...(address && { address }),
+    additionalAddresses,
+    ...(bindToPort !== undefined && { bindToPort }),
+    ...(useOriginalDst !== undefined && { useOriginalDst }),
+    metadata: writeMetadata({ refuse: 'not-supported', refuseText }),
+  })
+  standIns.add(made)
+  return made
+}
+
+const standIns = new WeakSet<Listener>()
+
+function replaced(
+  snapshot: Snapshot,
+  rejections: readonly Rejection[],
+  choose: (part: Part, name: string) => unknown,
+): Snapshot {
+  const changes = new Map<Part, Map<string, unknown>>()
+  for (const rejection of rejections) {
+    const { part, name } = placeOf(rejection, snapshot)
+    const ofPart = changes.get(part) ?? new Map<string, unknown>()
+    changes.set(part, ofPart.set(name, choose(part, name)))
+  }
+  const next: Record<string, unknown> = { ...snapshot }
+  for (const [part, ofPart] of changes) next[part] = PatchedMap.of<unknown>(snapshot[part], ofPart)
+  // Every part was given what came out of the same part.
+  return next as Snapshot & typeof next
+}
