@@ -40,6 +40,7 @@ export const errorCodes = {
   SLP4101: 'the admin address is not valid or cannot be bound',
   SLP5001: 'a gateway that runs as a process of its own has ended',
   SLP5002: 'a published port cannot be bound',
+  SLP5003: 'no configuration came from the xDS server',
 } as const satisfies Record<string, string>
 
 export class SallyportError extends Error {

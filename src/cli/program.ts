@@ -158,6 +158,8 @@ function proxyOptions(command: Command): void {
     .option('--resolver <addr[:port]>', 'DNS server that declared names are asked of')
     .option('--flows <file>', 'writes a flow record per line; - is standard output')
     .option('--access-log <file>', 'writes an access log; - is standard output')
+    .option('--xds <addr>', 'takes the configuration from this xDS server instead of files: HOST:PORT or a Unix socket')
+    .option('--state-dir <dir>', 'where the last good configuration is kept (default: $XDG_STATE_HOME/sallyport)')
     .option('--admin <addr:port>', 'serves the admin pages, as Envoy does: /ready, /stats/prometheus, /config_dump, /flows, …')
 }
 

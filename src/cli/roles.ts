@@ -18,6 +18,10 @@ export interface ProxyOptions extends PolicyOptions {
   readonly accessLog?: string
   /** Address of the admin server. */
   readonly admin?: string
+  /** Address of the xDS server that the configuration comes from, instead of files. */
+  readonly xds?: string
+  /** Folder of what is kept from one start to the next. */
+  readonly stateDir?: string
 }
 
 export interface RunOptions extends ProxyOptions {

@@ -50,8 +50,30 @@ export function proxyOf(values: Values, name: string): ProxyOptions {
       throw new UsageError('SLP0002', `${what} "${label}" is not a DNS label`, {
         fix: `choose a ${what} of lower-case letters, digits and hyphens`,
       })
-  return { ...policyOf(values), namespace, name, labels: labelsOf(values), ...optional(values, 'resolver', 'flows', 'accessLog', 'admin') }
+  return {
+    ...policyOf(values),
+    namespace,
+    name,
+    labels: labelsOf(values),
+    ...optional(values, 'resolver', 'flows', 'accessLog', 'admin', 'stateDir'),
+    ...xdsOf(values),
+  }
 }
+
+function xdsOf(values: Values): Pick<ProxyOptions, 'xds'> {
+  const xds = textOf(values, 'xds')
+  if (xds === undefined) return {}
+  if (!xds.startsWith('/') && !/^unix:.|^(\[[0-9a-f:.]+\]|[^:/\s]+):\d{1,5}$/i.test(xds))
+    throw new UsageError('SLP0002', `--xds "${xds}" is neither HOST:PORT nor the path of a Unix socket`, {
+      fix: 'write --xds 127.0.0.1:15010',
+    })
+  for (const [name, option] of Object.entries(fileOptions))
+    if (textOf(values, name) !== undefined || listOf(values, name).length > 0)
+      throw new UsageError('SLP0002', `${option} and --xds exclude each other: the server says what is declared`)
+  return { xds }
+}
+
+const fileOptions = { filename: '-f', outbound: '--outbound', strictness: '--strictness' }
 
 /** The options that were given, and no key for the others. */
 export function optional<K extends string>(values: Values, ...names: readonly K[]): { readonly [N in K]?: string } {

@@ -16,13 +16,14 @@ const declared: Readonly<Record<string, readonly string[]>> = {
   'web.default.svc.cluster.local': ['198.18.100.1'],
 }
 
-type Mode = 'strict' | 'strict, ALLOW_ANY' | 'istio' | 'istio, ALLOW_ANY'
+type Mode = 'strict' | 'strict, ALLOW_ANY' | 'istio' | 'istio, ALLOW_ANY' | 'strict, of another control plane'
 
 function runtimeIn(mode: Mode): Runtime {
   return {
     version: 1,
     strict: mode.startsWith('strict'),
     outboundPolicy: mode.endsWith('ALLOW_ANY') ? 'ALLOW_ANY' : 'REGISTRY_ONLY',
+    knowsNames: !mode.endsWith('of another control plane'),
     boundListeners: [],
     declaredName(name) {
       const host = declared[name] ? name : `*${name.slice(name.indexOf('.'))}`
@@ -101,6 +102,11 @@ const rules: Record<string, { readonly ask: string; readonly mode?: Mode; readon
     gives: 'NXDOMAIN refused=nxdomain',
   },
   'ALLOW_ANY does not look up odd bytes': { ask: 'A a\\032b.test', mode: 'strict, ALLOW_ANY', gives: 'NXDOMAIN refused=nxdomain' },
+  'names of which another control plane tells nothing resolve as usual': {
+    ask: 'A evil.test',
+    mode: 'strict, of another control plane',
+    gives: 'ask A evil.test',
+  },
   'istio forwards undeclared names under REGISTRY_ONLY': { ask: 'A evil.test', mode: 'istio', gives: 'ask A evil.test' },
   'istio forwards other types': { ask: 'MX evil.test', mode: 'istio', gives: 'ask MX evil.test' },
   'istio forwards cluster names': { ask: 'A x.svc.cluster.local', mode: 'istio', gives: 'ask A x.svc.cluster.local' },

@@ -60,7 +60,7 @@ export function finishAnswer(answer: DnsAnswer, context: AnswerContext, now: num
 
 /** Whether under this policy names that nothing declares are looked up: `istio` forwards them even under REGISTRY_ONLY. */
 function isOpen(runtime: Runtime): boolean {
-  return !runtime.strict || runtime.outboundPolicy === 'ALLOW_ANY'
+  return !runtime.strict || !runtime.knowsNames || runtime.outboundPolicy === 'ALLOW_ANY'
 }
 
 function answerUndeclared(question: Question, runtime: Runtime, context: AnswerContext): DnsDecision {

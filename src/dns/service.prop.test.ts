@@ -12,6 +12,7 @@ const runtime: Runtime = {
   version: 1,
   strict: true,
   outboundPolicy: 'REGISTRY_ONLY',
+  knowsNames: true,
   boundListeners: [],
   declaredName: () => undefined,
   nameOfAddress: () => undefined,

@@ -1,11 +1,12 @@
 // Composes `sallyport run`: the seal and, outside it, the sidecar; CMD starts only when both stand.
 import { randomUUID } from 'node:crypto'
-import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { SallyportError } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import { openSeal, parsePublish, type Publish, type Seal } from '../seal/index.ts'
 import { recordRefusal } from './refused.ts'
+import { usualStateDirectory } from './state-directory.ts'
 import { searchDomains } from './search-domains.ts'
 
 /** Resolves with CMD's exit code. Rejects when any part could not be made: CMD has not run then. */
@@ -38,7 +39,12 @@ function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string)
     ...(options.user === undefined ? {} : { user: options.user }),
     expose: options.expose,
     publish,
-    readOnly: [...options.readOnly, ...options.files.filter((path) => path !== '-' && isKept(path)), ...openedRecords(options)],
+    readOnly: [
+      ...options.readOnly,
+      ...options.files.filter((path) => path !== '-' && isKept(path)),
+      ...openedRecords(options),
+      ...stateDirectory(options),
+    ],
     privateTmp: options.privateTmp,
     search: searchDomains(),
     probe: { nonce },
@@ -79,6 +85,21 @@ function openedRecords(options: RunOptions): readonly string[] {
   const paths = [options.flows, options.accessLog].filter((path): path is string => path !== undefined && path !== '-')
   for (const path of paths) if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
   return paths.filter(isKept)
+}
+
+/** What is kept for the next start decides what that one allows: it is not the command's to write, whether or not this run keeps anything. */
+function stateDirectory({ xds, stateDir }: RunOptions): readonly string[] {
+  const path = stateDir ?? usualStateDirectory()
+  if (xds !== undefined) makeDirectory(path)
+  return isKept(path) ? [path] : []
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch {
+    // Where this cannot be made, the command cannot make it either; that nothing is kept is told when it would be.
+  }
 }
 
 /** A pipe, as shells make of `<(…)`, was read to its end and has no place that could be made read-only. */

@@ -1,15 +1,16 @@
 // Composes the control side in one process: files become declarations, a model, a snapshot, and the runtime that traffic is judged by.
-import { networkInterfaces } from 'node:os'
 import type { ConfigView } from '../admin/index.ts'
 import { analyzing } from '../analysis/index.ts'
-import type { Issue, MeshSettings, Resource } from '../api/index.ts'
-import { contentHash, finish, inSlices, parseIp, type SlicedWork, type Steps, warnOfListener, Watchable } from '../base/index.ts'
+import type { Issue, Resource } from '../api/index.ts'
+import { contentHash, type Steps, Watchable } from '../base/index.ts'
 import type { PolicyOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore, formatIssue } from '../config/index.ts'
 import { type AccessLogPlan, buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
-import { compiling, type NodeFacts, type Rejection, type Runtime } from '../runtime/index.ts'
+import { compiling, type Rejection, type Runtime } from '../runtime/index.ts'
 import { configIssue, type ConfigPublished, configPublished } from '../telemetry/index.ts'
 import { type Proxy, translating } from '../translate/index.ts'
+import { type Control, nodeFacts, putInForce } from './control.ts'
+import { Line } from './line.ts'
 
 export interface ControlOptions {
   readonly policy: PolicyOptions
@@ -18,21 +19,6 @@ export interface ControlOptions {
   readonly sockets?: string
   /** Say nothing of issues: another process reads the same files and says it. */
   readonly quiet?: boolean
-}
-
-export interface Control {
-  readonly runtime: Watchable<Runtime | undefined>
-  readonly synthesised: Watchable<readonly SynthesisedGateway[]>
-  settings(): MeshSettings
-  /** Where the declarations send the access log of this proxy. */
-  readonly accessLogs: Watchable<readonly AccessLogPlan[]>
-  /** Errors that keep documents from counting, as they are now. */
-  errors(): readonly Issue[]
-  /** What is in force, for people who look; undefined before anything is. */
-  view(): ConfigView | undefined
-  /** What was told of it when it was put in force. */
-  published(): ConfigPublished | undefined
-  close(): void
 }
 
 /** What is understood and not carried out counts: what it governs is denied, and the rest works. */
@@ -63,11 +49,9 @@ export function startControl(options: ControlOptions): Control {
     )
     yield
     const compiled = yield* compiling(translated.snapshot, nodeFacts(), runtime.value)
-    if (options.quiet !== true && runtime.value?.outboundPolicy === 'REGISTRY_ONLY' && compiled.runtime.outboundPolicy === 'ALLOW_ANY')
-      process.stderr.write('sallyport: the outbound policy is ALLOW_ANY from now on: what nothing declares may leave\n')
     synthesised.set(now.synthesised)
     accessLogs.set(now.accessLogsOf(options.proxy))
-    runtime.set(compiled.runtime)
+    putInForce(runtime, compiled.runtime, options.quiet === true)
     const durationMs = performance.now() - began
     yield
     const issues = yield* issuesOf(config, now, translated.issues, options)
@@ -88,62 +72,12 @@ export function startControl(options: ControlOptions): Control {
     errors: () => store.snapshot.value.issues.filter((issue) => issue.level === 'error' && !refusedAsTraffic.has(issue.code)),
     view: () => view,
     published: () => published,
-    close() {
+    async close() {
       stop()
       line.close()
       store.close()
     },
   }
-}
-
-/** Puts configurations into force one after the other: the first at once, the others in slices between which traffic goes on. */
-class Line {
-  readonly #applying: (config: ConfigSnapshot) => Steps<void>
-  #work: SlicedWork | undefined
-  #isFirst = true
-  #waiting: ConfigSnapshot | undefined
-
-  constructor(applying: (config: ConfigSnapshot) => Steps<void>) {
-    this.#applying = applying
-  }
-
-  take(config: ConfigSnapshot): void {
-    if (this.#isFirst) {
-      this.#isFirst = false
-      finish(this.#applying(config))
-    } else if (this.#work === undefined) this.#begin(config)
-    else this.#waiting = config
-  }
-
-  close(): void {
-    this.#waiting = undefined
-    this.#work?.cancel()
-  }
-
-  #begin(config: ConfigSnapshot): void {
-    let isOver = false
-    const over = (): void => {
-      isOver = true
-      this.#work = undefined
-      const next = this.#waiting
-      this.#waiting = undefined
-      if (next !== undefined) this.#begin(next)
-    }
-    const failed = (error: unknown): void => {
-      warnOfListener(error)
-      over()
-    }
-    const work = inSlices(this.#applying(config), { done: over, failed })
-    if (!isOver) this.#work = work
-  }
-}
-
-/** Addresses of this machine, which no name may lead to. */
-function nodeFacts(): NodeFacts {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).map(({ address }) => parseIp(address.split('%')[0] ?? '')),
-  )
-  return { addresses: addresses.filter((ip) => ip !== undefined) }
 }
 
 function* issuesOf(config: ConfigSnapshot, model: Model, translated: readonly Issue[], options: ControlOptions): Steps<readonly Issue[]> {

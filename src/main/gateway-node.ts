@@ -4,7 +4,8 @@ import { createDataPlane, type DataPlane } from '../proxy/index.ts'
 import { type Cidr, parseCidr } from '../base/index.ts'
 import type { GatewayOptions } from '../cli/index.ts'
 import { createNameSource } from '../dns/index.ts'
-import { type Control, startControl } from './control-plane.ts'
+import type { Control } from './control.ts'
+import { openControl } from './open-control.ts'
 import { openOutputs } from './outputs.ts'
 import { refuseErrors } from './start-errors.ts'
 
@@ -14,11 +15,11 @@ const mostClosingMs = 1000
 export async function runGateway(options: GatewayOptions): Promise<number> {
   const { namespace, name, labels } = options
   const sockets = options.sockets === undefined ? {} : { sockets: options.sockets, quiet: true }
-  const control = startControl({ policy: options, proxy: { role: 'gateway', namespace, name, labels }, ...sockets })
+  const control = await openControl({ options, proxy: { role: 'gateway', namespace, name, labels }, ...sockets, isNeeded: false })
   try {
     refuseErrors(control, 'the gateway')
   } catch (error) {
-    control.close()
+    await control.close()
     throw error
   }
   const names = createNameSource(options.resolver === undefined ? {} : { server: options.resolver })
@@ -35,8 +36,9 @@ export async function runGateway(options: GatewayOptions): Promise<number> {
   await plane.whenBound()
   process.send?.('ready')
   const drainMs = options.sockets === undefined ? await untilSignalled(options.drainSeconds) : await untilAlone(options.sockets)
-  control.close()
+  const closed = control.close()
   await plane.drain(drainMs)
+  await closed
   names.close()
   await outputs.close()
   return 0

@@ -6,7 +6,7 @@ import type { AccessLogPlan } from '../model/index.ts'
 import type { DataPlane } from '../proxy/index.ts'
 import { createHostCounters, createMetrics, flowClosed, openRecordWriter } from '../telemetry/index.ts'
 import { followAccessLogs, writeAccessLog } from './access-logs.ts'
-import type { Control } from './control-plane.ts'
+import type { Control } from './control.ts'
 import { readMetadata } from '../xds/index.ts'
 import { tallyVariable, watchFlowBalance } from './flow-balance.ts'
 

@@ -4,7 +4,7 @@ import { type Ip, messageOf } from '../base/index.ts'
 import type { DataPlane } from '../proxy/index.ts'
 import type { RefusalAddresses } from '../dns/index.ts'
 import type { Seal } from '../seal/index.ts'
-import type { Control } from './control-plane.ts'
+import type { Control } from './control.ts'
 
 export interface DoorParts {
   /** Over what the mesh says. */

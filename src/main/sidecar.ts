@@ -4,9 +4,10 @@ import type { RunOptions } from '../cli/index.ts'
 import { createNameSource, createRefusalAddresses, type RefusalAddresses, serveDns } from '../dns/index.ts'
 import { createDataPlane, type DataPlane } from '../proxy/index.ts'
 import type { Seal } from '../seal/index.ts'
-import { type Control, startControl } from './control-plane.ts'
+import type { Control } from './control.ts'
 import { type GatewayProcesses, gatewayProcesses } from './gateway-process.ts'
 import { openOutputs } from './outputs.ts'
+import { openControl } from './open-control.ts'
 import { followDoor } from './proxy-door.ts'
 import { recordRefusal } from './refused.ts'
 import { searchDomains } from './search-domains.ts'
@@ -31,7 +32,7 @@ export async function runSidecar({ options, nonce, seal }: SidecarOptions): Prom
   const sockets = nameSocketDirectory(options.expose)
   const gateways = gatewayProcesses(options, sockets)
   const { namespace, name, labels } = options
-  const control = startControl({ policy: options, proxy: { role: 'sidecar', namespace, name, labels }, sockets })
+  const control = await openControl({ options, proxy: { role: 'sidecar', namespace, name, labels }, sockets, isNeeded: true })
   const live: { plane?: DataPlane } = {}
   try {
     refuseErrors(control, 'the command')
@@ -47,7 +48,7 @@ export async function runSidecar({ options, nonce, seal }: SidecarOptions): Prom
       await outputs.close()
     }
   } finally {
-    control.close()
+    await control.close()
     await gateways.close()
   }
 }

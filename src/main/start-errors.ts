@@ -1,6 +1,6 @@
 // Keeps a role from starting on declarations that are not all valid.
 import { SallyportError } from '../base/index.ts'
-import type { Control } from './control-plane.ts'
+import type { Control } from './control.ts'
 
 /**
  * Later a bad document leaves its last good version in force; at the start there is none, and what it was to forbid would be open.

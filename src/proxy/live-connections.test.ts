@@ -8,6 +8,7 @@ function runtime(version: number): Runtime {
     version,
     strict: true,
     outboundPolicy: 'REGISTRY_ONLY',
+    knowsNames: true,
     boundListeners: [],
     declaredName: () => undefined,
     nameOfAddress: () => undefined,

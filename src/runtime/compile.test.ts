@@ -163,7 +163,7 @@ describe('sharing', () => {
 })
 
 describe('what the runtime says of itself', () => {
-  const cases: Record<string, { parts: SnapshotParts; strict: boolean; outboundPolicy: string }> = {
+  const cases: Record<string, { parts: SnapshotParts; strict: boolean; outboundPolicy: string; knowsNames?: boolean }> = {
     'strict and closed, by our metadata': { parts: { listeners: [virtualOutbound()] }, strict: true, outboundPolicy: 'REGISTRY_ONLY' },
     'lax and open, by our metadata': {
       parts: { listeners: [virtualOutbound({ policy: 'ALLOW_ANY', strictness: 'istio' })] },
@@ -178,6 +178,7 @@ describe('what the runtime says of itself', () => {
       },
       strict: true,
       outboundPolicy: 'ALLOW_ANY',
+      knowsNames: false,
     },
     'a lax gateway': {
       parts: { listeners: [gatewayListener('g', '0.0.0.0:80', { said: { strictness: 'istio' } })] },
@@ -185,9 +186,9 @@ describe('what the runtime says of itself', () => {
       outboundPolicy: 'REGISTRY_ONLY',
     },
   }
-  test.each(Object.entries(cases))('%s', (_name, { parts, strict, outboundPolicy }) => {
+  test.each(Object.entries(cases))('%s', (_name, { parts, strict, outboundPolicy, knowsNames = true }) => {
     const { runtime } = compile(snapshotOf(parts), node)
-    expect([runtime.strict, runtime.outboundPolicy]).toEqual([strict, outboundPolicy])
+    expect([runtime.strict, runtime.outboundPolicy, runtime.knowsNames]).toEqual([strict, outboundPolicy, knowsNames])
   })
 })
 

@@ -60,6 +60,7 @@ export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runti
     names,
     strict: isStrict(all, catchAll),
     outboundPolicy: outboundPolicy(catchAll),
+    knowsNames: names.source.size > 0 || all.size === 0 || strictnessSaid(all, catchAll) !== undefined,
     policyRef: catchAll?.ref,
     hidden: catchAll?.hidden,
     boundListeners: allBound(all, before),
@@ -232,8 +233,11 @@ function by(ref: OriginRef | undefined): (problem: Problem) => Problem {
 
 /** Strict unless a resource of ours says `istio`: another control plane's resources say nothing. */
 function isStrict(all: Listeners, catchAll: CompiledListener | undefined): boolean {
-  const said = catchAll?.strictness ?? [...all.values()].find((listener) => listener.strictness !== undefined)?.strictness
-  return said !== 'istio'
+  return strictnessSaid(all, catchAll) !== 'istio'
+}
+
+function strictnessSaid(all: Listeners, catchAll: CompiledListener | undefined): string | undefined {
+  return catchAll?.strictness ?? [...all.values()].find((listener) => listener.strictness !== undefined)?.strictness
 }
 
 /** What the metadata says, else where the catch-all's last resort leads. */

@@ -16,6 +16,7 @@ export interface RuntimeParts {
   readonly snapshot: Snapshot
   readonly strict: boolean
   readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  readonly knowsNames: boolean
   readonly policyRef: OriginRef | undefined
   readonly hidden: HiddenNames | undefined
   readonly boundListeners: readonly BoundListener[]
@@ -34,6 +35,7 @@ export class CompiledRuntime implements Runtime {
   readonly version: number
   readonly strict: boolean
   readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  readonly knowsNames: boolean
   readonly boundListeners: readonly BoundListener[]
   /** Who set the outbound policy: every refusal for want of a declaration names it. */
   readonly policyRef: OriginRef | undefined
@@ -59,6 +61,7 @@ export class CompiledRuntime implements Runtime {
     this.version = parts.snapshot.version
     this.strict = parts.strict
     this.outboundPolicy = parts.outboundPolicy
+    this.knowsNames = parts.knowsNames
     this.boundListeners = parts.boundListeners
     this.policyRef = parts.policyRef
     this.hidden = parts.hidden

@@ -51,6 +51,11 @@ export interface Runtime {
   readonly version: number
   readonly strict: boolean
   readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  /**
+   * Which names are declared is known. Another control plane does not tell it: names then resolve by the workload's ordinary rules, and
+   * what they lead to is judged when it is connected to.
+   */
+  readonly knowsNames: boolean
   readonly boundListeners: readonly BoundListener[]
   /** The declared name that covers `name` (exact first, then the longest wildcard). */
   declaredName(name: string): DeclaredName | undefined

@@ -25,12 +25,20 @@ export interface Settled extends Compiled {
   /** `offered` without what cannot be carried out: of that, the last good version. */
   readonly good: Snapshot
   /** Why, by resource and field: what a NACK says. */
-  readonly refused: readonly Rejection[]
+  readonly refused: readonly Refused[]
   /** What is good and not in force yet, because it names what is not there. */
   readonly waiting: readonly Rejection[]
 }
 
-type Part = 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'names'
+/** A part of the snapshot that is compiled. */
+export type Part = 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'names'
+
+export interface Refused {
+  readonly part: Part
+  /** In that part. */
+  readonly name: string
+  readonly rejection: Rejection
+}
 
 /**
  * A resource is carried out whole or not at all. One that cannot be is refused, and its last good version goes on, as in Envoy.
@@ -48,14 +56,14 @@ export function settle(offer: Offer): Settled {
 /** As `settle`, in steps. */
 export function* settling(offer: Offer): Steps<Settled> {
   const { node, previous } = offer
-  const refused: Rejection[] = []
+  const refused: Refused[] = []
   let good = offer.offered
   let compiled = yield* compiling(good, node, previous)
   // Each round takes a resource from its new version to its last good one, then to none: it ends.
   for (;;) {
     const bad = compiled.rejected.filter((each) => each.awaits === undefined && isOffered(each, offer, good))
     if (bad.length === 0) break
-    refused.push(...bad)
+    for (const rejection of bad) refused.push({ ...placeOf(rejection, good), rejection })
     good = replaced(good, bad, (part, name) => lastGood(part, name, offer, good))
     compiled = yield* compiling(good, node, compiled.runtime)
   }
@@ -132,11 +140,7 @@ function standIn(listener: Listener | undefined): Listener | undefined {
 
 const standIns = new WeakSet<Listener>()
 
-function replaced(
-  snapshot: Snapshot,
-  rejections: readonly Rejection[],
-  choose: (part: Part, name: string) => unknown,
-): Snapshot {
+function replaced(snapshot: Snapshot, rejections: readonly Rejection[], choose: (part: Part, name: string) => unknown): Snapshot {
   const changes = new Map<Part, Map<string, unknown>>()
   for (const rejection of rejections) {
     const { part, name } = placeOf(rejection, snapshot)

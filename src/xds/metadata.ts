@@ -45,3 +45,8 @@ export function writeMetadata(content: SallyportMetadata): Metadata {
 export function readMetadata(metadata: Metadata | undefined): SallyportMetadata {
   return metadata?.filterMetadata[namespace] ?? {}
 }
+
+/** The resource was made by a control plane that knows of us. */
+export function hasOwnMetadata(metadata: Metadata | undefined): boolean {
+  return metadata?.filterMetadata[namespace] !== undefined
+}

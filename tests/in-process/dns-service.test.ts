@@ -30,6 +30,7 @@ const runtime: Runtime = {
   version: 1,
   strict: true,
   outboundPolicy: 'REGISTRY_ONLY',
+  knowsNames: true,
   boundListeners: [],
   declaredName: (name) => (table[name] ? { host: name, addresses: [] } : undefined),
   nameOfAddress: () => undefined,

@@ -73,6 +73,7 @@ export function fakeRuntime(parts: RuntimeParts): FakeRuntime {
     version: ++version,
     strict: parts.strict ?? true,
     outboundPolicy: 'REGISTRY_ONLY',
+    knowsNames: true,
     boundListeners: parts.boundListeners ?? [],
     declaredName: () => undefined,
     nameOfAddress: () => undefined,

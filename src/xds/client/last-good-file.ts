@@ -61,9 +61,9 @@ export function readLastGood(path: string, owner: LastGoodOwner): ReadLastGood {
 }
 
 /** Rejects when it cannot be written; what was there before is then still there. */
-export async function writeLastGood(path: string, owner: LastGoodOwner, body: readonly Uint8Array[]): Promise<void> {
-  const { bytes, sha256 } = await digest(body)
-  if (bytes > mostBytes) throw new Error(`it has ${bytes} bytes, and more than ${mostBytes} are not kept`)
+export async function writeLastGood(path: string, owner: LastGoodOwner, content: Iterable<Uint8Array>): Promise<void> {
+  const { body, bytes, sha256 } = await digest(content)
+  if (bytes > mostBytes) throw new Error(`it has more than ${mostBytes} bytes, which is the most that is kept`)
   const savedAt = new Date().toISOString()
   const header: Header = { file: title, format, program: programVersion, savedAt, ...owner, bytes, sha256 }
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
@@ -125,26 +125,34 @@ function parseHeader(line: string): Header | undefined {
 
 function isHeader(value: unknown): value is Header {
   if (typeof value !== 'object' || value === null || !('file' in value) || value.file !== title) return false
-  const texts = ['node', 'server', 'savedAt', 'sha256', 'program'].every((name) => name in value && typeof Reflect.get(value, name) === 'string')
+  const texts = ['node', 'server', 'savedAt', 'sha256', 'program'].every(
+    (name) => name in value && typeof Reflect.get(value, name) === 'string',
+  )
   return texts && typeof Reflect.get(value, 'bytes') === 'number'
 }
 
-/** In pieces, between which the event loop gets its turn. */
-async function digest(body: readonly Uint8Array[]): Promise<{ readonly bytes: number; readonly sha256: string }> {
-  const hash = createHash('sha256')
-  let bytes = 0
-  let since = 0
-  for (const chunk of body) {
-    hash.update(chunk)
-    bytes += chunk.length
-    since += chunk.length
-    if (since < blockBytes) continue
-    since = 0
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  return { bytes, sha256: hash.digest('hex') }
+interface Digested {
+  readonly body: readonly Uint8Array[]
+  readonly bytes: number
+  readonly sha256: string
 }
 
+/** In pieces, between which the event loop gets its turn. */
+async function digest(content: Iterable<Uint8Array>): Promise<Digested> {
+  const hash = createHash('sha256')
+  const body: Uint8Array[] = []
+  let bytes = 0
+  for (const chunk of content) {
+    hash.update(chunk)
+    body.push(chunk)
+    bytes += chunk.length
+    if (bytes > mostBytes) break
+    if (chunk.length > pausingBytes) await new Promise((resolve) => setImmediate(resolve))
+  }
+  return { body, bytes, sha256: hash.digest('hex') }
+}
+
+const pausingBytes = 1024
 const blockBytes = 1024 * 1024
 
 /** Tens of thousands of small pieces as few large ones. */

@@ -1,4 +1,5 @@
 // Describes what a client of either form of xDS says and hears, without the messages that carry it.
+import { typeUrls } from '../type-urls.ts'
 
 export interface ReceivedResource {
   /** Empty in the state-of-the-world form, where only the resource itself says it. */
@@ -50,10 +51,10 @@ export interface StreamState<Request> {
 }
 
 /** Envoy asks for clusters and listeners by an empty list, which is what the protocol began with; for other types the star has to be said. */
-export const legacyWildcards: ReadonlySet<string> = new Set([
-  'type.googleapis.com/envoy.config.cluster.v3.Cluster',
-  'type.googleapis.com/envoy.config.listener.v3.Listener',
-])
+export const legacyWildcards: ReadonlySet<string> = new Set([typeUrls.cluster, typeUrls.listener])
+
+/** Of these a state-of-the-world response has all that there is; of the others only some of what was asked for. */
+export const wholeTypes: ReadonlySet<string> = new Set([...legacyWildcards, typeUrls.extension])
 
 /** A NACK's code: google.rpc.Code.INVALID_ARGUMENT, as Envoy has it. */
 export const nackCode = 3

@@ -1,0 +1,38 @@
+// Says what the data plane gets from the control side, wherever the configuration comes from, and keeps what is in force.
+import { networkInterfaces } from 'node:os'
+import type { ConfigView } from '../admin/index.ts'
+import type { Issue, MeshSettings } from '../api/index.ts'
+import { parseIp, type Watchable } from '../base/index.ts'
+import type { AccessLogPlan, SynthesisedGateway } from '../model/index.ts'
+import type { NodeFacts, Runtime } from '../runtime/index.ts'
+import type { ConfigPublished } from '../telemetry/index.ts'
+
+export interface Control {
+  readonly runtime: Watchable<Runtime | undefined>
+  readonly synthesised: Watchable<readonly SynthesisedGateway[]>
+  settings(): MeshSettings
+  /** Where the declarations send the access log of this proxy. */
+  readonly accessLogs: Watchable<readonly AccessLogPlan[]>
+  /** Errors that keep documents from counting, as they are now. */
+  errors(): readonly Issue[]
+  /** What is in force, for people who look; undefined before anything is. */
+  view(): ConfigView | undefined
+  /** What was told of it when it was put in force. */
+  published(): ConfigPublished | undefined
+  close(): Promise<void>
+}
+
+/** Puts another runtime into force, and says so when that opens what was closed. */
+export function putInForce(runtime: Watchable<Runtime | undefined>, next: Runtime, isQuiet: boolean): void {
+  if (!isQuiet && runtime.value?.outboundPolicy === 'REGISTRY_ONLY' && next.outboundPolicy === 'ALLOW_ANY')
+    process.stderr.write('sallyport: the outbound policy is ALLOW_ANY from now on: what nothing declares may leave\n')
+  runtime.set(next)
+}
+
+/** Addresses of this machine, which no name may lead to. */
+export function nodeFacts(): NodeFacts {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map(({ address }) => parseIp(address.split('%')[0] ?? '')),
+  )
+  return { addresses: addresses.filter((ip) => ip !== undefined) }
+}

@@ -1,0 +1,94 @@
+// Keeps the last good configuration of an xDS server on disk, for the next start when the server is away.
+import { join } from 'node:path'
+import { contentHash, messageOf } from '../base/index.ts'
+import { decodeHeld, encodeHeld, type Held, type LastGoodOwner, readLastGood, writeLastGood } from '../xds/index.ts'
+
+/** Writes are so far apart at least. */
+const apartMs = 1000
+
+/** One file for each node and server. */
+export function lastGoodPath(directory: string, { node, server }: LastGoodOwner): string {
+  const name = node.replaceAll(/[^\w.~-]+/g, '_').slice(0, 120)
+  return join(directory, `${name}.${contentHash(`${node}\n${server}`).replaceAll('-', '_')}.xds`)
+}
+
+export interface Restored {
+  readonly held: readonly Held[]
+  /** Milliseconds since the epoch. */
+  readonly savedAt: number
+}
+
+/** Undefined when there is none that can be used; why is told, unless there simply is none. */
+export function restoreLastGood(path: string, owner: LastGoodOwner): Restored | undefined {
+  const read = readLastGood(path, owner)
+  if (read.kind === 'absent') return undefined
+  if (read.kind === 'refused') return notUsed(path, read.why)
+  const { body, savedAt } = read.content
+  const held = decodeHeld(body, savedAt)
+  return typeof held === 'string' ? notUsed(path, held) : { held, savedAt }
+}
+
+function notUsed(path: string, why: string): undefined {
+  process.stderr.write(`sallyport: the last good configuration ${path} is not used: ${why}\n`)
+}
+
+export class LastGoodKeeper {
+  readonly #path: string
+  readonly #owner: LastGoodOwner
+  readonly #toKeep: () => readonly Held[]
+  #isDirty = false
+  #timer: NodeJS.Timeout | undefined
+  #writing: Promise<void> | undefined
+  /** What was last said of a failure. */
+  #problem: string | undefined
+
+  constructor(path: string, owner: LastGoodOwner, toKeep: () => readonly Held[]) {
+    this.#path = path
+    this.#owner = owner
+    this.#toKeep = toKeep
+  }
+
+  /** The first change is written at once, later ones together. */
+  changed(): void {
+    this.#isDirty = true
+    if (this.#timer === undefined && this.#writing === undefined) this.#write()
+  }
+
+  /** Writes what is not written yet. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#writing
+    clearTimeout(this.#timer)
+    if (this.#isDirty) this.#write()
+    await this.#writing
+    clearTimeout(this.#timer)
+  }
+
+  #write(): void {
+    this.#timer = undefined
+    this.#isDirty = false
+    this.#writing = this.#attempt().finally(() => {
+      this.#writing = undefined
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined
+        if (this.#isDirty) this.#write()
+      }, apartMs)
+      this.#timer.unref()
+    })
+  }
+
+  /** Traffic does not depend on it, so it never fails; it is tried again at the next change. */
+  async #attempt(): Promise<void> {
+    try {
+      await writeLastGood(this.#path, this.#owner, encodeHeld(this.#toKeep()))
+      this.#problem = undefined
+    } catch (error) {
+      const problem = messageOf(error)
+      if (problem !== this.#problem)
+        process.stderr.write(
+          `sallyport: the last good configuration cannot be kept, and a start without the server will have none: ${problem}\n`,
+        )
+      this.#problem = problem
+    }
+  }
+}

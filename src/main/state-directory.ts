@@ -1,0 +1,9 @@
+// Names the folder of what is kept from one start to the next.
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Unless somebody names another one: as the XDG Base Directory Specification has it. */
+export function usualStateDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  const said = env['XDG_STATE_HOME']
+  return join(said?.startsWith('/') === true ? said : join(homedir(), '.local', 'state'), 'sallyport')
+}

@@ -1,0 +1,70 @@
+// Holds what a server has given, by part of the snapshot and name: each resource with its version and its bytes.
+import { PatchedMap } from '../../base/index.ts'
+import type { ReadResource, ResourceKey } from '../resource-type.ts'
+import { snapshotParts } from '../resource-type.ts'
+import type { Snapshot } from '../snapshot.ts'
+
+export interface Held {
+  readonly read: ReadResource
+  /** As the server called this resource; empty when it gave a version to whole responses only. */
+  readonly version: string
+  /** One or the other, for people. */
+  readonly shownVersion: string
+  readonly body: Uint8Array
+  /** When it came, milliseconds since the epoch. */
+  readonly updated: number
+}
+
+/** `undefined` = gone. */
+export type Changes = ReadonlyMap<ResourceKey, ReadonlyMap<string, Held | undefined>>
+
+export const resourceKeys = Object.keys(snapshotParts) as readonly ResourceKey[]
+
+export const emptySnapshot: Snapshot = {
+  version: 0,
+  listeners: new Map(),
+  routes: new Map(),
+  clusters: new Map(),
+  endpoints: new Map(),
+  secrets: new Map(),
+  names: new Map(),
+  origins: new Map(),
+}
+
+export class ChangeSet {
+  readonly #changes = new Map<ResourceKey, Map<string, Held | undefined>>()
+
+  get all(): Changes {
+    return this.#changes
+  }
+
+  get isEmpty(): boolean {
+    return this.#changes.size === 0
+  }
+
+  of(key: ResourceKey): ReadonlyMap<string, Held | undefined> | undefined {
+    return this.#changes.get(key)
+  }
+
+  set(key: ResourceKey, name: string, held: Held | undefined): void {
+    const changes = this.#changes.get(key) ?? new Map<string, Held | undefined>()
+    this.#changes.set(key, changes.set(name, held))
+  }
+}
+
+/** The snapshot with these changes; what does not change keeps its identity. */
+export function patched(before: Snapshot, changes: Changes): Snapshot {
+  const parts: Partial<Record<ResourceKey, ReadonlyMap<string, unknown>>> = {}
+  for (const [key, ofKey] of changes) {
+    const resources = new Map<string, unknown>()
+    for (const [name, held] of ofKey) {
+      const resource = held?.read.resource
+      if (before[key].get(name) !== resource) resources.set(name, resource)
+    }
+    if (resources.size > 0) parts[key] = PatchedMap.of<unknown>(before[key], resources)
+  }
+  if (Object.keys(parts).length === 0) return before
+  const next = { ...before, ...parts, version: before.version + 1 }
+  // Each part was given resources that were read for its own key.
+  return next as Snapshot & typeof next
+}

@@ -1,0 +1,80 @@
+// Finds what resources name of others that travel apart: route tables in listeners, endpoints of clusters.
+import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
+import { type Cluster, Cluster_DiscoveryType } from '../gen/envoy/config/cluster/v3/cluster_pb.js'
+import type { FilterChain } from '../gen/envoy/config/listener/v3/listener_components_pb.js'
+import type { Listener } from '../gen/envoy/config/listener/v3/listener_pb.js'
+import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { hasOwnMetadata } from '../metadata.ts'
+import type { Snapshot } from '../snapshot.ts'
+
+export interface References {
+  readonly routes: ReadonlySet<string>
+  readonly endpoints: ReadonlySet<string>
+  /** Some resource comes from a control plane that also has names and origins. */
+  readonly hasOwnMetadata: boolean
+}
+
+type Referring = Pick<Snapshot, 'listeners' | 'clusters'>
+
+/** What is compared by identity is looked through once. */
+export class ReferenceFinder {
+  #before: (Referring & { readonly found: References }) | undefined
+
+  of(snapshot: Referring): References {
+    const { listeners, clusters } = snapshot
+    const before = this.#before
+    if (before?.listeners === listeners && before.clusters === clusters) return before.found
+    const found = {
+      routes: before?.listeners === listeners ? before.found.routes : routesOf(listeners.values()),
+      endpoints: before?.clusters === clusters ? before.found.endpoints : endpointsOf(clusters.values()),
+      hasOwnMetadata: hasOwn(listeners.values()) || hasOwn(clusters.values()),
+    }
+    this.#before = { listeners, clusters, found }
+    return found
+  }
+}
+
+function routesOf(listeners: Iterable<Listener>): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const { filterChains, defaultFilterChain } of listeners) {
+    for (const chain of filterChains) for (const name of routesOfChain(chain)) names.add(name)
+    if (defaultFilterChain !== undefined) for (const name of routesOfChain(defaultFilterChain)) names.add(name)
+  }
+  return names
+}
+
+const known = new WeakMap<FilterChain, readonly string[]>()
+
+function routesOfChain(chain: FilterChain): readonly string[] {
+  const before = known.get(chain)
+  if (before !== undefined) return before
+  const found = chain.filters.flatMap(({ configType }) => {
+    if (configType.case !== 'typedConfig' || !anyIs(configType.value, HttpConnectionManagerSchema)) return []
+    return routeOfManager(configType.value)
+  })
+  known.set(chain, found)
+  return found
+}
+
+function routeOfManager(config: Parameters<typeof anyIs>[0]): readonly string[] {
+  try {
+    const specifier = anyUnpack(config, HttpConnectionManagerSchema)?.routeSpecifier
+    return specifier?.case === 'rds' && specifier.value.routeConfigName !== '' ? [specifier.value.routeConfigName] : []
+  } catch {
+    // It names nothing that could be asked for; that it cannot be read is said by whoever compiles it.
+    return []
+  }
+}
+
+function endpointsOf(clusters: Iterable<Cluster>): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const { name, clusterDiscoveryType: type, edsClusterConfig } of clusters) {
+    if (type.case === 'type' && type.value === Cluster_DiscoveryType.EDS) names.add(edsClusterConfig?.serviceName || name)
+  }
+  return names
+}
+
+function hasOwn(resources: Iterable<Listener | Cluster>): boolean {
+  for (const { metadata } of resources) if (hasOwnMetadata(metadata)) return true
+  return false
+}
