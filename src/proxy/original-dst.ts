@@ -1,7 +1,8 @@
-// Reads where a redirected connection was going from the kernel's connection tracking; the only file that calls C.
+// Reads where a redirected connection was going from the kernel's connection tracking.
 import type { Socket } from 'node:net'
 import koffi from 'koffi'
 import { type Address, ipFromBytes, SallyportError } from '../base/index.ts'
+import { descriptorOf } from './socket-send.ts'
 
 /** Tells a captured connection's original destination; undefined = it was not redirected. */
 export type DestinationOf = (socket: Socket) => Address | undefined
@@ -23,7 +24,7 @@ export function createDestinationReader(family: 4 | 6): DestinationOf {
   const length = Buffer.alloc(4)
   return (socket) => {
     const fd = descriptorOf(socket)
-    if (fd === undefined) return undefined
+    if (fd < 0) return undefined
     length.writeUInt32LE(size, 0)
     if (getsockopt(fd, level, SO_ORIGINAL_DST, address, length) !== 0) return undefined
     const ip = family === 4 ? address.subarray(4, 8) : address.subarray(8, 24)
@@ -46,11 +47,4 @@ function loadGetsockopt(): Getsockopt {
     })
   }
   return loaded
-}
-
-function descriptorOf(socket: Socket): number | undefined {
-  const handle: unknown = Reflect.get(socket, '_handle')
-  if (typeof handle !== 'object' || handle === null) return undefined
-  const fd: unknown = Reflect.get(handle, 'fd')
-  return typeof fd === 'number' && fd >= 0 ? fd : undefined
 }

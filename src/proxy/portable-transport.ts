@@ -1,8 +1,10 @@
-// Carries bytes over `node:net` with one read buffer for all sockets, so that a read allocates nothing and bypasses Node's streams.
+// Carries bytes over `node:net` past Node's streams where that is possible: one read buffer for all sockets, and writes that reach the kernel together.
 import { type OnReadOpts, type Server, Socket, type SocketConstructorOpts } from 'node:net'
-import { type Address, SallyportError } from '../base/index.ts'
+import { type Address, formatAddress, SallyportError } from '../base/index.ts'
 import type { Target } from '../runtime/index.ts'
 import { addressOf, connectSocket } from './dial-socket.ts'
+import { type Sendable, SendQueue } from './send-queue.ts'
+import { descriptorOf, loadSendNow } from './socket-send.ts'
 import { dialTls } from './tls-wire.ts'
 import { type Dialling, type DialHandler, type DialOptions, nobody, type Transport, type Wire, type WireHandler } from './transport.ts'
 
@@ -14,6 +16,8 @@ const PRIVATE_COUNT = 128
 const RECLAIM_MS = 2000
 /** Bytes that may wait for one slow peer before its source is paused. */
 const WATERMARK = 262_144
+/** What is larger gains nothing by waiting for others. */
+const HELD_BYTES = 16_384
 /** What Node's own write queue calls full: above it a `drain` event is certain, which `lend` relies on. */
 const NODE_WATERMARK = 16_384
 
@@ -23,6 +27,8 @@ export function createPortableTransport(reclaimMs = RECLAIM_MS): Transport {
 
 class PortableTransport implements Transport {
   readonly shared = Buffer.allocUnsafeSlow(SHARED_BYTES)
+  readonly sendNow = loadSendNow()
+  readonly queue = new SendQueue()
   readonly #reclaimMs: number
   readonly #promoted = new Set<PortableWire>()
   #isSweeping = false
@@ -114,7 +120,7 @@ function handleOption(handle: object | undefined): SocketConstructorOpts & { rea
   return handle === undefined ? {} : { handle, readable: true, writable: true }
 }
 
-class PortableWire implements Wire {
+class PortableWire implements Wire, Sendable {
   handler: WireHandler = nobody
   ended = false
   closed = false
@@ -122,11 +128,16 @@ class PortableWire implements Wire {
   readonly #onGone: (() => void) | undefined
   #isConnected = false
   #socket = unattached
+  /** Of the socket, while it is connected. */
+  #descriptor = -1
+  /** Bytes that leave at the end of the turn. */
+  #held = 0
   #private: Buffer | undefined
   #isPaused = false
   #wasRead = false
   #error: Error | undefined
   #local: Address | undefined
+  #localText: string | undefined
   #remote: Address | undefined
 
   constructor(transport: PortableTransport, onGone?: () => void) {
@@ -147,6 +158,7 @@ class PortableWire implements Wire {
 
   attach(socket: Socket): void {
     this.#socket = socket
+    if (!socket.connecting) this.#descriptor = descriptorOf(socket)
     socket.on('end', () => {
       this.ended = true
       this.guard(() => this.handler.onEnd())
@@ -164,11 +176,17 @@ class PortableWire implements Wire {
   connected({ preamble }: DialOptions): void {
     this.#isConnected = true
     if (preamble) this.#socket.write(preamble)
+    this.#descriptor = descriptorOf(this.#socket)
   }
 
   get local(): Address | undefined {
     this.#local ??= addressOf(this.#socket.localAddress, this.#socket.localPort)
     return this.#local
+  }
+
+  get localText(): string | undefined {
+    this.#localText ??= this.local && formatAddress(this.local)
+    return this.#localText
   }
 
   get remote(): Address | undefined {
@@ -177,7 +195,7 @@ class PortableWire implements Wire {
   }
 
   get pending(): number {
-    return this.#socket.writableLength
+    return this.#socket.writableLength + this.#held
   }
 
   get isPrivate(): boolean {
@@ -186,30 +204,68 @@ class PortableWire implements Wire {
 
   send(bytes: Uint8Array, start: number, end: number): boolean {
     if (start === end || !this.#socket.writable) return true
-    // libuv keeps a reference to what the kernel does not take at once, and the next read of any socket overwrites the shared buffer.
-    const copy = Buffer.allocUnsafe(end - start)
-    copy.set(bytes.subarray(start, end), 0)
-    this.#socket.write(copy)
-    return this.#socket.writableLength < WATERMARK
+    if (end - start < HELD_BYTES && this.#hold(bytes, start, end)) return true
+    this.#letGo()
+    return this.#sendCopy(bytes, start, end)
   }
 
   lend(bytes: Uint8Array, start: number, end: number): boolean {
     if (end - start < NODE_WATERMARK) return this.send(bytes, start, end)
     if (!this.#socket.writable) return true
-    this.#socket.write(bytes.subarray(start, end))
+    this.#letGo()
+    const from = this.#sendNow(bytes, start, end)
+    if (end - from < NODE_WATERMARK) return this.#sendCopy(bytes, from, end)
+    this.#socket.write(bytes.subarray(from, end))
     return this.#socket.writableLength === 0
   }
 
+  sendHeld(bytes: Uint8Array, start: number, end: number): void {
+    this.#held -= end - start
+    if (this.#socket.writable) this.guard(() => this.#sendCopy(bytes, start, end))
+  }
+
+  /** False: there is no room for it, or others wait before it in Node's queue. */
+  #hold(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#descriptor < 0 || this.#socket.writableLength > 0) return false
+    if (!this.#transport.queue.add(this, bytes, start, end)) return false
+    this.#held += end - start
+    return true
+  }
+
+  /** What was held back leaves before anything else happens here. */
+  #letGo(): void {
+    if (this.#held > 0) this.#transport.queue.flush()
+  }
+
+  #sendCopy(bytes: Uint8Array, start: number, end: number): boolean {
+    const from = this.#sendNow(bytes, start, end)
+    if (from === end) return true
+    // libuv keeps a reference to what the kernel does not take at once, and the next read of any socket overwrites the shared buffer.
+    const copy = Buffer.allocUnsafe(end - from)
+    copy.set(bytes.subarray(from, end), 0)
+    this.#socket.write(copy)
+    return this.#socket.writableLength < WATERMARK
+  }
+
+  /** How far the kernel took it. While bytes wait in Node's queue, others must not overtake them. */
+  #sendNow(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#descriptor < 0 || this.#socket.writableLength > 0) return start
+    return start + this.#transport.sendNow(this.#descriptor, bytes, start, end)
+  }
+
   finish(): void {
+    this.#letGo()
     if (this.#socket.writable) this.#socket.end()
   }
 
   close(): void {
+    this.#letGo()
     this.#socket.destroy()
   }
 
   reset(): void {
     if (this.closed || this.#socket.destroyed) return
+    this.#letGo()
     // Only TCP knows RST; a peer that is gone already needs none.
     if (this.remote === undefined) this.#socket.destroy()
     else this.#socket.resetAndDestroy()

@@ -1,7 +1,7 @@
 // Carries bytes in TLS that is begun on a client's behalf, behind the same interface as plain ones, so that policy and codecs do not know.
 import { Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
-import type { Address } from '../base/index.ts'
+import { type Address, formatAddress } from '../base/index.ts'
 import type { Target } from '../runtime/index.ts'
 import { addressOf, connectSocket } from './dial-socket.ts'
 import { TlsError, verifyFailed, wordsOfTls } from './tls-error.ts'
@@ -123,6 +123,10 @@ class TlsWire implements Wire {
   get local(): Address | undefined {
     this.#local ??= addressOf(this.#raw.localAddress, this.#raw.localPort)
     return this.#local
+  }
+
+  get localText(): string | undefined {
+    return this.local && formatAddress(this.local)
   }
 
   get remote(): Address | undefined {

@@ -28,6 +28,8 @@ export const nobody: WireHandler = {
 export interface Wire {
   handler: WireHandler
   readonly local: Address | undefined
+  /** As records write it. */
+  readonly localText: string | undefined
   readonly remote: Address | undefined
   /** The peer has sent its last byte. */
   readonly ended: boolean

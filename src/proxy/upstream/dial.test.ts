@@ -11,6 +11,7 @@ import { TlsSettings } from './tls-settings.ts'
 const wire: Wire = {
   handler: nobody,
   local: undefined,
+  localText: undefined,
   remote: undefined,
   ended: false,
   closed: false,
