@@ -25,9 +25,9 @@ export interface FlowRecord {
   /** `connection`: one TCP or TLS connection; `request`: one HTTP request; `packets`: packets refused in the seal, coalesced; `query`: a DNS question that was refused. */
   readonly kind: 'connection' | 'request' | 'packets' | 'query'
   /** Id of the connection that a request came on. */
-  readonly connection?: string
+  readonly connection?: string | undefined
   /** Id of the same flow's record at the hop before (a gateway's record names the sidecar's). */
-  readonly parent?: string
+  readonly parent?: string | undefined
   readonly role: 'sidecar' | 'gateway'
   /** Milliseconds since the epoch. */
   readonly opened: number
@@ -38,30 +38,30 @@ export interface FlowRecord {
   readonly destination: string
   readonly protocol: FlowProtocol
   /** Host of the request or name of the virtual address dialled. */
-  readonly host?: string
-  readonly sni?: string
-  readonly method?: string
-  readonly requestPath?: string
+  readonly host?: string | undefined
+  readonly sni?: string | undefined
+  readonly method?: string | undefined
+  readonly requestPath?: string | undefined
   readonly verdict: Verdict
   readonly reason: { readonly code: ReasonCode; readonly text: string }
-  readonly by?: PlacedRef
+  readonly by?: PlacedRef | undefined
   readonly path: FlowPath
-  readonly cluster?: string
+  readonly cluster?: string | undefined
   /** `ip:port` or Unix socket path that was dialled. */
-  readonly upstream?: string
+  readonly upstream?: string | undefined
   /** The local `ip:port` of the upstream connection: with `upstream`, `source` and `destination` the four addresses that join two hops. */
-  readonly upstreamLocal?: string
+  readonly upstreamLocal?: string | undefined
   /** True when an address other than the client's destination was dialled. */
   readonly redialled: boolean
   /** Bytes from the client and to the client. */
   readonly bytesSent: number
   readonly bytesReceived: number
-  readonly status?: number
+  readonly status?: number | undefined
   readonly flag: ResponseFlag
   /** Envoy's response code details or a transport error in words. */
-  readonly details?: string
+  readonly details?: string | undefined
   /** How many packets or queries this record stands for. */
-  readonly count?: number
+  readonly count?: number | undefined
 }
 
 /** What went into an access log line beyond the flow record, in Envoy's words. */

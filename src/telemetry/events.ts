@@ -19,10 +19,10 @@ export interface FlowDecided {
   readonly verdict: Verdict
   readonly reason: FlowRecord['reason']
   readonly path: FlowPath
-  readonly by?: PlacedRef
-  readonly cluster?: string
-  readonly host?: string
-  readonly sni?: string
+  readonly by?: PlacedRef | undefined
+  readonly cluster?: string | undefined
+  readonly host?: string | undefined
+  readonly sni?: string | undefined
 }
 
 export interface FlowClosed {

@@ -55,11 +55,23 @@ interface TcpSeries {
 
 const OTHER = 'other'
 
+/** Where the samples of requests like this one go: found without putting its labels into words. */
+interface KnownSeries extends Pick<FlowRecord, 'status' | 'flag' | 'by'> {
+  readonly source: Pick<FlowRecord['source'], 'namespace' | 'workload' | 'labels'>
+  readonly series: RequestSeries
+}
+
+/** Of requests that are told apart by more than their host and cluster. */
+const MOST_KNOWN = 20_000
+
 class IstioMetrics implements FlowMetrics {
   readonly #onOverflow: (what: 'series' | 'histograms' | 'hosts') => void
   readonly #limits: FlowMetricLimits
   readonly #namespaceOf: NamespaceOf
   readonly #requests = new Map<string, RequestSeries>()
+  /** By cluster and host. */
+  readonly #known = new Map<string, Map<string, KnownSeries[]>>()
+  #knownCount = 0
   readonly #tcp = new Map<string, TcpSeries>()
   readonly #freeHosts = new Set<string>()
   readonly #otherRequests: RequestSeries = { labels: otherLabels('istio_requests_total'), count: 0, histograms: createHistograms() }
@@ -72,7 +84,7 @@ class IstioMetrics implements FlowMetrics {
   }
 
   countRequest(record: FlowRecord): void {
-    const series = this.#requestSeries(record)
+    const series = this.#knownSeries(record) ?? this.#requestSeries(record)
     series.count++
     if (series.histograms === undefined) this.#onOverflow('histograms')
     const histograms = series.histograms ?? this.#otherRequests.histograms
@@ -135,11 +147,38 @@ class IstioMetrics implements FlowMetrics {
     ].join('')
   }
 
+  #knownSeries(record: FlowRecord): RequestSeries | undefined {
+    const { cluster, host } = record
+    if (cluster === undefined || host === undefined) return undefined
+    const all = this.#known.get(cluster)?.get(host)
+    if (all) for (const known of all) if (isAlike(known, record)) return known.series
+    return undefined
+  }
+
+  #remember(record: FlowRecord, series: RequestSeries): void {
+    const { cluster, host } = record
+    if (cluster === undefined || host === undefined) return
+    if (this.#knownCount++ >= MOST_KNOWN) {
+      this.#known.clear()
+      this.#knownCount = 0
+    }
+    const hosts = this.#known.get(cluster) ?? new Map<string, KnownSeries[]>()
+    this.#known.set(cluster, hosts)
+    // Who decided is another object after each change of the configuration.
+    const others = hosts.get(host)?.filter((known) => known.series !== series) ?? []
+    const { status, flag, by, source } = record
+    const { namespace, workload, labels } = source
+    hosts.set(host, [...others, { status, flag, by, source: { namespace, workload, labels }, series }])
+  }
+
   #requestSeries(record: FlowRecord): RequestSeries {
     const destination = this.#destinationOf(record)
     const key = keyOf(record, destination)
     const present = this.#requests.get(key)
-    if (present) return present
+    if (present) {
+      this.#remember(record, present)
+      return present
+    }
     if (this.#requests.size >= this.#limits.series) {
       this.#onOverflow('series')
       return this.#otherRequests
@@ -148,6 +187,7 @@ class IstioMetrics implements FlowMetrics {
     const hasRoom = this.#requests.size < this.#limits.histograms
     const series = { labels: formatLabels(labels), count: 0, histograms: hasRoom ? createHistograms() : undefined }
     this.#requests.set(key, series)
+    this.#remember(record, series)
     return series
   }
 
@@ -176,6 +216,18 @@ class IstioMetrics implements FlowMetrics {
     this.#onOverflow('hosts')
     return { ...destination, service: OTHER }
   }
+}
+
+/** Whether all that labels are made of is the same, by the very objects and texts. */
+function isAlike(a: KnownSeries, b: FlowRecord): boolean {
+  return (
+    a.status === b.status &&
+    a.flag === b.flag &&
+    a.by === b.by &&
+    a.source.labels === b.source.labels &&
+    a.source.workload === b.source.workload &&
+    a.source.namespace === b.source.namespace
+  )
 }
 
 /** Whatever a label is made of, so that one key means one set of labels. */

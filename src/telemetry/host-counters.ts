@@ -25,25 +25,32 @@ export interface HostCounters {
 const mostHosts = 10_000
 
 export function createHostCounters(limit = mostHosts): HostCounters {
-  const hosts = new Map<string, Mutable>()
+  /** By cluster and host. */
+  const clusters = new Map<string, Map<string, Mutable>>()
+  const all: Mutable[] = []
+  const countOf = (cluster: string, host: string): Mutable => {
+    const known = clusters.get(cluster)?.get(host)
+    if (known) return known
+    if (all.length >= limit && cluster !== OTHER) return countOf(OTHER, OTHER)
+    const made = createCount(cluster, host)
+    all.push(made)
+    const hosts = clusters.get(cluster) ?? new Map<string, Mutable>()
+    clusters.set(cluster, hosts.set(host, made))
+    return made
+  }
   const count = (record: FlowRecord): void => {
     if (record.cluster === undefined || record.upstream === undefined) return
-    let host = hosts.get(`${record.cluster}\0${record.upstream}`)
-    if (host === undefined) {
-      const isRoom = hosts.size < limit
-      const [cluster, name] = isRoom ? [record.cluster, record.upstream] : ['other', 'other']
-      const key = `${cluster}\0${name}`
-      host = hosts.get(key) ?? createCount(cluster, name)
-      hosts.set(key, host)
-    }
+    const host = countOf(record.cluster, record.upstream)
     if (record.kind === 'request') countRequest(host, record)
     else countConnection(host, record)
   }
   return {
     attach: () => flowClosed.subscribe(({ record }) => count(record)),
-    counts: () => hosts.values(),
+    counts: () => all,
   }
 }
+
+const OTHER = 'other'
 
 type Mutable = { -readonly [K in keyof HostCount]: HostCount[K] }
 

@@ -16,8 +16,10 @@ export interface LineWriter {
 export interface LineWriterOptions {
   /** The line that tells readers of the output how many lines are missing at this place. */
   readonly describeLoss: (lines: number) => string
-  /** Characters that may wait for a slow disk. */
+  /** Bytes that may wait for a slow disk. */
   readonly limit?: number
+  /** Every line is in ASCII, which is the quickest to write. */
+  readonly isAscii?: true
 }
 
 /** Throws SLP4001 when the target cannot be opened. */
@@ -26,7 +28,8 @@ export function openLineWriter(target: string, options: LineWriterOptions): Line
 }
 
 const BATCH_MS = 20
-const BATCH_LINES = 256
+/** A batch is written when it is half full, so that one more line nearly always has room in it. */
+const BATCH_BYTES = 262_144
 const DEFAULT_LIMIT = 16 * 1024 * 1024
 const FLUSH_LIMIT_MS = 5000
 const CLOSE_LIMIT_MS = 1000
@@ -36,13 +39,43 @@ const LINE_END = 10
 
 const log = logger('telemetry')
 
+/** Lines as they will be written. The first byte is a line end, for where the write before ended inside a line. */
+class Batch {
+  readonly bytes: Buffer
+  length = 1
+  lines = 0
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.bytes[0] = LINE_END
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.length + bytes < this.bytes.length
+  }
+
+  add(line: string, isAscii: boolean): void {
+    this.length += this.bytes.write(line, this.length, isAscii ? 'latin1' : 'utf8')
+    this.bytes[this.length++] = LINE_END
+    this.lines++
+  }
+
+  clear(): void {
+    this.length = 1
+    this.lines = 0
+  }
+}
+
 class BatchedWriter implements LineWriter {
   readonly #target: string
   readonly #output: Output
   readonly #describeLoss: (lines: number) => string
   readonly #limit: number
-  #lines: string[] = []
-  /** Characters that were taken and are neither written nor dropped. */
+  readonly #isAscii: boolean
+  /** The last of them is being filled. */
+  #batches: Batch[] = []
+  #spare: Batch | undefined
+  /** Bytes that were taken and are neither written nor dropped. */
   #waiting = 0
   #taken = 0
   #settled = 0
@@ -62,6 +95,7 @@ class BatchedWriter implements LineWriter {
     this.#output = output
     this.#describeLoss = options.describeLoss
     this.#limit = options.limit ?? DEFAULT_LIMIT
+    this.#isAscii = options.isAscii ?? false
   }
 
   write(line: string): void {
@@ -69,11 +103,24 @@ class BatchedWriter implements LineWriter {
       this.#drop(1, this.#closing ? 'it is closed' : 'it is too slow')
       return
     }
-    this.#lines.push(line)
-    this.#waiting += line.length
+    const batch = this.#batchFor(line.length)
+    const before = batch.length
+    batch.add(line, this.#isAscii)
+    this.#waiting += batch.length - before - 1
     this.#taken++
-    if (this.#lines.length >= BATCH_LINES) this.#pump()
+    if (batch.length >= BATCH_BYTES / 2) this.#pump()
     else this.#timer ??= setTimeout(() => this.#pump(), BATCH_MS)
+  }
+
+  #batchFor(characters: number): Batch {
+    // A character of a string takes up to three bytes in UTF-8.
+    const most = this.#isAscii ? characters : characters * 3
+    let batch = this.#batches.at(-1)
+    if (batch?.hasRoom(most)) return batch
+    batch = this.#spare?.hasRoom(most) ? this.#spare : new Batch(Math.max(BATCH_BYTES, most + 2))
+    if (batch === this.#spare) this.#spare = undefined
+    this.#batches.push(batch)
+    return batch
   }
 
   async flush(): Promise<void> {
@@ -116,23 +163,25 @@ class BatchedWriter implements LineWriter {
     this.#pumping ??= this.#drain().finally(() => {
       this.#pumping = undefined
       // What came while the loss was being told.
-      if (this.#lines.length > 0 && !this.#givenUp) this.#pump()
+      if (this.#batches.length > 0 && !this.#givenUp) this.#pump()
     })
   }
 
   /** Never rejects: what fails is dropped and counted. */
   async #drain(): Promise<void> {
-    while (this.#lines.length > 0 && !this.#givenUp) {
-      const batch = this.#lines
-      this.#lines = []
+    for (;;) {
+      const batch = this.#givenUp ? undefined : this.#batches.shift()
+      if (batch === undefined) break
       // Where they are missing: before what is written next, and after what filled the room.
       await this.#tellLoss('unwritten')
       const lost = await this.#put(batch)
-      this.#waiting -= batch.reduce((sum, line) => sum + line.length, 0)
-      this.#settled += batch.length
+      this.#waiting -= batch.length - 1 - batch.lines
+      this.#settled += batch.lines
       if (lost > 0) this.#count(lost, 'unwritten')
-      await this.#tellLoss('refused')
+      if (this.#batches.length === 0) await this.#tellLoss('refused')
       for (const flush of this.#flushes) if (flush.until <= this.#settled) flush.done()
+      if (batch.bytes.length === BATCH_BYTES) this.#spare = batch
+      batch.clear()
     }
     await this.#tellLoss('unwritten')
   }
@@ -140,24 +189,27 @@ class BatchedWriter implements LineWriter {
   async #tellLoss(why: 'unwritten' | 'refused'): Promise<void> {
     const lines = this.#untold[why]
     if (lines === 0 || this.#givenUp) return
-    if ((await this.#put([this.#describeLoss(lines)])) === 0) this.#untold[why] -= lines
+    const text = this.#describeLoss(lines)
+    const batch = new Batch(text.length * 3 + 2)
+    batch.add(text, false)
+    if ((await this.#put(batch)) === 0) this.#untold[why] -= lines
   }
 
   /** Writes lines whole, in order; returns how many of them did not get through. */
-  async #put(lines: readonly string[]): Promise<number> {
-    const bytes = Buffer.from(`${this.#isTorn ? '\n' : ''}${lines.join('\n')}\n`)
-    let offset = 0
+  async #put({ bytes, length, lines }: Batch): Promise<number> {
+    let offset = this.#isTorn ? 0 : 1
+    const begin = offset
     try {
-      while (offset < bytes.length && !this.#givenUp) {
-        const written = await this.#output.write(bytes.subarray(offset))
+      while (offset < length && !this.#givenUp) {
+        const written = await this.#output.write(bytes.subarray(offset, length))
         offset += written
         if (written === 0) await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     } catch (error) {
       this.#report(messageOf(error))
     }
-    if (offset > 0) this.#isTorn = bytes[offset - 1] !== LINE_END
-    return offset === bytes.length ? 0 : Math.min(lines.length, countLineEnds(bytes.subarray(offset)))
+    if (offset > begin) this.#isTorn = bytes[offset - 1] !== LINE_END
+    return offset === length ? 0 : Math.min(lines, countLineEnds(bytes.subarray(offset, length)))
   }
 
   #drop(lines: number, why: string): void {

@@ -101,7 +101,7 @@ describe('the destination of a flow', () => {
       change: {
         verdict: 'deny',
         reason: { code: 'not-declared', text: '' },
-        cluster: undefined as never,
+        cluster: undefined,
         host: 'evil.example',
         status: 403,
       },

@@ -37,9 +37,9 @@ export function createMetrics(limits: FlowMetricLimits = defaultLimits, namespac
     if (isTcp(flow) && opened.add(flow.id)) flows.countOpened(flow)
   }
   const onClosed = ({ record }: FlowClosed): void => {
-    counters.add('sallyport_flows_recorded_total', `${record.kind}\0${record.verdict}`)
-    counters.add('sallyport_flows_active', record.kind, -1)
-    counters.add('sallyport_verdicts_total', `${record.verdict}\0${codeOf(record.reason.code)}`, record.count ?? 1)
+    counters.pair('sallyport_flows_recorded_total', record.kind, record.verdict).value++
+    counters.cell('sallyport_flows_active', record.kind).value--
+    counters.pair('sallyport_verdicts_total', record.verdict, codeOf(record.reason.code)).value += record.count ?? 1
     if (record.kind === 'packets') counters.add('sallyport_refused_packets_total', record.protocol, record.count ?? 1)
     if (record.kind === 'request') flows.countRequest(record)
     const wasOpened = record.kind === 'connection' && opened.remove(record.id)
@@ -56,8 +56,8 @@ export function createMetrics(limits: FlowMetricLimits = defaultLimits, namespac
       const leave = [
         () => delay?.close(),
         flowOpened.subscribe(({ kind }) => {
-          counters.add('sallyport_flows_opened_total', kind)
-          counters.add('sallyport_flows_active', kind)
+          counters.cell('sallyport_flows_opened_total', kind).value++
+          counters.cell('sallyport_flows_active', kind).value++
         }),
         flowDecided.subscribe(onDecided),
         flowClosed.subscribe(onClosed),
@@ -127,18 +127,43 @@ class OpenedConnections {
 
 type OwnMetric = Extract<MetricName, `sallyport_${string}`>
 
+interface Cell {
+  value: number
+}
+
 /** The metrics of our own, whose label values are few by nature. */
 class Counters {
   /** By the label values, in the order of the table, joined by NUL. */
-  readonly #metrics = new Map<OwnMetric, Map<string, number>>()
+  readonly #metrics = new Map<OwnMetric, Map<string, Cell>>()
+  /** The cells of metrics with two labels by the one and the other, for those that count each flow. */
+  readonly #pairs = new Map<OwnMetric, Map<string, Map<string, Cell>>>()
 
   add(name: OwnMetric, values: string, by = 1): void {
-    const series = this.#seriesOf(name)
-    series.set(values, (series.get(values) ?? 0) + by)
+    this.cell(name, values).value += by
   }
 
   set(name: OwnMetric, values: string, value: number): void {
-    this.#seriesOf(name).set(values, value)
+    this.cell(name, values).value = value
+  }
+
+  cell(name: OwnMetric, values: string): Cell {
+    const series = this.#seriesOf(name)
+    const known = series.get(values)
+    if (known) return known
+    const made = { value: 0 }
+    series.set(values, made)
+    return made
+  }
+
+  /** As `cell` of both values. */
+  pair(name: OwnMetric, first: string, second: string): Cell {
+    const known = this.#pairs.get(name)?.get(first)?.get(second)
+    if (known) return known
+    const cell = this.cell(name, `${first}\0${second}`)
+    const firsts = this.#pairs.get(name) ?? new Map<string, Map<string, Cell>>()
+    const seconds = firsts.get(first) ?? new Map<string, Cell>()
+    this.#pairs.set(name, firsts.set(first, seconds.set(second, cell)))
+    return cell
   }
 
   clear(name: OwnMetric): void {
@@ -151,16 +176,16 @@ class Counters {
     return names
       .map((name) => {
         const { labels }: MetricDefinition = metricTable[name]
-        const series = this.#metrics.get(name) ?? new Map(labels.length === 0 ? [['', 0]] : [])
+        const series = this.#metrics.get(name) ?? new Map<string, Cell>(labels.length === 0 ? [['', { value: 0 }]] : [])
         return formatMetric(
           name,
-          Array.from(series, ([values, value]) => ({ labels: labelsOf(labels, values), value })),
+          Array.from(series, ([values, { value }]) => ({ labels: labelsOf(labels, values), value })),
         )
       })
       .join('')
   }
 
-  #seriesOf(name: OwnMetric): Map<string, number> {
+  #seriesOf(name: OwnMetric): Map<string, Cell> {
     let series = this.#metrics.get(name)
     if (!series) {
       series = new Map()

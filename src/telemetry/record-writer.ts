@@ -1,6 +1,7 @@
 // Writes flow records as one JSON line each, to a file or stdout.
 import type { FlowRecord } from '../flow/index.ts'
 import { openLineWriter } from './line-writer.ts'
+import { formatRecord } from './record-line.ts'
 
 export interface RecordWriter {
   write(record: FlowRecord): void
@@ -18,9 +19,9 @@ export interface LostRecords {
 
 /** `target` is a path, or `-` for stdout. Throws SLP4001 when it cannot be opened. */
 export function openRecordWriter(target: string): RecordWriter {
-  const lines = openLineWriter(target, { describeLoss: (count) => JSON.stringify(lost(count)) })
+  const lines = openLineWriter(target, { describeLoss: (count) => JSON.stringify(lost(count)), isAscii: true })
   return {
-    write: (record) => lines.write(JSON.stringify(record)),
+    write: (record) => lines.write(formatRecord(record)),
     flush: () => lines.flush(),
     close: () => lines.close(),
   }
