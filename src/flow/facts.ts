@@ -34,9 +34,6 @@ export interface ConnectionFacts {
   readonly random: number
 }
 
-/** The values of a header, one for each of its lines in order; the name in lower case. Empty: the request does not have it. */
-export type HeaderFacts = (name: string) => readonly string[]
-
 /** 0 <= chance < 1, drawn once for each purpose and request, and the same each time it is asked for: `delay`, `abort`, `mirror 0`. */
 export type Chance = (purpose: string) => number
 
@@ -49,8 +46,10 @@ export interface RequestFacts {
   /** Path and query as they will be matched and forwarded (normalised). */
   readonly path: string
   readonly scheme: 'http' | 'https'
-  readonly headers: HeaderFacts
-  readonly chance: Chance
+  /** The values of a header, one for each of its lines in order; the name in lower case. Empty: the request does not have it. */
+  headers(name: string): readonly string[]
+  /** As `Chance`. */
+  chance(purpose: string): number
   readonly names: NameFacts
   readonly random: number
 }

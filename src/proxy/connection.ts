@@ -47,7 +47,7 @@ export class Connection implements WireHandler, LiveConnection {
     const { draft } = this.#flow
     if (arrival.virtualName !== undefined) draft.host = arrival.virtualName
     if (arrival.parent !== undefined) draft.parent = arrival.parent
-    this.#flow.access = () => this.#accessDetails()
+    this.#flow.teller = this
     context.live.add(this)
     wire.handler = this
   }
@@ -336,7 +336,7 @@ export class Connection implements WireHandler, LiveConnection {
     this.#onOver?.()
   }
 
-  #accessDetails(): AccessDetails {
+  accessDetails(): AccessDetails {
     const { source, destination } = this.#arrival
     const { draft } = this.#flow
     return {

@@ -1,6 +1,6 @@
 // Lists what every connection of one data plane shares.
 import type { Clock, Deadlines } from '../base/index.ts'
-import type { ConnectionFacts, FlowSource, RequestFacts } from '../flow/index.ts'
+import type { ConnectionFacts, FlowSource, NameFacts, RequestFacts } from '../flow/index.ts'
 import type { CompiledHttpManager, ConnectionDecision, Deny, NameSource, RequestDecision, Runtime } from '../runtime/index.ts'
 import type { FlowRecorder } from './flow-recorder.ts'
 import type { UpstreamConnection } from './http/upstream-connection.ts'
@@ -26,6 +26,8 @@ export interface Context {
   readonly clock: Clock
   readonly limits: Limits
   readonly names: NameSource
+  /** What `names` knows already. */
+  readonly knownNames: NameFacts
   readonly judge: Judge
   readonly clusters: ClusterStates
   readonly tls: TlsSettings

@@ -164,6 +164,7 @@ class ComposedDataPlane implements DataPlane {
       clock,
       limits,
       names: options.names,
+      knownNames: (name) => options.names.known(name),
       judge: options.judge ?? { decide, decideRequest },
       clusters: new ClusterStates(clock),
       tls: new TlsSettings(clock),

@@ -21,32 +21,8 @@ export interface FlowCounters {
   active: number
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-
 /** What is learnt of a flow on its way; starts as a refusal, because deny is the zero value. */
-export interface FlowDraft {
-  source: FlowSource
-  destination: string
-  connection?: string
-  parent?: string
-  protocol: FlowProtocol
-  host?: string
-  sni?: string
-  method?: string
-  requestPath?: string
-  verdict: Verdict
-  reason: Reason
-  path: FlowPath
-  cluster?: string
-  upstream?: string
-  upstreamLocal?: string
-  redialled: boolean
-  bytesSent: number
-  bytesReceived: number
-  status?: number
-  flag: ResponseFlag
-  details?: string
-}
+export type FlowDraft = Omit<OpenRecord, 'id' | 'kind' | 'role' | 'opened' | 'closed' | 'durationMs' | 'by'>
 
 const undecided: Reason = { code: 'internal-error', text: 'the flow ended before it was decided' }
 
@@ -75,49 +51,75 @@ export class FlowRecorder {
   }
 }
 
-/** What will be published, while it is being filled in: a copy at the end would cost more than all else here. */
-type OpenRecord = Mutable<Omit<FlowRecord, 'reason'>> & { reason: Reason }
-
-export class Flow {
-  readonly id: string = randomUUID()
+/** What will be published, while it is being filled in. All fields are there from the beginning: an object that grows costs more than all else here. */
+class OpenRecord {
+  readonly id: string
+  readonly kind: 'connection' | 'request'
+  connection: string | undefined
+  parent: string | undefined
+  readonly role: FlowRecord['role']
   readonly opened: number
-  /** Fills in what only an access log asks for; called once, when the record is written. */
-  access: (() => AccessDetails) | undefined
+  closed = 0
+  durationMs = 0
+  source: FlowSource
+  destination: string
+  protocol: FlowProtocol = 'unknown'
+  host: string | undefined
+  sni: string | undefined
+  method: string | undefined
+  requestPath: string | undefined
+  verdict: Verdict = 'deny'
+  reason: Reason = undecided
+  by: PlacedRef | undefined
+  path: FlowPath = 'none'
+  cluster: string | undefined
+  upstream: string | undefined
+  upstreamLocal: string | undefined
+  redialled = false
+  bytesSent = 0
+  bytesReceived = 0
+  status: number | undefined
+  flag: ResponseFlag = '-'
+  details: string | undefined
+
+  constructor(recorder: FlowRecorder, kind: 'connection' | 'request', source: FlowSource, destination: string) {
+    this.id = randomUUID()
+    this.kind = kind
+    this.role = recorder.role
+    this.opened = recorder.clock.now()
+    this.source = source
+    this.destination = destination
+  }
+}
+
+/** Fills in what only an access log asks for. */
+export interface AccessTeller {
+  accessDetails(): AccessDetails
+}
+
+export class Flow implements FlowClosed {
+  /** Asked once at most, when the record is written. */
+  teller: AccessTeller | undefined
   readonly #record: OpenRecord
   readonly #recorder: FlowRecorder
-  readonly #kind: 'connection' | 'request'
   readonly #started: number
+  #access: AccessDetails | undefined
   #announced = false
   #closed = false
 
   constructor(recorder: FlowRecorder, kind: 'connection' | 'request', source: FlowSource, destination: string) {
     this.#recorder = recorder
-    this.#kind = kind
-    this.opened = recorder.clock.now()
     this.#started = recorder.clock.monotonic()
-    this.#record = {
-      id: this.id,
-      kind,
-      role: recorder.role,
-      opened: this.opened,
-      closed: 0,
-      durationMs: 0,
-      source,
-      destination,
-      protocol: 'unknown',
-      verdict: 'deny',
-      reason: undecided,
-      path: 'none',
-      redialled: false,
-      bytesSent: 0,
-      bytesReceived: 0,
-      flag: '-',
-    }
+    this.#record = new OpenRecord(recorder, kind, source, destination)
+  }
+
+  get id(): string {
+    return this.#record.id
   }
 
   /** What is written into it after the flow was closed is not heard. */
   get draft(): FlowDraft {
-    return this.#closed ? { ...this.#record } : this.#record
+    return this.#closed ? Object.assign({}, this.#record) : this.#record
   }
 
   get isClosed(): boolean {
@@ -135,7 +137,7 @@ export class Flow {
     const { counters, role } = this.#recorder
     counters.opened++
     counters.active++
-    if (flowOpened.hasSubscribers) flowOpened.publish({ id: this.id, kind: this.#kind, role })
+    if (flowOpened.hasSubscribers) flowOpened.publish({ id: this.id, kind: this.#record.kind, role })
   }
 
   /** Requests stand for this connection: it has no record of its own. */
@@ -150,17 +152,17 @@ export class Flow {
     const { source, protocol, verdict, reason, path, cluster, host, sni } = this.draft
     flowDecided.publish({
       id: this.id,
-      kind: this.#kind,
+      kind: this.#record.kind,
       role: this.#recorder.role,
       source,
       protocol,
       verdict,
       path,
       reason: { code: reason.code, text: reason.text },
-      ...(reason.by && { by: this.#recorder.placed(reason.by) }),
-      ...(cluster !== undefined && { cluster }),
-      ...(host !== undefined && { host }),
-      ...(sni !== undefined && { sni }),
+      by: reason.by && this.#recorder.placed(reason.by),
+      cluster,
+      host,
+      sni,
     })
   }
 
@@ -173,35 +175,42 @@ export class Flow {
     counters.recorded++
     counters.active--
     if (!flowClosed.hasSubscribers) return
-    flowClosed.publish(new ClosedFlow(this.#finish(), this.access))
+    this.#finish()
+    flowClosed.publish(this)
   }
 
-  /** From now on nobody writes into it. */
-  #finish(): FlowRecord {
+  get record(): FlowRecord {
+    return this.#record
+  }
+
+  /** Made only where somebody writes an access log. */
+  get access(): AccessDetails | undefined {
+    this.#access ??= this.teller?.accessDetails()
+    return this.#access
+  }
+
+  /** From now on nobody writes into the record. */
+  #finish(): void {
     const record = this.#record
     const { reason } = record
     record.closed = this.#recorder.clock.now()
     record.durationMs = Math.round(this.elapsedMs)
-    record.reason = { code: reason.code, text: reason.text }
-    if (reason.by) record.by = this.#recorder.placed(reason.by)
-    return record
+    if (!reason.by) return
+    record.by = this.#recorder.placed(reason.by)
+    record.reason = withoutOrigin(reason)
   }
 }
 
-/** Makes the details of an access log only where somebody writes one. */
-class ClosedFlow implements FlowClosed {
-  readonly record: FlowRecord
-  #makeAccess: (() => AccessDetails) | undefined
-  #access: AccessDetails | undefined
+/** What allows a flow is as old as its declaration, and is told with the same object each time. */
+const toldReasons = new WeakMap<Reason, FlowRecord['reason']>()
 
-  constructor(record: FlowRecord, makeAccess: (() => AccessDetails) | undefined) {
-    this.record = record
-    this.#makeAccess = makeAccess
+/** A record names the place of what decided, too, and so in a field of its own. */
+function withoutOrigin(reason: Reason): FlowRecord['reason'] {
+  if (reason.code !== 'declared') return { code: reason.code, text: reason.text }
+  let told = toldReasons.get(reason)
+  if (told === undefined) {
+    told = { code: reason.code, text: reason.text }
+    toldReasons.set(reason, told)
   }
-
-  get access(): AccessDetails | undefined {
-    if (this.#makeAccess) this.#access = this.#makeAccess()
-    this.#makeAccess = undefined
-    return this.#access
-  }
+  return told
 }

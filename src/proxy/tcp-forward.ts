@@ -47,7 +47,7 @@ export class TcpForward implements WireHandler {
     const header = cluster.proxyProtocol
     const state = context.clusters.of(cluster)
     const key = cluster.hash?.by === 'source' ? options.arrival.source?.ip : undefined
-    const targets = state.order(cluster, decision.targets, { key })
+    const targets = state.order(cluster, decision.targets, undefined, key)
     const refused = targets.length === 0 ? 'unhealthy' : state.isFull(cluster.pool) ? 'overflow' : undefined
     if (refused !== undefined) {
       this.#dialling = this.#refuse(refused)
@@ -147,8 +147,8 @@ export class TcpForward implements WireHandler {
   #useTarget(target: Target): void {
     const { context, decision, flow } = this.#options
     const state = context.clusters.of(decision.cluster)
-    state.beginUse(target)
-    this.#endUse = () => state.endUse(target)
+    const load = state.beginUse(target)
+    this.#endUse = () => state.endUse(load)
     const duration = decision.cluster.pool?.duration
     if (duration === undefined || duration === 0) return
     this.#life = context.deadlines.arm(duration, () => {

@@ -8,6 +8,7 @@ import type { Deny, RequestDecision } from './decision.ts'
 import { approachOf, followLongRoute } from './follow-route.ts'
 import { HttpManager } from './http-manager.ts'
 import { deny, type DenyExtras, hostOf, makeReason, undeclaredHost, withoutPort } from './reasons.ts'
+import type { RequestParts } from './request-test.ts'
 import { type CompiledRoute, isAnswer, isRefusal } from './route.ts'
 import type { CompiledRouteConfig, CompiledVirtualHost } from './route-config.ts'
 import { findTargets } from './targets.ts'
@@ -51,8 +52,7 @@ function decideByHost(asked: Asked): RequestDecision {
   trace?.push({ step: 'virtual-host', name: host.name, host: domain, ...(host.ref && { ref: host.ref }) })
   if (host.refusal) return refuse(asked, host.refusal, host.ref, {})
   const path = pathOf(facts.path, config.ignoresPathParameters)
-  const { method, authority, scheme, headers } = facts
-  const route = findRoute(host, { method, authority, path, target: facts.path, scheme, headers })
+  const route = findRoute(host, new Parts(facts, path))
   if (!route) {
     trace?.push({ step: 'no-route', method: facts.method, path })
     const text = `no rule for host "${hostOf(facts.authority)}" matches ${facts.method} ${path}`
@@ -60,6 +60,29 @@ function decideByHost(asked: Asked): RequestDecision {
   }
   trace?.push({ step: 'route', name: route.name, ...(route.ref && { ref: route.ref }) })
   return followRoute(asked, host, route)
+}
+
+/** A request as routes look at it. */
+class Parts implements RequestParts {
+  readonly method: string
+  readonly authority: string
+  readonly path: string
+  readonly target: string
+  readonly scheme: string
+  readonly #facts: RequestFacts
+
+  constructor(facts: RequestFacts, path: string) {
+    this.method = facts.method
+    this.authority = facts.authority
+    this.path = path
+    this.target = facts.path
+    this.scheme = facts.scheme
+    this.#facts = facts
+  }
+
+  headers(name: string): readonly string[] {
+    return this.#facts.headers(name)
+  }
 }
 
 function followRoute(asked: Asked, host: CompiledVirtualHost, route: CompiledRoute): RequestDecision {

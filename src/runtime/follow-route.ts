@@ -41,7 +41,7 @@ export function followLongRoute(following: Following, route: CompiledRoute, acti
   const { facts } = following
   const { name, filters } = route
   const by = isAnswer(action) ? action.reason.by : action.ref
-  const fault = filters?.fault && drawFault(filters.fault, facts.chance)
+  const fault = filters?.fault && drawFault(filters.fault, (purpose) => facts.chance(purpose))
   const delay = fault?.delay ?? 0
   if (fault?.status !== undefined) {
     const changes = isAnswer(action) ? action.changes : filters?.changes

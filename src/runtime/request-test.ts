@@ -1,6 +1,4 @@
 // Describes what the conditions of a route are asked about, and what they are compiled into.
-import type { HeaderFacts } from '../flow/index.ts'
-
 /** The parts of a request that routes look at. */
 export interface RequestParts {
   readonly method: string
@@ -10,7 +8,7 @@ export interface RequestParts {
   /** With the query. */
   readonly target: string
   readonly scheme: string
-  readonly headers: HeaderFacts
+  headers(name: string): readonly string[]
 }
 
 export type RequestTest = (request: RequestParts) => boolean

@@ -83,8 +83,20 @@ function forward(runtime: CompiledRuntime, approach: Approach, cluster: ClusterP
   return refuse(runtime, approach, cluster, { code: 'no-endpoints', text: `"${cluster.name}" is declared but has no endpoint to dial` })
 }
 
+/** What a leg has allowed last: the same allow again, as long as cluster and targets are the same. */
+const allowed = new WeakMap<Leg, Forward>()
+
 function allow({ leg, idle }: Approach, cluster: ClusterPlan, targets: readonly Target[]): Forward {
-  const timeouts = { connect: cluster.connect, request: leg.request, idle: leg.idle ?? idle }
+  const last = allowed.get(leg)
+  const silence = leg.idle ?? idle
+  if (last && last.cluster === cluster && last.targets === targets && last.timeouts.idle === silence) return last
+  const forward = makeForward(leg, cluster, targets, silence)
+  allowed.set(leg, forward)
+  return forward
+}
+
+function makeForward(leg: Leg, cluster: ClusterPlan, targets: readonly Target[], idle: number): Forward {
+  const timeouts = { connect: cluster.connect, request: leg.request, idle }
   const path = cluster.gateway ? 'gateway' : 'direct'
   const reason: Reason = leg.reason ?? cluster.reason
   if (leg.route === undefined) return { verdict: 'forward', reason, cluster, targets, path, timeouts }

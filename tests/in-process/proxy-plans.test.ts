@@ -37,14 +37,14 @@ describe('the facts of a request', () => {
     const seen: unknown[] = []
     const { port } = await plane({
       connection: sniffThen(() => http),
-      request: ({ headers, scheme, chance }) => {
+      request: (facts) => {
         seen.push([
-          headers('x-a'),
-          headers('x-b'),
-          headers('host'),
-          scheme,
-          chance('abort') === chance('abort'),
-          chance('abort') !== chance('delay'),
+          facts.headers('x-a'),
+          facts.headers('x-b'),
+          facts.headers('host'),
+          facts.scheme,
+          facts.chance('abort') === facts.chance('abort'),
+          facts.chance('abort') !== facts.chance('delay'),
         ])
         return forward([upstream.target])
       },
@@ -67,9 +67,9 @@ describe('the facts of a request', () => {
     const plan: HttpPlan = { requestHeaders: [{ kind: 'set', name: 'x-a', value: 'changed' }] }
     const parts = (name: string): RuntimeParts => ({
       connection: sniffThen(() => http),
-      request: ({ names, headers, chance, random }) => {
-        seen.push(`${name} ${headers('x-a').join()} ${chance('x')} ${random}`)
-        return names('a.example')
+      request: (facts) => {
+        seen.push(`${name} ${facts.headers('x-a').join()} ${facts.chance('x')} ${facts.random}`)
+        return facts.names('a.example')
           ? forward([upstream.target], { http: plan })
           : { verdict: 'gather', need: 'addresses', name: 'a.example', until: 0 }
       },

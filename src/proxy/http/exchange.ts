@@ -18,9 +18,9 @@ import { httpDate } from './http-date.ts'
 import type { Mirror } from './mirror.ts'
 import { startMirrors } from './mirrors.ts'
 import { denyReply, type ReplyContent, sendReply } from './replies.ts'
-import type { OutBuffer } from './out-buffer.ts'
+import { OutBuffer, returnBuffer } from './out-buffer.ts'
 import { BodyPace } from './body-pace.ts'
-import { RequestBody } from './request-body.ts'
+import { bodyOf, type RequestBody } from './request-body.ts'
 import { describeAnswer, describeDeny, describeForward, type RequestFlow } from './request-flow.ts'
 import type { RequestHead } from './request-head.ts'
 import { type JudgedRequest, RequestJudge } from './request-judge.ts'
@@ -38,7 +38,7 @@ export interface ExchangeOptions {
   readonly connection: ConnectionFacts
   readonly head: RequestHead
   readonly requestFlow: RequestFlow
-  /** Holds the request's head as `writeRequest` left it, until the first call returns. */
+  /** Holds the request's head as `writeRequest` left it; given back when the request is over. */
   readonly out: OutBuffer
   readonly written: WrittenRequest
   /** The connection itself was refused: every request of it is. */
@@ -59,13 +59,12 @@ const noMirrors: readonly Mirror[] = []
 
 export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
   state: ExchangeState = 'waiting'
+  attemptAt: number
   readonly #options: ExchangeOptions
   readonly #judge: RequestJudge
   readonly #body: RequestBody
   readonly #relay: ResponseRelay
-  #savedHead: Buffer | undefined
-  /** What was sent first: later judgements read the headers out of it. */
-  #staged: Buffer | undefined
+  #out: OutBuffer
   #decision: Forward | Passthrough | undefined
   #forwarding: Forwarding | undefined
   #mirrors = noMirrors
@@ -75,20 +74,49 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
   /** Runs while the client has closed its side and its request is not on its way. */
   #patience: Deadline | undefined
   #sentAt = 0
-  #attemptAt: number
   #closes = false
   #isDelayed = false
   #hasContinued = false
-  /** The head in `out` is this request's, with the lines of its decision. */
-  #isLoaded = false
+  /** The head in `out` has the lines of its decision. */
+  #isFinished = false
 
   constructor(options: ExchangeOptions) {
-    const { context, client, head, connection, runtime, manager, deny, isEdge } = options
+    const { client, head } = options
     this.#options = options
-    this.#attemptAt = options.written.attemptAt
-    this.#body = new RequestBody(head.body)
-    this.#judge = new RequestJudge({ context, connection, head, runtime, manager, deny, isEdge, owner: this })
+    this.#out = options.out
+    this.attemptAt = options.written.attemptAt
+    this.#body = bodyOf(head.body)
+    this.#judge = new RequestJudge(this, options.runtime, options.manager)
+    this.#judge.refusal = options.deny
     this.#relay = new ResponseRelay(this, client.wire, head)
+  }
+
+  get context(): Context {
+    return this.#options.context
+  }
+
+  get client(): ClientSide {
+    return this.#options.client
+  }
+
+  get head(): RequestHead {
+    return this.#options.head
+  }
+
+  get requestFlow(): RequestFlow {
+    return this.#options.requestFlow
+  }
+
+  get connection(): ConnectionFacts {
+    return this.#options.connection
+  }
+
+  get isEdge(): boolean {
+    return this.#options.isEdge
+  }
+
+  get out(): OutBuffer {
+    return this.#out
   }
 
   /** The request's body has come to its end. */
@@ -107,16 +135,15 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     if (decision.verdict === 'deny') return this.#deny(decision)
     if (decision.verdict === 'gather') {
       const { name } = decision
-      if (decision.need !== 'addresses' || name === undefined || !judge.names.mayLearn(name)) {
+      if (decision.need !== 'addresses' || name === undefined || !judge.gathering.mayLearn(name)) {
         return this.#deny(ownDeny('internal-error', 'the decision asked for what a request cannot give', { status: 500 }))
       }
-      this.#savedHead ??= this.#options.out.take()
       // What is said if the client leaves meanwhile.
       this.#options.requestFlow.flow.draft.reason = {
         code: 'name-unresolved',
         text: `the request ended while "${name}" was being resolved`,
       }
-      judge.names.learn(name, decision.until, () => this.#decideAgain())
+      judge.gathering.learn(name, decision.until, () => this.#decideAgain())
       return
     }
     const delay = decision.verdict === 'answer' ? decision.delay : decision.http?.delay
@@ -135,8 +162,8 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     const { client, head } = this.#options
     let at: number
     if (this.state === 'open') {
-      if (!this.#loadHead()) return start
-      at = this.#body.stage(bytes, start, end, this.#options.out)
+      if (!this.#finishHead()) return start
+      at = this.#body.stage(bytes, start, end, this.#out)
     } else {
       const isOwn = head.body.kind === 'chunked' || client.wire.isPrivate
       at = this.#body.forward(bytes, start, end, (piece, from, to) => {
@@ -162,31 +189,21 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
   dispatch(): void {
     const decision = this.#decision
     if (this.state !== 'open' || !decision) return
-    if (!this.#loadHead()) return
-    const { context, client, head, out, requestFlow, written } = this.#options
+    if (!this.#finishHead()) return
+    const { context, client, head, requestFlow, written } = this.#options
     this.state = 'sent'
     describeForward(requestFlow, decision, written.requestId)
     this.#sentAt = context.clock.monotonic()
-    const staged = out.take()
     const isWhole = this.#body.isDone
-    this.#staged = staged
-    const forwarding = new Forwarding({
-      context,
-      client,
-      decision,
-      head,
-      requestFlow,
-      staged,
-      attemptAt: this.#attemptAt,
-      isWhole,
-      relay: this.#relay,
-      owner: this,
-    })
+    const forwarding = new Forwarding(this, decision, this.#relay, isWhole)
     this.#forwarding = forwarding
     if (!isWhole) this.#awaitBody()
     const plans = decision.http?.mirrors
     if (plans) {
+      // A mirror outlives its request, and is judged by the headers that it had.
+      this.#judge.headerValues()
       const isWanted = (runtime: Runtime, cluster: string): boolean => this.#isMirrored(runtime, cluster)
+      const staged = this.#out.take()
       this.#mirrors = startMirrors({ context, client, decision, plans, head, staged, isWhole, flow: requestFlow.flow, isWanted })
     }
     forwarding.start()
@@ -226,7 +243,7 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
   /** A new configuration counts: what it forbids is ended, and answered if nothing was answered yet. */
   judgeAgain(runtime: Runtime, manager: CompiledHttpManager | Deny): void {
     const judge = this.#judge
-    judge.names.forget()
+    judge.forgetNames()
     if (this.state !== 'waiting') return this.#judgeLive(runtime, manager)
     // Its decision is still to come, and will be made by the new configuration.
     judge.runtime = runtime
@@ -258,8 +275,8 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     const serviceTimeMs = Math.round(context.clock.monotonic() - this.#sentAt)
     requestFlow.flow.draft.status = status
     requestFlow.flow.draft.details = 'via_upstream'
-    requestFlow.notes.upstreamServiceTime = String(serviceTimeMs)
-    if (wantedHeaders.response.length > 0) requestFlow.notes.responseHeaders = keepHeaders(scanner, wantedHeaders.response)
+    requestFlow.upstreamServiceTime = String(serviceTimeMs)
+    if (wantedHeaders.response.length > 0) requestFlow.responseHeaders = keepHeaders(scanner, wantedHeaders.response)
     return {
       serverName: this.#judge.manager.serverName,
       date: httpDate(context.clock),
@@ -282,6 +299,9 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     const upstream = this.#forwarding?.detach()
     if (!upstream) return
     this.state = 'switched'
+    // Such a connection may last for days, and only its head is of any use.
+    this.#judge.headerValues()
+    this.#giveBack()
     const { flow } = requestFlow
     flow.draft.status = 101
     flow.draft.details = 'via_upstream'
@@ -343,20 +363,11 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     this.#finish(false)
   }
 
-  /** The head as it was written for this request, wherever it is by now. */
-  writtenHead(): { bytes: Buffer; length: number } {
-    const kept = this.#staged ?? this.#savedHead
-    if (kept) return { bytes: kept, length: kept.length }
-    const { out } = this.#options
-    return { bytes: out.bytes, length: out.length }
-  }
-
   /** It is decided anew after the delay; until then the record says what is to become of the request. */
   #delay(ms: number, decision: Answer | Forward | Passthrough): void {
     const { requestFlow, written } = this.#options
     if (decision.verdict === 'answer') describeAnswer(requestFlow, decision, written.requestId)
     else describeForward(requestFlow, decision, written.requestId)
-    this.#savedHead ??= this.#options.out.take()
     this.#isDelayed = true
     this.#delayed = this.#options.context.deadlines.arm(ms, () => {
       this.#delayed = undefined
@@ -371,31 +382,26 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     if (this.#decision) client.proceed()
   }
 
-  /** After a wait others have used the buffer: it gets this request's head back. The decision's own lines are added once. False: the request is over. */
-  #loadHead(): boolean {
+  /** Adds the lines of the decision, once. False: the request is over. */
+  #finishHead(): boolean {
     const decision = this.#decision
-    if (this.#isLoaded || !decision) return this.#isLoaded
-    const { out, context, requestFlow } = this.#options
-    if (this.#savedHead) {
-      out.reset()
-      out.copy(this.#savedHead, 0, this.#savedHead.length)
-      this.#savedHead = undefined
-    }
-    const { http, timeouts } = decision
+    if (this.#isFinished || !decision) return this.#isFinished
+    const { context, requestFlow } = this.#options
+    const { http, timeouts, cluster } = decision
     if (http && !this.#changeHead(http)) return false
-    const workload = workloadName(context)
-    finishRequest(out, {
+    const toGateway = cluster.gateway
+    finishRequest(this.#out, {
       timeoutMs: http?.retry?.perTry || timeouts.request,
-      ...(decision.cluster.gateway && { flow: requestFlow.flow.id }),
-      ...(decision.cluster.gateway && workload !== undefined && { workload }),
+      flow: toGateway ? requestFlow.flow.id : undefined,
+      workload: toGateway ? workloadName(context) : undefined,
     })
-    this.#isLoaded = true
+    this.#isFinished = true
     return true
   }
 
   #changeHead({ path, authority, requestHeaders: headers }: HttpPlan): boolean {
     if (path === undefined && authority === undefined && headers === undefined) return true
-    const { out } = this.#options
+    const out = this.#out
     this.#judge.headerValues()
     try {
       changeRequestHead(out, { path, authority, headers })
@@ -403,7 +409,7 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
       this.#deny(ownDeny('internal-error', `the route's changes cannot be made: ${messageOf(error)}`, { status: 500 }))
       return false
     }
-    this.#attemptAt = attemptPlace(out.bytes)
+    this.attemptAt = attemptPlace(out)
     return true
   }
 
@@ -411,8 +417,8 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     const judge = this.#judge
     if (this.state !== 'sent' && this.state !== 'switched') return
     const decision = 'verdict' in manager ? manager : judge.ask(runtime, manager)
-    if (decision.verdict === 'gather' && decision.name !== undefined && judge.names.mayLearn(decision.name)) {
-      judge.names.learn(decision.name, decision.until, () => {
+    if (decision.verdict === 'gather' && decision.name !== undefined && judge.gathering.mayLearn(decision.name)) {
+      judge.gathering.learn(decision.name, decision.until, () => {
         if (this.#options.context.runtime() === runtime) this.#judgeLive(runtime, manager)
       })
       return
@@ -527,9 +533,19 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     }
     if (this.#isDelayed && this.#decision) draft.flag = withDelay(draft.flag)
     requestFlow.flow.close()
+    this.#giveBack()
     client.onExchangeOver(keepAlive)
   }
+
+  /** From now on nothing reads the written head. */
+  #giveBack(): void {
+    if (this.#out === nothingWritten) return
+    returnBuffer(this.#out)
+    this.#out = nothingWritten
+  }
 }
+
+const nothingWritten = new OutBuffer(0)
 
 function withDelay(flag: RequestFlow['flow']['draft']['flag']): RequestFlow['flow']['draft']['flag'] {
   if (flag === '-') return 'DI'

@@ -1,5 +1,5 @@
 // Carries one allowed request to its upstream: by one try or as many as the route's retry plan allows, within their time limits.
-import { formatAddress, type Timer } from '../../base/index.ts'
+import type { Timer } from '../../base/index.ts'
 import type { Forward, Passthrough, RetryPlan, Target } from '../../runtime/index.ts'
 import type { Context } from '../context.ts'
 import { HeldBytes } from '../held-bytes.ts'
@@ -12,31 +12,25 @@ import type { ClientSide } from './client-side.ts'
 import { describeDialFailure, describeUpstreamFailure, type Failure, type Tries } from './failures.ts'
 import { numberAttempt } from './head-writer.ts'
 import type { HeadScanner } from './head-scanner.ts'
+import type { Message } from './out-buffer.ts'
 import type { RequestFlow } from './request-flow.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 import type { ResponseRelay } from './response-relay.ts'
 import { backOffMs, isRetriable, type TryEnd } from './retry-policy.ts'
 import type { UpstreamFailure } from './upstream-connection.ts'
-import { UpstreamRequest } from './upstream-request.ts'
+import { type UpstreamAsker, UpstreamRequest } from './upstream-request.ts'
 
-export interface ForwardingOptions {
+/** The exchange whose request is carried. */
+export interface ForwardingOwner {
   readonly context: Context
   readonly client: ClientSide
-  readonly decision: Forward | Passthrough
   readonly head: RequestHead
   readonly requestFlow: RequestFlow
   /** The head, and as much of the body as had come with it. */
-  readonly staged: Buffer
+  readonly out: Message
   /** Where the digit of the attempt stands in it. */
   readonly attemptAt: number
-  /** The whole request is in `staged`. */
-  readonly isWhole: boolean
-  readonly relay: ResponseRelay
-  readonly owner: ForwardingOwner
-}
-
-export interface ForwardingOwner {
   onConnected(): void
   /** The request cannot be carried out, or its response not be completed. */
   onFailed(failure: Failure): void
@@ -47,8 +41,12 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 
 const responseTimeout: Failure = { status: 504, body: 'upstream request timeout', flag: 'UT', details: 'response_timeout' }
 
-export class Forwarding {
-  readonly #options: ForwardingOptions
+export class Forwarding implements UpstreamAsker {
+  readonly context: Context
+  readonly decision: Forward | Passthrough
+  readonly sink: ResponseRelay
+  tried: Set<string> | undefined
+  readonly #owner: ForwardingOwner
   /** Undefined: what Istio does by default, which is to connect again. */
   readonly #plan: RetryPlan | undefined
   #upstream: UpstreamRequest | undefined
@@ -57,17 +55,19 @@ export class Forwarding {
   #pause: Timer | undefined
   #limit: WaitLimit | undefined
   #tryLimit: WaitLimit | undefined
-  /** The body behind `staged`, for as long as it may have to be sent again. */
+  /** The body behind what `out` holds, for as long as it may have to be sent again. */
   #replay: HeldBytes | undefined
   #hasLostReplay = false
-  #tried: Set<string> | undefined
   /** This try counts among the cluster's retries. */
   #isRetry = false
   #isSentAfresh = false
 
-  constructor(options: ForwardingOptions) {
-    const { decision, isWhole } = options
-    this.#options = options
+  /** `isWhole`: the whole request is in `out`. */
+  constructor(owner: ForwardingOwner, decision: Forward | Passthrough, relay: ResponseRelay, isWhole: boolean) {
+    this.context = owner.context
+    this.decision = decision
+    this.sink = relay
+    this.#owner = owner
     this.#plan = decision.http?.retry
     this.#isWhole = isWhole
     if (this.#plan && this.#plan.retries > 0 && !isWhole) this.#replay = new HeldBytes()
@@ -110,14 +110,14 @@ export class Forwarding {
         this.#retry(plan)
         return false
       }
-      if (this.#try > plan.retries) this.#options.requestFlow.flow.draft.flag = 'URX'
+      if (this.#try > plan.retries) this.#owner.requestFlow.flow.draft.flag = 'URX'
     }
     this.#replay = undefined
     return true
   }
 
   onUpstreamFailed(failure: UpstreamFailure): void {
-    const { head, relay } = this.#options
+    const { head } = this.#owner
     const isRepeatable = head.body.kind === 'none' && idempotent.has(head.method)
     if (failure.isStale && !this.#isSentAfresh && isRepeatable) {
       this.#isSentAfresh = true
@@ -125,7 +125,7 @@ export class Forwarding {
       return
     }
     this.#upstream?.report('connect-failed')
-    if (relay.hasStarted) return this.#options.owner.onFailed(describeUpstreamFailure(failure, true, { count: 1, isExhausted: false }))
+    if (this.sink.hasStarted) return this.#owner.onFailed(describeUpstreamFailure(failure, true, { count: 1, isExhausted: false }))
     this.#endTry({ kind: 'reset' }, (tries) => describeUpstreamFailure(failure, false, tries))
   }
 
@@ -156,79 +156,92 @@ export class Forwarding {
   }
 
   #connect(): void {
-    const { context, client, decision, head, relay, requestFlow, attemptAt } = this.#options
-    const header = decision.cluster.proxyProtocol
-    const authority = decision.http?.authority ?? head.authority
-    const keySuffix = poolKeySuffix(decision.cluster, authority, client.id)
-    const plan = this.#plan
-    if (header)
-      for (const target of decision.targets) client.privateKeys.add(`${decision.cluster.name}|${formatTarget(target)}${keySuffix}`)
-    this.#upstream = new UpstreamRequest({
-      context,
-      decision,
-      tried: this.#tried,
-      staged: this.#staged(),
-      attemptAt: plan ? -1 : attemptAt,
-      // A plan counts its tries itself; without one connecting is repeated, as by Istio's default, but not for a passthrough route.
-      attempts: plan || decision.verdict === 'passthrough' ? 1 : context.limits.connectAttempts,
-      keySuffix,
-      authority,
-      preamble: header ? () => proxyHeader(header, context, client.arrival, requestFlow.flow) : undefined,
-      source: client.arrival.source?.ip,
-      sink: relay,
-      onConnected: (wire, target) => this.#onConnected(wire, target),
-      onFailed: (failure) => this.#onDialFailed(failure),
-    })
+    const { cluster, targets } = this.decision
+    if (cluster.proxyProtocol) {
+      const { client } = this.#owner
+      for (const target of targets) client.privateKeys.add(this.context.clusters.of(cluster).poolKey(target) + this.keySuffix)
+    }
+    this.#upstream = new UpstreamRequest(this)
     this.#upstream.start()
   }
 
-  #staged(): Buffer {
-    const { staged, attemptAt } = this.#options
-    if (this.#try === 1) return staged
-    const numbered = numberAttempt(staged, attemptAt, this.#try)
+  /** What this try sends. */
+  get message(): Message {
+    const { out, attemptAt } = this.#owner
+    if (this.#try === 1) return out
+    const numbered = numberAttempt(out.bytes.subarray(0, out.length), attemptAt, this.#try)
     const replay = this.#replay
-    return replay && replay.length > 0 ? Buffer.concat([numbered, replay.bytes.subarray(replay.start, replay.end)]) : numbered
+    const bytes = replay && replay.length > 0 ? Buffer.concat([numbered, replay.bytes.subarray(replay.start, replay.end)]) : numbered
+    return { bytes, length: bytes.length }
   }
 
-  #onConnected(wire: Wire, target: Target): void {
+  get attemptAt(): number {
+    return this.#plan ? -1 : this.#owner.attemptAt
+  }
+
+  /** A plan counts its tries itself; without one connecting is repeated, as by Istio's default, but not for a passthrough route. */
+  get attempts(): number {
+    return this.#plan || this.decision.verdict === 'passthrough' ? 1 : this.context.limits.connectAttempts
+  }
+
+  get keySuffix(): string {
+    return poolKeySuffix(this.decision.cluster, this.authority, this.#owner.client.id)
+  }
+
+  get authority(): string {
+    return this.decision.http?.authority ?? this.#owner.head.authority
+  }
+
+  get preamble(): (() => Buffer) | undefined {
+    const kind = this.decision.cluster.proxyProtocol
+    if (!kind) return undefined
+    const { client, requestFlow } = this.#owner
+    return () => proxyHeader(kind, this.context, client.arrival, requestFlow.flow)
+  }
+
+  get source(): string | undefined {
+    return this.#owner.client.arrival.source?.ip
+  }
+
+  onConnected(wire: Wire, target: Target): void {
     this.#describeTarget(target)
-    if (wire.local) this.#options.requestFlow.flow.draft.upstreamLocal = formatAddress(wire.local)
+    if (wire.localText !== undefined) this.#owner.requestFlow.flow.draft.upstreamLocal = wire.localText
     if (this.#isWhole) this.#startTryLimit()
-    this.#options.owner.onConnected()
+    this.#owner.onConnected()
   }
 
-  #onDialFailed(failure: DialFailure): void {
+  onDialFailed(failure: DialFailure): void {
     const { target, isTimeout, words } = failure
     // Turned away by the cluster's own limits: trying again at once would only make it worse, and Envoy does not.
-    if (!target) return this.#options.owner.onFailed(describeDialFailure(failure, { count: this.#try, isExhausted: false }))
+    if (!target) return this.#owner.onFailed(describeDialFailure(failure, { count: this.#try, isExhausted: false }))
     this.#describeTarget(target)
-    this.#options.requestFlow.notes.transportFailure = isTimeout ? '-' : words
+    this.#owner.requestFlow.transportFailure = isTimeout ? '-' : words
     this.#endTry({ kind: 'connect' }, (tries) => describeDialFailure(failure, tries))
   }
 
   #describeTarget(target: Target): void {
-    const { requestFlow, client } = this.#options
+    const { requestFlow, client } = this.#owner
     const { draft } = requestFlow.flow
     draft.upstream = formatTarget(target)
     draft.redialled = isRedialled(target, client.arrival.destination)
-    if (this.#plan) (this.#tried ??= new Set()).add(draft.upstream)
+    if (this.#plan) (this.tried ??= new Set()).add(draft.upstream)
   }
 
   #startLimit(): void {
-    const { context, decision } = this.#options
+    const { context, decision } = this
     const { request } = decision.timeouts
     if (request === 0 || this.#limit) return
     this.#limit = new WaitLimit(context.deadlines, context.clock, () => {
       this.#upstream?.report('timeout')
-      this.#options.owner.onFailed(responseTimeout)
+      this.#owner.onFailed(responseTimeout)
     })
     this.#limit.start(request)
   }
 
   #startTryLimit(): void {
     const perTry = this.#plan?.perTry ?? 0
-    if (perTry === 0 || this.#options.relay.hasStarted) return
-    const { deadlines, clock } = this.#options.context
+    if (perTry === 0 || this.sink.hasStarted) return
+    const { deadlines, clock } = this.context
     this.#tryLimit ??= new WaitLimit(deadlines, clock, () => this.#onTryTimeout())
     this.#tryLimit.start(perTry)
   }
@@ -250,19 +263,19 @@ export class Forwarding {
     const plan = this.#plan
     const isWanted = plan !== undefined && plan.retries > 0 && isRetriable(plan, end)
     if (isWanted && this.#mayRetry(plan)) return this.#retry(plan)
-    this.#options.owner.onFailed(describe({ count: this.#try, isExhausted: isWanted && this.#try > plan.retries }))
+    this.#owner.onFailed(describe({ count: this.#try, isExhausted: isWanted && this.#try > plan.retries }))
   }
 
   #mayRetry(plan: RetryPlan): boolean {
-    if (this.#try > plan.retries || this.#hasLostReplay || this.#options.relay.hasStarted) return false
-    const { context, decision, requestFlow } = this.#options
+    if (this.#try > plan.retries || this.#hasLostReplay || this.sink.hasStarted) return false
+    const { context, decision } = this
     this.#isRetry = context.clusters.of(decision.cluster).beginRetry(decision.cluster.pool)
-    if (!this.#isRetry) requestFlow.flow.draft.flag = 'UO'
+    if (!this.#isRetry) this.#owner.requestFlow.flow.draft.flag = 'UO'
     return this.#isRetry
   }
 
   #endRetry(): void {
-    const { context, decision } = this.#options
+    const { context, decision } = this
     if (this.#isRetry) context.clusters.of(decision.cluster).endRetry()
     this.#isRetry = false
   }
@@ -271,14 +284,14 @@ export class Forwarding {
     this.#upstream?.abandon()
     this.#upstream = undefined
     const pause = backOffMs(plan, this.#try - 1, Math.random())
-    this.#pause = this.#options.context.clock.setTimer(pause, () => {
+    this.#pause = this.context.clock.setTimer(pause, () => {
       this.#try++
       this.#connect()
     })
   }
 
   #keep(replay: HeldBytes, bytes: Buffer, from: number, to: number): void {
-    if (replay.length + to - from <= this.#options.context.limits.replayBytes) return replay.append(bytes, from, to)
+    if (replay.length + to - from <= this.context.limits.replayBytes) return replay.append(bytes, from, to)
     this.#replay = undefined
     this.#hasLostReplay = true
   }

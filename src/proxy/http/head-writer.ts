@@ -6,7 +6,7 @@ import type { HeaderChange } from '../../runtime/index.ts'
 import { changeResponseHead } from './header-changes.ts'
 import type { HeadScanner } from './head-scanner.ts'
 import { type HeaderKind, headerKinds } from './header-name.ts'
-import type { OutBuffer } from './out-buffer.ts'
+import type { Message, OutBuffer } from './out-buffer.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 
@@ -90,7 +90,7 @@ function writeRequestLine(out: OutBuffer, scanner: HeadScanner, line: number, pa
 /** The lines that a decision adds, and the end of the head. */
 export function finishRequest(
   out: OutBuffer,
-  extra: { readonly timeoutMs: number; readonly flow?: string; readonly workload?: string },
+  extra: { readonly timeoutMs: number; readonly flow: string | undefined; readonly workload: string | undefined },
 ): void {
   if (extra.timeoutMs > 0) out.text(`x-envoy-expected-rq-timeout-ms: ${extra.timeoutMs}\r\n`)
   if (extra.flow !== undefined) out.text(`x-sallyport-flow: ${extra.flow}\r\n`)
@@ -99,9 +99,9 @@ export function finishRequest(
 }
 
 /** Where the digit of the attempt stands in a message; -1: nowhere. */
-export function attemptPlace(message: Buffer): number {
-  const at = message.indexOf(ATTEMPT_LINE)
-  return at === -1 ? -1 : at + ATTEMPT_LINE.length
+export function attemptPlace({ bytes, length }: Message): number {
+  const at = bytes.indexOf(ATTEMPT_LINE)
+  return at === -1 || at >= length ? -1 : at + ATTEMPT_LINE.length
 }
 
 const ATTEMPT_LINE = '\r\nx-envoy-attempt-count: '

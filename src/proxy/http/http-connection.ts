@@ -18,9 +18,9 @@ import { keepHeaders } from './kept-headers.ts'
 import { type HopRules, writeRequest } from './head-writer.ts'
 import { httpDate } from './http-date.ts'
 import { isInternalAddress } from './internal-address.ts'
-import { OutBuffer } from './out-buffer.ts'
+import { borrowBuffer } from './out-buffer.ts'
 import { denyReply, sendReply } from './replies.ts'
-import { openRequestFlow, type RequestOrigin } from './request-flow.ts'
+import { openRequestFlow, RequestOrigin } from './request-flow.ts'
 import type { Piece } from './tunnel.ts'
 import { interpretRequest, type RequestHead, type RequestProblem } from './request-head.ts'
 
@@ -42,9 +42,8 @@ export interface HttpConnectionOptions {
 /** For a connection that is refused before any manager is known. */
 const plainManager: CompiledHttpManager = { routeConfig: '', pathNormalization: 'base', useRemoteAddress: false, serverName: 'envoy' }
 
-/** Request heads are scanned and written one at a time, to the end of the call. */
+/** Request heads are scanned one at a time, to the end of the call. */
 let scanner: HeadScanner | undefined
-const requestOut = new OutBuffer()
 
 export class HttpConnection implements WireHandler, ClientSide {
   readonly wire: Wire
@@ -77,8 +76,7 @@ export class HttpConnection implements WireHandler, ClientSide {
     this.wire = options.wire
     this.arrival = options.arrival
     this.id = options.flow.id
-    const { source, destination } = options.flow.draft
-    this.#origin = { id: this.id, arrival: options.arrival, source, destination }
+    this.#origin = new RequestOrigin(options.flow, options.arrival)
     this.#runtime = options.runtime
     this.#manager = options.manager ?? plainManager
     scanner ??= new HeadScanner(options.context.limits.headers)
@@ -244,10 +242,10 @@ export class HttpConnection implements WireHandler, ClientSide {
     const head = this.arrival.servesOne ? askedOfProxy(result.head) : result.head
     this.#countRequest()
     const requestFlow = openRequestFlow(this.#context, this.#origin, head)
-    if (wantedHeaders.request.length > 0) requestFlow.notes.requestHeaders = keepHeaders(this.#scanner, wantedHeaders.request)
-    requestOut.reset()
+    if (wantedHeaders.request.length > 0) requestFlow.requestHeaders = keepHeaders(this.#scanner, wantedHeaders.request)
+    const out = borrowBuffer()
     const hop = this.#hopRules()
-    const written = writeRequest(requestOut, this.#scanner, head, hop)
+    const written = writeRequest(out, this.#scanner, head, hop)
     const shed = this.#context.overload.beginRequest(peerOf(this.arrival))
     this.#isCounted = shed === undefined
     const exchange = new Exchange({
@@ -258,7 +256,7 @@ export class HttpConnection implements WireHandler, ClientSide {
       connection: this.#options.facts(),
       head,
       requestFlow,
-      out: requestOut,
+      out,
       written,
       deny: this.#options.deny,
       shed,

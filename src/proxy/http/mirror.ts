@@ -1,5 +1,4 @@
 // Sends a copy of a request to another destination and throws away what comes back; the request itself never waits for it.
-import { formatAddress } from '../../base/index.ts'
 import type { Forward, MirrorPlan, Passthrough, Runtime, Target } from '../../runtime/index.ts'
 import type { Context } from '../context.ts'
 import type { Flow } from '../flow-recorder.ts'
@@ -58,7 +57,7 @@ export class Mirror implements ResponseSink, LiveConnection {
       context,
       decision: { ...decision, cluster: plan.cluster, targets: plan.targets, timeouts: { ...decision.timeouts, connect: plan.connect } },
       tried: undefined,
-      staged: options.staged,
+      message: { bytes: options.staged, length: options.staged.length },
       attemptAt: options.attemptAt,
       attempts: 1,
       // A connection that is introduced by the client's address serves this one request only.
@@ -68,7 +67,7 @@ export class Mirror implements ResponseSink, LiveConnection {
       source: client.arrival.source?.ip,
       sink: this,
       onConnected: (wire, target) => this.#onConnected(wire, target),
-      onFailed: (failure) => this.#onDialFailed(failure),
+      onDialFailed: (failure) => this.#onDialFailed(failure),
     })
   }
 
@@ -149,7 +148,7 @@ export class Mirror implements ResponseSink, LiveConnection {
 
   #onConnected(wire: Wire, target: Target): void {
     this.#describeTarget(target)
-    if (wire.local) this.#options.flow.draft.upstreamLocal = formatAddress(wire.local)
+    if (wire.localText !== undefined) this.#options.flow.draft.upstreamLocal = wire.localText
     wire.send(this.#held.bytes, this.#held.start, this.#held.end)
     this.#held.clear()
   }

@@ -33,7 +33,7 @@ export function startMirrors(options: MirrorsOptions): readonly Mirror[] {
     const flow = openMirrorFlow(options, plan)
     const staged = messageFor(options, plan, flow)
     const isWanted = (runtime: Runtime): boolean => options.isWanted(runtime, plan.cluster.name)
-    const attemptAt = attemptPlace(staged)
+    const attemptAt = attemptPlace({ bytes: staged, length: staged.length })
     const { method } = head
     return new Mirror({ context, client, decision, plan, method, authority, staged, attemptAt, isWhole, flow, isWanted })
   })

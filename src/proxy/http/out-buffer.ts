@@ -1,11 +1,26 @@
 // Builds a message head in one reused buffer, without a string or array for each line.
 
 const SMALLEST = 16_384
+/** Of a request's own buffer: nearly every head has room in it. */
+const REQUEST_BYTES = 2048
+/** A buffer that had to grow beyond this is not kept. */
+const MOST_KEPT_BYTES = 16_384
+const MOST_KEPT = 256
 const LOOP_LIMIT = 48
 
-export class OutBuffer {
-  bytes: Buffer = Buffer.allocUnsafeSlow(SMALLEST)
+/** Bytes from the beginning of a buffer. */
+export interface Message {
+  readonly bytes: Buffer
+  readonly length: number
+}
+
+export class OutBuffer implements Message {
+  bytes: Buffer
   length = 0
+
+  constructor(size = SMALLEST) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+  }
 
   reset(): void {
     this.length = 0
@@ -22,6 +37,21 @@ export class OutBuffer {
     const { bytes, length } = this
     for (let index = 0; index < text.length; index++) bytes[length + index] = text.charCodeAt(index)
     this.length = length + text.length
+  }
+
+  /** A line that is always the same. */
+  line(line: Uint8Array): void {
+    this.reserve(line.length)
+    this.bytes.set(line, this.length)
+    this.length += line.length
+  }
+
+  /** A natural number. */
+  number(value: number): void {
+    if (value < 10) {
+      this.reserve(1)
+      this.bytes[this.length++] = 0x30 + value
+    } else this.text(String(value))
   }
 
   copy(source: Uint8Array, start: number, end: number): void {
@@ -57,3 +87,17 @@ export class OutBuffer {
 }
 
 const toLower = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte))
+
+const kept: OutBuffer[] = []
+
+/** A buffer for one request, to be given back when the request is over. */
+export function borrowBuffer(): OutBuffer {
+  return kept.pop() ?? new OutBuffer(REQUEST_BYTES)
+}
+
+/** Nobody may use it any more. */
+export function returnBuffer(buffer: OutBuffer): void {
+  if (kept.length >= MOST_KEPT || buffer.bytes.length > MOST_KEPT_BYTES) return
+  buffer.reset()
+  kept.push(buffer)
+}

@@ -4,41 +4,84 @@ import type { AccessDetails, FlowSource } from '../../flow/index.ts'
 import type { Answer, Deny, Forward, Passthrough } from '../../runtime/index.ts'
 import { type Arrival, sourceOf } from '../arrival.ts'
 import type { Context } from '../context.ts'
-import type { Flow } from '../flow-recorder.ts'
+import type { AccessTeller, Flow } from '../flow-recorder.ts'
 import { isFlowId, isWorkload } from '../proxy-protocol.ts'
 import type { RequestHead } from './request-head.ts'
 
-export interface AccessNotes {
-  requestId: string
-  routeName: string
-  upstreamServiceTime: string
-  transportFailure: string
-  requestHeaders?: ReadonlyMap<string, string>
-  responseHeaders?: ReadonlyMap<string, string>
-}
-
-export interface RequestFlow {
+/** The flow of one request, with what is learnt of it and only the access log prints. */
+export class RequestFlow implements AccessTeller {
   readonly flow: Flow
-  /** What is learnt later and only the access log prints. */
-  readonly notes: AccessNotes
+  requestId = '-'
+  routeName = '-'
+  upstreamServiceTime = '-'
+  transportFailure = '-'
+  requestHeaders: ReadonlyMap<string, string> | undefined
+  responseHeaders: ReadonlyMap<string, string> | undefined
+  readonly #arrival: Arrival
+  readonly #head: RequestHead | undefined
+
+  constructor(flow: Flow, arrival: Arrival, head: RequestHead | undefined) {
+    this.flow = flow
+    this.#arrival = arrival
+    this.#head = head
+    flow.teller = this
+  }
+
+  accessDetails(): AccessDetails {
+    const arrival = this.#arrival
+    const head = this.#head
+    const { requestId, routeName, upstreamServiceTime, transportFailure, requestHeaders, responseHeaders } = this
+    return {
+      httpVersion: 'HTTP/1.1',
+      originalPath: head?.originalPath ?? '-',
+      xForwardedFor: head?.headers.forwardedFor ?? '-',
+      userAgent: head?.headers.userAgent ?? '-',
+      authority: head?.authority ?? '-',
+      downstreamLocal: formatAddress(arrival.destination),
+      downstreamRemote: arrival.source ? formatAddress(arrival.source) : '-',
+      requestId,
+      routeName,
+      upstreamServiceTime,
+      transportFailure,
+      ...(requestHeaders && { requestHeaders }),
+      ...(responseHeaders && { responseHeaders }),
+    }
+  }
 }
 
 /** What the requests of one connection have in common. */
-export interface RequestOrigin {
+export class RequestOrigin {
   /** The connection's id. */
   readonly id: string
   readonly arrival: Arrival
-  readonly source: FlowSource
   readonly destination: string
+  readonly #source: FlowSource
+  /** The workload that the hop before told last, and whose flows that makes them: nearly always the same one. */
+  #told: string | undefined
+  #toldSource: FlowSource | undefined
+
+  constructor(flow: Flow, arrival: Arrival) {
+    this.id = flow.id
+    this.arrival = arrival
+    this.destination = flow.draft.destination
+    this.#source = flow.draft.source
+  }
+
+  sourceOf(context: Context, told: string | undefined): FlowSource {
+    if (told === undefined || !isWorkload(told)) return this.#source
+    if (this.#toldSource === undefined || told !== this.#told) {
+      this.#told = told
+      this.#toldSource = sourceOf(context, { source: this.arrival.source, workload: told })
+    }
+    return this.#toldSource
+  }
 }
 
 /** `head` is undefined for a request that could not be read. */
 export function openRequestFlow(context: Context, client: RequestOrigin, head: RequestHead | undefined): RequestFlow {
   const { arrival } = client
   const told = context.role === 'gateway' ? head?.headers : undefined
-  const hasTold = told?.source !== undefined && isWorkload(told.source)
-  const source = hasTold ? sourceOf(context, { source: arrival.source, workload: told.source }) : client.source
-  const flow = context.recorder.open('request', source, client.destination)
+  const flow = context.recorder.open('request', client.sourceOf(context, told?.source), client.destination)
   const { draft } = flow
   draft.connection = client.id
   draft.protocol = 'http'
@@ -51,53 +94,38 @@ export function openRequestFlow(context: Context, client: RequestOrigin, head: R
   } else if (arrival.virtualName !== undefined) {
     draft.host = arrival.virtualName
   }
-  const notes: AccessNotes = { requestId: '-', routeName: '-', upstreamServiceTime: '-', transportFailure: '-' }
-  flow.access = () => accessDetails(arrival, head, notes)
   flow.announce()
-  return { flow, notes }
+  return new RequestFlow(flow, arrival, head)
 }
 
-export function describeForward({ flow, notes }: RequestFlow, decision: Forward | Passthrough, requestId: string): void {
-  const { draft } = flow
+export function describeForward(request: RequestFlow, decision: Forward | Passthrough, requestId: string): void {
+  const { draft } = request.flow
   draft.verdict = 'allow'
   draft.reason = decision.reason
   draft.path = decision.path
   draft.cluster = decision.cluster.name
-  notes.requestId = requestId
-  if (decision.route !== undefined) notes.routeName = decision.route
+  request.requestId = requestId
+  if (decision.route !== undefined) request.routeName = decision.route
 }
 
-export function describeDeny({ flow, notes }: RequestFlow, deny: Deny, requestId: string): void {
-  const { draft } = flow
+export function describeDeny(request: RequestFlow, deny: Deny, requestId: string): void {
+  const { draft } = request.flow
   draft.verdict = 'deny'
   draft.reason = deny.reason
   draft.path = 'none'
   draft.flag = deny.flag
   draft.details = deny.details
   if (deny.cluster !== undefined) draft.cluster = deny.cluster
-  notes.requestId = requestId
-  if (deny.route !== undefined) notes.routeName = deny.route
+  request.requestId = requestId
+  if (deny.route !== undefined) request.routeName = deny.route
 }
 
-export function describeAnswer({ flow, notes }: RequestFlow, answer: Answer, requestId: string): void {
-  const { draft } = flow
+export function describeAnswer(request: RequestFlow, answer: Answer, requestId: string): void {
+  const { draft } = request.flow
   draft.verdict = 'allow'
   draft.reason = answer.reason
   draft.flag = answer.flag
   draft.details = answer.details
-  notes.requestId = requestId
-  if (answer.route !== undefined) notes.routeName = answer.route
-}
-
-function accessDetails(arrival: Arrival, head: RequestHead | undefined, notes: AccessNotes): AccessDetails {
-  return {
-    httpVersion: 'HTTP/1.1',
-    originalPath: head?.originalPath ?? '-',
-    xForwardedFor: head?.headers.forwardedFor ?? '-',
-    userAgent: head?.headers.userAgent ?? '-',
-    authority: head?.authority ?? '-',
-    downstreamLocal: formatAddress(arrival.destination),
-    downstreamRemote: arrival.source ? formatAddress(arrival.source) : '-',
-    ...notes,
-  }
+  request.requestId = requestId
+  if (answer.route !== undefined) request.routeName = answer.route
 }

@@ -107,8 +107,7 @@ export class ResponseRelay implements ResponseSink {
   onFlush(): void {
     if (!this.#isPending) return
     this.#isPending = false
-    const head = out.take()
-    if (!this.#client.lend(head, 0, head.length)) this.#owner.upstreamWire?.pause()
+    if (!this.#client.send(out.bytes, 0, out.length)) this.#owner.upstreamWire?.pause()
   }
 
   onComplete(isReusable: boolean): void {

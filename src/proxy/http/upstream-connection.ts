@@ -50,6 +50,7 @@ export class UpstreamConnection implements WireHandler, Pooled {
   readonly key: string
   readonly opened: number
   readonly wire: Wire
+  idleUntil = 0
   readonly #pool: UpstreamPool<UpstreamConnection>
   readonly #scanner: HeadScanner
   readonly #headBytes: number

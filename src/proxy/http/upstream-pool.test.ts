@@ -6,6 +6,7 @@ import { UpstreamPool } from './upstream-pool.ts'
 
 class Connection {
   isClosed = false
+  idleUntil = 0
   readonly key: string
   readonly opened: number
   readonly #pool: UpstreamPool<Connection>

@@ -9,12 +9,9 @@ export interface Pooled {
   readonly key: string
   /** When it was made, on the clock that never jumps. */
   readonly opened: number
+  /** Until when it may wait; written by the pool. */
+  idleUntil: number
   close(): void
-}
-
-interface Idle<T> {
-  readonly connection: T
-  readonly until: number
 }
 
 /** How often connections are looked at at most, and how long the longest of them waits. */
@@ -22,7 +19,8 @@ const MIN_SWEEP_MS = 50
 const MAX_IDLE_MS = 3_600_000
 
 export class UpstreamPool<T extends Pooled = Pooled> {
-  readonly #idle = new Map<string, Idle<T>[]>()
+  /** By key; a list that has become empty goes with the next sweep. */
+  readonly #idle = new Map<string, T[]>()
   readonly #limits: Limits
   readonly #clock: Clock
   readonly #deadlines: Deadlines
@@ -42,45 +40,48 @@ export class UpstreamPool<T extends Pooled = Pooled> {
 
   /** The one used last: it is the least likely to be closed by the origin. */
   take(key: string): T | undefined {
-    const list = this.#idle.get(key)
-    const last = list?.pop()
+    const last = this.#idle.get(key)?.pop()
     if (!last) return undefined
     this.#total--
-    if (list?.length === 0) this.#idle.delete(key)
-    if (last.until > this.#clock.monotonic()) return last.connection
+    if (last.idleUntil > this.#clock.monotonic()) return last
     // The sweep is late, and the others have waited for longer still or for as long.
-    last.connection.close()
+    last.close()
     return this.take(key)
   }
 
   put(connection: T, plan?: PoolPlan): void {
-    const list = this.#idle.get(connection.key) ?? []
+    const list = this.#listOf(connection.key)
     if (list.length >= this.#limits.poolPerTarget || this.#total >= this.#limits.poolTotal) return connection.close()
     const now = this.#clock.monotonic()
-    const until = Math.min(
-      now + this.#idleMs(plan),
-      plan?.duration === undefined ? Number.POSITIVE_INFINITY : connection.opened + plan.duration,
-    )
-    if (until <= now) return connection.close()
-    list.push({ connection, until })
-    this.#idle.set(connection.key, list)
+    const until = now + this.#idleMs(plan)
+    connection.idleUntil = plan?.duration === undefined ? until : Math.min(until, connection.opened + plan.duration)
+    if (connection.idleUntil <= now) return connection.close()
+    list.push(connection)
     this.#total++
-    this.#sweepIn((until - now) / 4)
+    this.#sweepIn((connection.idleUntil - now) / 4, now)
+  }
+
+  #listOf(key: string): T[] {
+    const known = this.#idle.get(key)
+    if (known) return known
+    const list: T[] = []
+    this.#idle.set(key, list)
+    return list
   }
 
   /** The connection is gone or must not be used again. */
   remove(connection: T): void {
     const list = this.#idle.get(connection.key)
-    const index = list?.findIndex((idle) => idle.connection === connection) ?? -1
+    const index = list?.indexOf(connection) ?? -1
     if (!list || index < 0) return
     list.splice(index, 1)
     this.#total--
-    if (list.length === 0) this.#idle.delete(connection.key)
   }
 
   /** Closes those that only one client's connection could have used. */
   closeKey(key: string): void {
-    for (const { connection } of Array.from(this.#idle.get(key) ?? [])) connection.close()
+    for (const connection of Array.from(this.#idle.get(key) ?? [])) connection.close()
+    this.#idle.delete(key)
   }
 
   closeAll(): void {
@@ -93,11 +94,12 @@ export class UpstreamPool<T extends Pooled = Pooled> {
     this.#sweep = undefined
     const now = this.#clock.monotonic()
     let next = Number.POSITIVE_INFINITY
-    for (const list of Array.from(this.#idle.values())) {
-      for (const { connection } of list.filter((idle) => idle.until <= now)) connection.close()
-      for (const { until } of list) next = Math.min(next, until - now)
+    for (const [key, list] of Array.from(this.#idle)) {
+      for (const connection of list.filter(({ idleUntil }) => idleUntil <= now)) connection.close()
+      for (const { idleUntil } of list) next = Math.min(next, idleUntil - now)
+      if (list.length === 0) this.#idle.delete(key)
     }
-    if (this.#total > 0) this.#sweepIn(next / 4)
+    if (this.#total > 0) this.#sweepIn(next / 4, now)
   }
 
   /** What is declared counts, also where it is longer than our own habit; zero is Envoy's "never", which is an hour here. */
@@ -106,8 +108,8 @@ export class UpstreamPool<T extends Pooled = Pooled> {
     return plan.idle === 0 ? MAX_IDLE_MS : Math.min(plan.idle, MAX_IDLE_MS)
   }
 
-  #sweepIn(ms: number): void {
-    const due = this.#clock.monotonic() + Math.max(ms, MIN_SWEEP_MS)
+  #sweepIn(ms: number, now: number): void {
+    const due = now + Math.max(ms, MIN_SWEEP_MS)
     if (this.#sweep && this.#sweepDue <= due) return
     this.#sweep?.cancel()
     this.#sweepDue = due

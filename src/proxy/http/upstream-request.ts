@@ -4,20 +4,22 @@ import type { Context } from '../context.ts'
 import type { Dialling, Wire } from '../transport.ts'
 import { Admission } from '../upstream/admission.ts'
 import type { ClusterState } from '../upstream/cluster-state.ts'
-import { type DialFailure, dial, formatTarget } from '../upstream/dial.ts'
+import { type DialFailure, dial } from '../upstream/dial.ts'
 import type { Outcome } from '../upstream/outlier-detection.ts'
 import { hashKeyOf, type Keys } from '../upstream/hash-key.ts'
 import { HeadScanner } from './head-scanner.ts'
 import { readHeaderValues } from './header-facts.ts'
+import type { Message } from './out-buffer.ts'
 import { type ResponseSink, UpstreamConnection } from './upstream-connection.ts'
 
-export interface UpstreamRequestOptions {
+/** Who wants a request carried to an upstream, and hears of it. */
+export interface UpstreamAsker {
   readonly context: Context
   readonly decision: Forward | Passthrough
   /** Keys of targets that earlier tries have gone to: others come first (Istio's `previous_hosts`). */
   readonly tried: ReadonlySet<string> | undefined
   /** The head, and as much of the body as had come with it. */
-  readonly staged: Buffer
+  readonly message: Message
   /** Where the digit of the attempt stands in it, while one try stands for all attempts to connect; -1: it is written already. */
   readonly attemptAt: number
   /** Of connecting, each at the next target. */
@@ -31,15 +33,15 @@ export interface UpstreamRequestOptions {
   readonly sink: ResponseSink
   /** Address of the client. */
   readonly source: string | undefined
-  readonly onConnected: (wire: Wire, target: Target) => void
-  readonly onFailed: (failure: DialFailure) => void
+  onConnected(wire: Wire, target: Target): void
+  onDialFailed(failure: DialFailure): void
 }
 
 /** Response heads are scanned one at a time, to the end of the call. */
 let scanner: HeadScanner | undefined
 
 export class UpstreamRequest {
-  readonly #options: UpstreamRequestOptions
+  readonly #asker: UpstreamAsker
   readonly #targets: readonly Target[]
   readonly #state: ClusterState
   readonly #admission: Admission
@@ -47,14 +49,14 @@ export class UpstreamRequest {
   #dialling: Dialling | undefined
   #connection: UpstreamConnection | undefined
 
-  constructor(options: UpstreamRequestOptions) {
-    this.#options = options
-    const { context, decision, tried } = options
-    this.#state = context.clusters.of(decision.cluster)
-    const { hash } = decision.cluster
-    const key = hash && hashKeyOf(hash, keysOf(options))
-    this.#targets = this.#state.order(decision.cluster, decision.targets, { tried, key })
-    this.#admission = new Admission(this.#state, decision.cluster)
+  constructor(asker: UpstreamAsker) {
+    this.#asker = asker
+    const { cluster, targets } = asker.decision
+    this.#state = asker.context.clusters.of(cluster)
+    const { hash } = cluster
+    const key = hash && hashKeyOf(hash, keysOf(asker))
+    this.#targets = this.#state.order(cluster, targets, asker.tried, key)
+    this.#admission = new Admission(this.#state, cluster)
   }
 
   get isConnected(): boolean {
@@ -74,28 +76,28 @@ export class UpstreamRequest {
 
   /** What the target answered, or how it failed after it was connected to: for the detection of outliers. */
   report(outcome: Outcome): void {
-    if (this.#target) this.#state.report(this.#options.decision.cluster, this.#target, outcome)
+    if (this.#target) this.#state.report(this.#asker.decision.cluster, this.#target, outcome)
   }
 
   /** Without the pool: the connection that came from there had been closed meanwhile. */
   dialAfresh(): void {
-    const { context, decision } = this.#options
+    const { context, decision } = this.#asker
     this.#connection = undefined
     this.#dialling = dial(
       context,
       {
         cluster: decision.cluster,
-        authority: this.#options.authority,
-        preamble: this.#options.preamble,
+        authority: this.#asker.authority,
+        preamble: this.#asker.preamble,
         targets: this.#targets,
-        attempts: this.#options.attempts,
+        attempts: this.#asker.attempts,
         connectMs: decision.timeouts.connect || context.limits.connectMs,
       },
       {
         onConnect: (wire, target, attempt) => this.#onConnect(wire, target, attempt),
         onFail: (failure) => {
           this.#dialling = undefined
-          this.#options.onFailed(failure)
+          this.#asker.onDialFailed(failure)
         },
       },
     )
@@ -104,7 +106,7 @@ export class UpstreamRequest {
   /** The connection has served and may serve again. */
   release(isReusable: boolean): void {
     const connection = this.#connection
-    const { pool } = this.#options.decision.cluster
+    const { pool } = this.#asker.decision.cluster
     this.#connection = undefined
     this.#admission.leave()
     if (!connection) return
@@ -112,7 +114,7 @@ export class UpstreamRequest {
     if (!isReusable || isWornOut || connection.wire.closed || this.#state.isInTheWay(connection.key)) return connection.close()
     // It may have waited for a slow client; from now on its end must be seen.
     connection.wire.resume()
-    this.#options.context.pool.put(connection, pool)
+    this.#asker.context.pool.put(connection, pool)
     this.#state.wake(connection.key)
   }
 
@@ -143,7 +145,7 @@ export class UpstreamRequest {
 
   /** What is too much under the limits of now is let go of, as Envoy lets go of all connections with the cluster that it replaces. */
   #takePooled(key: string, target: Target): UpstreamConnection | undefined {
-    const { context, decision } = this.#options
+    const { context, decision } = this.#asker
     let pooled = context.pool.take(key)
     for (let surplus = this.#state.surplus(decision.cluster.pool, target); pooled && surplus > 0; surplus--) {
       pooled.close()
@@ -153,21 +155,21 @@ export class UpstreamRequest {
   }
 
   #refuse(refused: NonNullable<DialFailure['refused']>): void {
-    this.#options.onFailed({ attempts: 0, words: refused, isTimeout: false, refused })
+    this.#asker.onDialFailed({ attempts: 0, words: refused, isTimeout: false, refused })
   }
 
   #keyOf(target: Target): string {
-    return `${this.#options.decision.cluster.name}|${formatTarget(target)}${this.#options.keySuffix}`
+    return this.#state.poolKey(target) + this.#asker.keySuffix
   }
 
   #onConnect(wire: Wire, target: Target, attempt: number): void {
-    const { context, staged, attemptAt } = this.#options
+    const { context, message, attemptAt } = this.#asker
     this.#dialling = undefined
     scanner ??= new HeadScanner(context.limits.headers)
     const { headBytes } = context.limits
     const opened = context.clock.monotonic()
     const connection = new UpstreamConnection({ wire, key: this.#keyOf(target), opened, pool: context.pool, headBytes, scanner })
-    if (attemptAt >= 0) staged[attemptAt] = 0x30 + attempt
+    if (attemptAt >= 0) message.bytes[attemptAt] = 0x30 + attempt
     this.#use(connection, target)
   }
 
@@ -175,16 +177,18 @@ export class UpstreamRequest {
     this.#connection = connection
     this.#target = target
     this.#admission.settle(target)
-    const { staged, sink } = this.#options
+    const { message, sink } = this.#asker
     connection.assign(sink)
-    connection.wire.lend(staged, 0, staged.length)
-    this.#options.onConnected(connection.wire, target)
+    // The buffer is not this request's for ever, so the wire has to copy what it cannot send.
+    connection.wire.send(message.bytes, 0, message.length)
+    this.#asker.onConnected(connection.wire, target)
   }
 }
 
 /** Read out of the head as it is sent; only a cluster that chooses by hash asks for it. */
-function keysOf({ staged, source }: UpstreamRequestOptions): Keys {
-  const start = staged.indexOf(0x20) + 1
-  const path = staged.toString('latin1', start, staged.indexOf(0x20, start))
-  return { path, headers: readHeaderValues(staged, staged.length), source }
+function keysOf({ message, source }: UpstreamAsker): Keys {
+  const { bytes, length } = message
+  const start = bytes.indexOf(0x20) + 1
+  const path = bytes.toString('latin1', start, bytes.indexOf(0x20, start))
+  return { path, headers: readHeaderValues(bytes, length), source }
 }

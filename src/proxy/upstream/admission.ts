@@ -1,5 +1,6 @@
 // Leads one request through the limits of its cluster: counted once, let in or turned away, and let go however it ends.
 import type { CompiledCluster, Target } from '../../runtime/index.ts'
+import type { HostLoad } from './balance.ts'
 import type { ClusterState, Waiter } from './cluster-state.ts'
 
 export class Admission {
@@ -8,7 +9,7 @@ export class Admission {
   #isCounted = false
   #pending: 'dial' | 'wait' | undefined
   #waiter: Waiter | undefined
-  #target: Target | undefined
+  #load: HostLoad | undefined
 
   constructor(state: ClusterState, cluster: CompiledCluster) {
     this.#state = state
@@ -46,15 +47,14 @@ export class Admission {
   /** It has a connection. */
   settle(target: Target): void {
     this.#endPending()
-    if (this.#target) this.#state.endUse(this.#target)
-    this.#target = target
-    this.#state.beginUse(target)
+    if (this.#load) this.#state.endUse(this.#load)
+    this.#load = this.#state.beginUse(target)
   }
 
   leave(): void {
     this.#endPending()
-    if (this.#target) this.#state.endUse(this.#target)
-    this.#target = undefined
+    if (this.#load) this.#state.endUse(this.#load)
+    this.#load = undefined
     if (this.#waiter) this.#state.leave(this.#waiter)
     this.#waiter = undefined
     if (this.#isCounted) this.#state.endRequest()

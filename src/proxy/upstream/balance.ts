@@ -4,6 +4,8 @@ import type { Balancing, Target } from '../../runtime/index.ts'
 import { targetKey } from './target-key.ts'
 
 export interface HostLoad {
+  /** What connections to it are pooled under. */
+  readonly poolKey: string
   /** Requests, or connections that carry bytes, under way. */
   active: number
   connections: number

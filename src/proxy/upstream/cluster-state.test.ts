@@ -81,8 +81,7 @@ describe('what is remembered', () => {
     expect(states.of({ ...cluster, gateway: true })).toBe(state)
     for (let i = 0; i < 1000; i++) {
       const each = target(`10.1.${i >> 8}.${i & 255}:80`)
-      state.beginUse(each)
-      state.endUse(each)
+      state.endUse(state.beginUse(each))
     }
     expect(state.hosts).toBeLessThan(100)
     expect(state.isIdle).toBe(true)

@@ -20,14 +20,6 @@ export interface Waiter {
   onTurn(): void
 }
 
-/** What one flow asks of an order. */
-export interface Wish {
-  /** Keys of targets that have failed it. */
-  readonly tried?: ReadonlySet<string> | undefined
-  /** What leads to the same target each time, where the cluster asks for that. */
-  readonly key?: string | undefined
-}
-
 /** What is under way to one host of a cluster. */
 export interface UpstreamLoad {
   readonly cluster: string
@@ -54,7 +46,7 @@ export class ClusterStates {
     const known = this.#states.get(cluster.name)
     if (known) return known
     if (this.#states.size >= MAX_CLUSTERS) this.#sweep()
-    const state = new ClusterState(this.#clock, this.#random)
+    const state = new ClusterState(cluster.name, this.#clock, this.#random)
     this.#states.set(cluster.name, state)
     return state
   }
@@ -70,6 +62,7 @@ export class ClusterStates {
 }
 
 export class ClusterState {
+  readonly #name: string
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #random: () => number
   readonly #hosts = new Map<string, HostLoad>()
@@ -84,7 +77,8 @@ export class ClusterState {
   readonly #pending = { dial: 0, wait: 0 }
   #retries = 0
 
-  constructor(clock: Pick<Clock, 'monotonic'>, random: () => number) {
+  constructor(name: string, clock: Pick<Clock, 'monotonic'>, random: () => number) {
+    this.#name = name
     this.#clock = clock
     this.#random = random
   }
@@ -105,9 +99,11 @@ export class ClusterState {
     return isUnused && (this.#outliers?.isQuiet(this.#clock.monotonic()) ?? true)
   }
 
-  /** In which order the targets are dialled, those that were `tried` only if there are no others; none when all of them are left out. */
-  order(cluster: CompiledCluster, targets: readonly Target[], wish: Wish = {}): readonly Target[] {
-    const { tried, key } = wish
+  /**
+   * In which order the targets are dialled, those whose keys are in `tried` only if there are no others; none when all of them are left out.
+   * `key` leads to the same target each time, where the cluster asks for that.
+   */
+  order(cluster: CompiledCluster, targets: readonly Target[], tried?: ReadonlySet<string>, key?: string): readonly Target[] {
     const { balancing, outlier } = cluster
     this.#total = targets.length
     const outliers = outlier && this.#outliersOf(outlier)
@@ -205,13 +201,20 @@ export class ClusterState {
     this.#waiters.shift()?.onTurn()
   }
 
-  /** A request is sent to the target, or a connection carries bytes to it. */
-  beginUse(target: Target): void {
-    this.#hostOf(target).active++
+  /** A request is sent to the target, or a connection carries bytes to it: who is told says `endUse` of the load that it gets. */
+  beginUse(target: Target): HostLoad {
+    const load = this.#hostOf(target)
+    load.active++
+    return load
   }
 
-  endUse(target: Target): void {
-    this.#hostOf(target).active--
+  endUse(load: HostLoad): void {
+    load.active--
+  }
+
+  /** What connections to the target are pooled under; made once for each target. */
+  poolKey(target: Target): string {
+    return this.#hostOf(target).poolKey
   }
 
   /** False: too many wait already. */
@@ -265,7 +268,7 @@ export class ClusterState {
     const known = this.#hosts.get(key)
     if (known) return known
     if (this.#hosts.size >= this.#total + MAX_STALE_HOSTS) this.#forget()
-    const load: HostLoad = { active: 0, connections: 0, credit: 0 }
+    const load: HostLoad = { poolKey: `${this.#name}|${key}`, active: 0, connections: 0, credit: 0 }
     this.#hosts.set(key, load)
     return load
   }

@@ -61,7 +61,7 @@ function interpreted(input: Buffer, plain: PlainHead, random: Random): string {
 function rewritten(head: RequestHead, plain: PlainHead, rules: RequestRules): void {
   out.reset()
   writeRequest(out, scanner, head, { isEdge: false })
-  finishRequest(out, { timeoutMs: 0 })
+  finishRequest(out, { timeoutMs: 0, flow: undefined, workload: undefined })
   const bytes = out.take()
   const text = bytes.toString('latin1')
   hold(
