@@ -1,8 +1,17 @@
 // Finds out where the admin server listens, and binds it there.
-import { chmodSync, lstatSync, rmSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import type { Server } from 'node:http'
-import { connect } from 'node:net'
-import { cidrContains, formatAddress, messageOf, parseAddress, parseCidr, parseIp, parsePort, SallyportError } from '../base/index.ts'
+import {
+  cidrContains,
+  formatAddress,
+  messageOf,
+  parseAddress,
+  parseCidr,
+  parseIp,
+  parsePort,
+  removeStaleSocket,
+  SallyportError,
+} from '../base/index.ts'
 
 export type AdminAddress = { readonly path: string } | { readonly host: string; readonly port: number }
 
@@ -53,24 +62,5 @@ function listen(server: Server, address: AdminAddress): Promise<void> {
       server.off('error', reject)
       resolve()
     })
-  })
-}
-
-/** A program that was killed leaves its socket behind. One that answers is somebody's, and listening then fails as it should. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const isSocket = lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? false
-  if (isSocket && !(await isAnswered(path))) rmSync(path)
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path })
-    const end = (isAlive: boolean): void => {
-      socket.destroy()
-      resolve(isAlive)
-    }
-    socket.setTimeout(1000, () => end(true))
-    socket.once('connect', () => end(true))
-    socket.once('error', () => end(false))
   })
 }

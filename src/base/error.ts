@@ -38,6 +38,8 @@ export const errorCodes = {
   SLP4001: 'an output for records, logs or metrics cannot be opened',
   SLP4002: 'an output for records, logs or metrics cannot be written',
   SLP4101: 'the admin address is not valid or cannot be bound',
+  SLP4201: 'the address for serving configuration is not valid or cannot be bound',
+  SLP4202: 'a control plane cannot be asked',
   SLP5001: 'a gateway that runs as a process of its own has ended',
   SLP5002: 'a published port cannot be bound',
   SLP5003: 'no configuration came from the xDS server',

@@ -15,3 +15,7 @@ export { type LastGoodOwner, readLastGood, writeLastGood } from './client/last-g
 export { openXdsSession } from './client/load.ts'
 export type { XdsSession } from './client/session.ts'
 export type { AdsState, AdsTiming } from './client/ads-client.ts'
+export { serveAds } from './server/load.ts'
+export type { AdsServer, AdsServerOptions, AdsLimits } from './server/ads-server.ts'
+export { ResourceView } from './server/resource-view.ts'
+export { type ClientStatus, readClientStatus, statusService } from './server/status-service.ts'

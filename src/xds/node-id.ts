@@ -77,6 +77,13 @@ export function readNode(node: Node | undefined): NodeIdentity | string {
   }
 }
 
+/** Metadata of who only looks at what a node is given, and is not counted among those that have it. */
+export const observerKey = 'SALLYPORT_OBSERVER'
+
+export function isObserver(identity: NodeIdentity | undefined): boolean {
+  return identity?.metadata[observerKey] === 'true'
+}
+
 const shapeOfId = 'sidecar~IP~NAME.NAMESPACE~DOMAIN or router~IP~NAME.NAMESPACE~DOMAIN'
 
 function text(value: unknown): string | undefined {

@@ -1,0 +1,189 @@
+// Serves configuration over ADS: binds an address, gives each stream the view of its node, and says who has what.
+import { chmodSync } from 'node:fs'
+import {
+  logVerbosity,
+  type sendUnaryData,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  setLogVerbosity,
+} from '@grpc/grpc-js'
+import { messageOf, removeStaleSocket, SallyportError } from '../../base/index.ts'
+import { discoveryService } from '../discovery-service.ts'
+import type { Node } from '../gen/envoy/config/core/v3/base_pb.js'
+import { isObserver, type NodeIdentity } from '../node-id.ts'
+import type { TypeUrl } from '../type-urls.ts'
+import type { DeltaRequest, StateRequest } from './discovery-stream.ts'
+import { PushQueue } from './push-queue.ts'
+import { type NodeView, ServedStream, type ServedStreamOptions, type StreamLimits } from './served-stream.ts'
+import { type ClientStatus, statusService, writeClientStatus } from './status-service.ts'
+import type { Rejected } from './type-stream.ts'
+
+export interface AdsServerOptions {
+  /** `HOST:PORT`, or the path of a Unix socket. */
+  readonly address: string
+  /** The view for a node, or why there is none for it. */
+  readonly viewOf: (node: NodeIdentity) => NodeView | string
+  /** A client has refused what it was sent. */
+  readonly onRejected?: (node: Node, typeUrl: TypeUrl, rejected: Rejected) => void
+  readonly limits?: Partial<AdsLimits>
+}
+
+export interface AdsLimits extends StreamLimits {
+  readonly mostStreams: number
+  /** A response that can be cut is cut after so many bytes. */
+  readonly mostBytes: number
+  /** How often a silent connection is asked whether it is still there. */
+  readonly keepaliveMs: number
+}
+
+export interface AdsServer {
+  /** As it was bound. */
+  readonly address: string
+  clients(): readonly ClientStatus[]
+  close(): Promise<void>
+}
+
+const defaultLimits: AdsLimits = {
+  mostStreams: 10_000,
+  mostNames: 250_000,
+  mostBytes: 1024 * 1024,
+  firstRequestMs: 10_000,
+  writeMs: 30_000,
+  answerMs: 60_000,
+  keepaliveMs: 20_000,
+}
+
+/** How often it is looked for clients that have to go. */
+const checkMs = 500
+/** A request that names a quarter of a million resources. */
+const mostRequestBytes = 32 * 1024 * 1024
+/** Clients that end by themselves are given so long. */
+const closingMs = 500
+
+/** Rejects with SLP4201 when the address cannot be bound. */
+export async function startAdsServer(options: AdsServerOptions): Promise<AdsServer> {
+  // What goes wrong is thrown or told to the client.
+  setLogVerbosity(logVerbosity.NONE)
+  const serving = new Serving(options)
+  await serving.bind(options.address)
+  return serving
+}
+
+class Serving implements AdsServer {
+  readonly #options: AdsServerOptions
+  readonly #limits: AdsLimits
+  readonly #queue: PushQueue
+  readonly #streams = new Set<ServedStream>()
+  readonly #server: Server
+  #checks: NodeJS.Timeout | undefined
+  #address = ''
+
+  constructor(options: AdsServerOptions) {
+    this.#options = options
+    this.#limits = { ...defaultLimits, ...options.limits }
+    this.#queue = new PushQueue(this.#limits.mostBytes)
+    this.#server = new Server({
+      'grpc.max_receive_message_length': mostRequestBytes,
+      'grpc.max_send_message_length': -1,
+      // A half-open connection is found out.
+      'grpc.keepalive_time_ms': this.#limits.keepaliveMs,
+      'grpc.keepalive_timeout_ms': this.#limits.keepaliveMs / 2,
+    })
+    this.#server.addService(discoveryService, {
+      streamAggregatedResources: (call: ServerDuplexStream<StateRequest, Uint8Array>) =>
+        this.#accept(ServedStream.state(call, this.#streamOptions())),
+      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Uint8Array>) =>
+        this.#accept(ServedStream.delta(call, this.#streamOptions())),
+    })
+    this.#server.addService(statusService, {
+      fetchClientStatus: (_call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>) =>
+        answer(null, writeClientStatus(this.clients())),
+      streamClientStatus: (call: ServerDuplexStream<unknown, unknown>) => {
+        call.on('data', () => void call.write(writeClientStatus(this.clients())))
+        call.on('end', () => call.end())
+      },
+    })
+  }
+
+  get address(): string {
+    return this.#address
+  }
+
+  async bind(address: string): Promise<void> {
+    const path = socketPath(address)
+    try {
+      if (path !== undefined) await removeStaleSocket(path)
+      const port = await this.#listen(path === undefined ? address : `unix:${path}`)
+      if (path !== undefined) chmodSync(path, 0o600)
+      this.#address = path ?? address.replace(/:\d+$/, `:${port}`)
+    } catch (cause) {
+      this.#server.forceShutdown()
+      throw new SallyportError('SLP4201', `configuration cannot be served at ${address}: ${messageOf(cause)}`, {
+        fix: 'choose another address, or end the program that uses it',
+        cause,
+      })
+    }
+    this.#checks = setInterval(() => this.#check(), checkMs)
+    this.#checks.unref()
+  }
+
+  clients(): readonly ClientStatus[] {
+    return Array.from(this.#streams).flatMap(({ status, identity }) => (status === undefined || isObserver(identity) ? [] : [status]))
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#checks)
+    this.#queue.close()
+    for (const stream of Array.from(this.#streams)) stream.end(unavailable, 'the server is going away')
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, closingMs)
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+    this.#server.forceShutdown()
+  }
+
+  #streamOptions(): ServedStreamOptions {
+    return {
+      queue: this.#queue,
+      limits: this.#limits,
+      admit: (node, id) => this.#admit(node, id),
+      rejected: (node, typeUrl, rejected) => this.#options.onRejected?.(node, typeUrl, rejected),
+      closed: (stream) => void this.#streams.delete(stream),
+    }
+  }
+
+  /** Who looks at what a connected node has need not know its labels. */
+  #admit(identity: NodeIdentity, id: string): NodeView | string {
+    const looked = isObserver(identity) ? Array.from(this.#streams).find(({ nodeId }) => nodeId === id)?.identity : undefined
+    return this.#options.viewOf(looked ?? identity)
+  }
+
+  #accept(stream: ServedStream): void {
+    this.#streams.add(stream)
+    if (this.#streams.size > this.#limits.mostStreams) stream.end(resourceExhausted, 'there are as many streams as there may be')
+  }
+
+  #check(): void {
+    this.#queue.sweep()
+    for (const stream of Array.from(this.#streams)) stream.check()
+  }
+
+  #listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port))),
+    )
+  }
+}
+
+const resourceExhausted = 8
+const unavailable = 14
+
+function socketPath(address: string): string | undefined {
+  const path = address.replace(/^unix:(\/\/)?/, '')
+  return path.startsWith('/') ? path : undefined
+}

@@ -1,0 +1,132 @@
+// Says what is next for a type of a delta stream: only what came, changed or went, in responses of bounded size.
+import type { EncodedResource } from './encoded-resource.ts'
+import type { TypeView } from './resource-view.ts'
+import type { SubscriptionChange } from './subscription.ts'
+import { type Next, type Turn, TypeStream } from './type-stream.ts'
+
+export class DeltaTypeStream extends TypeStream {
+  /** Everything subscribed to is due: `rest` is to be made. */
+  #begins = false
+  #rest: Iterator<string> | undefined
+  /** What the client said it had from an earlier stream, as far as that was not compared yet. */
+  #known: Map<string, string> | undefined
+  /** Nothing was sent and nothing was known: a client that waits for its first answer is given an empty one. */
+  #isUnanswered = false
+  readonly #owed = new Set<string>()
+  /** To be answered in any case: also that there is nothing of that name. */
+  readonly #asked = new Set<string>()
+
+  get hasAdditions(): boolean {
+    return this.#begins || this.#rest !== undefined || this.#isUnanswered || this.#owed.size > 0 || this.#asked.size > 0
+  }
+
+  ask(change: SubscriptionChange, known: Readonly<Record<string, string>>): void {
+    for (const name of this.gone.keys()) if (!this.subscription.wants(name)) this.gone.delete(name)
+    if (change.isFirst || change.all) this.#begins = true
+    if (change.isFirst) {
+      const entries = Object.entries(known)
+      if (entries.length > 0) this.#known = new Map(entries)
+      this.#isUnanswered = entries.length === 0 && (change.all || change.names.length > 0)
+    }
+    // Who asks for names only is answered for each of them by the first walk.
+    if (change.isFirst && !this.subscription.isWildcard) return
+    for (const name of change.names) this.#asked.add(name)
+  }
+
+  additions(view: TypeView, turn: Turn): Next {
+    if (this.#begins) {
+      if (!view.encode(() => turn.isOver())) return 'again'
+      this.#begins = false
+      this.#rest = (this.subscription.isWildcard ? view.resources.names() : this.subscription.names)[Symbol.iterator]()
+    }
+    const batch = new Batch(turn.mostBytes)
+    for (let i = 0; i < mostAtOnce && !batch.isFull; i++) if (!this.#takeOne(view, batch)) break
+    if (batch.isEmpty) {
+      if (this.#rest !== undefined || this.#owed.size > 0 || this.#asked.size > 0) return 'again'
+      if (!this.#isUnanswered) return 'nothing'
+    }
+    this.#isUnanswered = false
+    return { resources: batch.resources, removed: batch.removed, version: view.version }
+  }
+
+  removals(view: TypeView): Next {
+    const removed = Array.from(this.gone.keys())
+    this.gone.clear()
+    return { resources: [], removed, version: view.version }
+  }
+
+  protected owe(name: string): void {
+    this.#owed.add(name)
+  }
+
+  protected oweNoMore(name: string): void {
+    this.#owed.delete(name)
+  }
+
+  /** False: there is nothing left. */
+  #takeOne(view: TypeView, batch: Batch): boolean {
+    const next = this.#rest?.next()
+    if (next?.done === false) {
+      this.#takeRest(next.value, view, batch)
+      return true
+    }
+    if (next?.done === true) this.#endRest()
+    for (const [names, isAsked] of [[this.#asked, true] as const, [this.#owed, false] as const]) {
+      const [name] = names
+      if (name === undefined) continue
+      this.#asked.delete(name)
+      this.#owed.delete(name)
+      this.gone.delete(name)
+      batch.add(name, view.get(name), isAsked)
+      return true
+    }
+    return false
+  }
+
+  #takeRest(name: string, view: TypeView, batch: Batch): void {
+    const resource = view.get(name)
+    const known = this.#known?.get(name)
+    this.#known?.delete(name)
+    this.#owed.delete(name)
+    if (resource !== undefined) this.#asked.delete(name)
+    if (known !== undefined && known === resource?.version) return
+    batch.add(name, resource, !this.subscription.isWildcard)
+  }
+
+  /** What the client knows and was not met on the walk is gone. */
+  #endRest(): void {
+    this.#rest = undefined
+    for (const name of this.#known?.keys() ?? []) if (this.subscription.wants(name)) this.gone.set(name, undefined)
+    this.#known = undefined
+  }
+}
+
+/** Resources that are looked at in one turn; they are encoded already. */
+const mostAtOnce = 10_000
+
+/** What one response holds. */
+class Batch {
+  readonly resources: EncodedResource[] = []
+  readonly removed: string[] = []
+  readonly #mostBytes: number
+  #bytes = 0
+
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= this.#mostBytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === 0
+  }
+
+  add(name: string, resource: EncodedResource | undefined, isAsked: boolean): void {
+    if (resource !== undefined) this.resources.push(resource)
+    else if (isAsked) this.removed.push(name)
+    else return
+    this.#bytes += name.length + 24 + (resource?.element.length ?? 0)
+  }
+}
