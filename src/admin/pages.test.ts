@@ -15,9 +15,9 @@ import { ClusterLoadAssignmentSchema } from '../xds/gen/envoy/config/endpoint/v3
 import { ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import { RouteConfigurationSchema } from '../xds/gen/envoy/config/route/v3/route_pb.js'
 import { UpstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
-import { packAny, type Snapshot } from '../xds/index.ts'
+import { packAny, type Snapshot, typeUrls } from '../xds/index.ts'
 import { openFlowFeed } from './flow-feed.ts'
-import { type Admin, type ConfigView, type ProxyView, startAdmin } from './index.ts'
+import { type Admin, type ConfigView, type DiscoveryView, type ProxyView, startAdmin } from './index.ts'
 import { redact } from './redaction.ts'
 
 const address = (ip: string, portValue: number) =>
@@ -67,10 +67,12 @@ const counts: HostCount = {
 }
 
 let config: ConfigView | undefined
+let discovery: DiscoveryView | undefined
 const proxy: ProxyView = {
   node: { role: 'sidecar', namespace: 'shop', name: 'cart', labels: { app: 'cart' } },
   version: '1.2.3',
   config: () => config,
+  discovery: () => discovery,
   hosts: () => [counts, { ...counts, cluster: 'outbound|443||named.test', host: '198.51.100.7:443' }],
   loads: () => [
     { cluster: 'outbound|80||api.test', host: '203.0.113.9:80', connections: 3, active: 2, isEjected: true },
@@ -83,6 +85,7 @@ let before: LogSettings
 
 beforeEach(async () => {
   before = configureLog({ scopes: {}, write: () => undefined })
+  discovery = undefined
   config = { snapshot, version: 'abc', updated: Date.UTC(2026, 0, 2), rejected: [] }
   admin = await startAdmin({ address: '127.0.0.1:0', ready: () => ({ ready: true }), metrics: createMetrics(), proxy })
 })
@@ -126,7 +129,7 @@ describe('/config_dump', () => {
     const dump = await json('/config_dump')
     expect(dump).toMatchObject({
       configs: [
-        { '@type': `${url}BootstrapConfigDump`, bootstrap: { node: { id: 'sidecar~cart.shop' } } },
+        { '@type': `${url}BootstrapConfigDump`, bootstrap: { node: { id: 'sidecar~127.0.0.1~cart.shop~shop.svc.cluster.local' } } },
         {
           '@type': `${url}ClustersConfigDump`,
           dynamic_active_clusters: [
@@ -150,6 +153,38 @@ describe('/config_dump', () => {
         { '@type': `${url}EcdsConfigDump`, ecds_filters: [{ ecds_filter: { name: 'origin/ServiceEntry/shop/api' } }] },
       ],
     })
+  })
+
+  test('shows of a server’s resources their own versions, what is refused and what waits', async () => {
+    const refused = { version: '9', details: 'cluster "x": no', at: Date.UTC(2026, 0, 4) }
+    discovery = {
+      state: { isConnected: true, failures: 0, form: 'delta', controlPlane: 'minimal' },
+      stateOf: (resource) => (resource === cluster ? { version: '7', updated: Date.UTC(2026, 0, 3) } : undefined),
+      failures: [
+        { key: 'clusters', name: plain.name, ...refused },
+        { key: 'routes', name: 'never', ...refused },
+      ],
+      warming: [{ key: 'listeners', name: listener.name }],
+      counts: new Map([[typeUrls.cluster, { attempts: 3, successes: 2, rejections: 1, version: 'v' }]]),
+    }
+    const error_state = { last_update_attempt: '2026-01-04T00:00:00.000Z', details: 'cluster "x": no', version_info: '9' }
+    const list = async (name: string) => (await json(`/config_dump?resource=${name}`)) as { configs: unknown[] }
+    expect((await list('dynamic_active_clusters')).configs).toMatchObject([
+      { version_info: '7', last_updated: '2026-01-03T00:00:00.000Z', client_status: 'ACKED' },
+      { version_info: 'abc', cluster: { name: plain.name }, error_state, client_status: 'NACKED' },
+    ])
+    expect((await list('dynamic_route_configs')).configs).toMatchObject([{ client_status: 'ACKED' }, { name: 'never', error_state }])
+    expect((await list('dynamic_listeners')).configs).toMatchObject([{ client_status: 'REQUESTED' }, { client_status: 'ACKED' }])
+    const { body } = await ask('/stats?filter=cds|connected_state|warming')
+    expect(body.split('\n')).toEqual(
+      expect.arrayContaining([
+        'control_plane.connected_state: 1',
+        'cluster_manager.cds.update_attempt: 3',
+        'cluster_manager.cds.update_success: 2',
+        'cluster_manager.cds.update_rejected: 1',
+        'listener_manager.total_listeners_warming: 1',
+      ]),
+    )
   })
 
   test('shows no secret', async () => {
@@ -250,7 +285,7 @@ test('/server_info and /memory', async () => {
     state: 'LIVE',
     version: expect.stringMatching(/^sallyport\/1\.2\.3/),
     uptime_current_epoch: expect.stringMatching(/^\d+s$/),
-    node: { id: 'sidecar~cart.shop', metadata: { LABELS: { app: 'cart' } } },
+    node: { id: 'sidecar~127.0.0.1~cart.shop~shop.svc.cluster.local', metadata: { LABELS: { app: 'cart' } } },
   })
   expect(await json('/memory')).toMatchObject({ heap_size: expect.stringMatching(/^\d+$/) })
 })

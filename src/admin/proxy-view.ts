@@ -1,7 +1,7 @@
 // Says what the pages show of a running proxy; whoever starts the admin server hands it in.
 import type { Rejection } from '../runtime/index.ts'
 import type { HostCount } from '../telemetry/index.ts'
-import type { Snapshot } from '../xds/index.ts'
+import type { AdsState, Failure, ResourceKey, ResourceState, Snapshot, UpdateCounts } from '../xds/index.ts'
 
 /** The configuration in force. */
 export interface ConfigView {
@@ -12,6 +12,24 @@ export interface ConfigView {
   readonly updated: number
   /** What of it cannot be carried out, and is refused. */
   readonly rejected: readonly Rejection[]
+}
+
+/** What passes between this proxy and the xDS server that its configuration comes from. */
+export interface DiscoveryView {
+  readonly state: AdsState
+  /** Version and time of a resource that came from the server; undefined for what is made here. */
+  stateOf(resource: object): ResourceState | undefined
+  /** Resources whose newest version is refused. */
+  readonly failures: Iterable<Failure>
+  /** What is good and not in force yet, because it names what is not there. */
+  readonly warming: readonly Warming[]
+  /** By type URL. */
+  readonly counts: ReadonlyMap<string, UpdateCounts>
+}
+
+export interface Warming {
+  readonly key: ResourceKey
+  readonly name: string
 }
 
 export interface NodeView {
@@ -35,6 +53,8 @@ export interface ProxyView {
   readonly version: string
   /** Undefined while none has been loaded. */
   config(): ConfigView | undefined
+  /** Undefined when the configuration comes from files. */
+  discovery(): DiscoveryView | undefined
   hosts(): Iterable<HostCount>
   loads(): Iterable<HostLoad>
 }

@@ -12,6 +12,7 @@ const proxy: ProxyView = {
   node: { role: 'sidecar', namespace: 'shop', name: 'cart', labels: {} },
   version: '0.0.0',
   config: () => undefined,
+  discovery: () => undefined,
   hosts: () => [],
   loads: () => [],
 }

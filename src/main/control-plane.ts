@@ -71,6 +71,7 @@ export function startControl(options: ControlOptions): Control {
     settings: () => store.snapshot.value.settings,
     errors: () => store.snapshot.value.issues.filter((issue) => issue.level === 'error' && !refusedAsTraffic.has(issue.code)),
     view: () => view,
+    discovery: () => undefined,
     published: () => published,
     async close() {
       stop()

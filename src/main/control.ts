@@ -1,6 +1,6 @@
 // Says what the data plane gets from the control side, wherever the configuration comes from, and keeps what is in force.
 import { networkInterfaces } from 'node:os'
-import type { ConfigView } from '../admin/index.ts'
+import type { ConfigView, DiscoveryView } from '../admin/index.ts'
 import type { Issue, MeshSettings } from '../api/index.ts'
 import { parseIp, type Watchable } from '../base/index.ts'
 import type { AccessLogPlan, SynthesisedGateway } from '../model/index.ts'
@@ -17,6 +17,8 @@ export interface Control {
   errors(): readonly Issue[]
   /** What is in force, for people who look; undefined before anything is. */
   view(): ConfigView | undefined
+  /** What passes between this proxy and its xDS server; undefined when there is none. */
+  discovery(): DiscoveryView | undefined
   /** What was told of it when it was put in force. */
   published(): ConfigPublished | undefined
   close(): Promise<void>

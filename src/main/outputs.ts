@@ -22,7 +22,7 @@ export interface Readiness {
 
 export interface OutputParts {
   readonly role: NodeView['role']
-  readonly control: Pick<Control, 'settings' | 'view' | 'published' | 'accessLogs'>
+  readonly control: Pick<Control, 'settings' | 'view' | 'discovery' | 'published' | 'accessLogs'>
   readonly readiness: () => Readiness
   /** What is under way, once there is a data plane. */
   readonly plane: () => Pick<DataPlane, 'loads'> | undefined
@@ -80,6 +80,7 @@ async function openAdmin(address: string, options: ProxyOptions, parts: OutputPa
       node: { role, namespace, name, labels },
       version: process.env['SALLYPORT_VERSION'] ?? '0.1.0',
       config: () => control.view(),
+      discovery: () => control.discovery(),
       hosts: () => hosts.counts(),
       loads: () => parts.plane()?.loads() ?? [],
     },

@@ -122,6 +122,12 @@ class XdsControl implements Control {
     return { snapshot: settled.snapshot, version: this.#version(), updated: this.#updated, rejected: settled.rejected }
   }
 
+  discovery(): ReturnType<Control['discovery']> {
+    const { state, failures, counts } = this.#session
+    const warming = this.#settled?.warming ?? []
+    return { state: state.value, failures, counts, warming, stateOf: (resource) => this.#session.stateOf(resource) }
+  }
+
   published(): ConfigPublished | undefined {
     return this.#published
   }
@@ -208,7 +214,7 @@ class XdsControl implements Control {
       throw error
     }
     this.#settled = settled
-    const refusals = settled.refused.map(({ part, name, rejection }) => ({ key: part, name, text: textOf(rejection) }))
+    const refusals = settled.refused.map(({ key, name, rejection }) => ({ key, name, text: textOf(rejection) }))
     this.#session.end({ good: settled.good, inForce: settled.snapshot, refusals })
     this.#notes.report(refusals, settled.rejected)
     this.#await(settled)

@@ -42,7 +42,7 @@ const badListener = gatewayListener('in', '198.51.100.1:80', { chains: [chain([]
 const names = ({ waiting }: Settled) =>
   waiting.map(({ type, resource, awaits }) => `${type} ${resource} for ${awaits?.type} ${awaits?.name}`)
 const refusals = ({ refused }: Settled) =>
-  refused.map(({ part, name, rejection }) => `${part} ${name}: ${rejection.path}: ${rejection.message}`)
+  refused.map(({ key, name, rejection }) => `${key} ${name}: ${rejection.path}: ${rejection.message}`)
 
 test('what is whole is in force as it was offered', () => {
   const parts = { listeners: [goodListener], routes: [table('web')], clusters: [web] }
@@ -98,7 +98,7 @@ test('endpoints are refused by the name of their resource, whatever the cluster 
   const cluster = edsCluster('web', { edsClusterConfig: { serviceName: 'service' } })
   const good = snapshotOf({ clusters: [cluster], endpoints: [endpointsOf('service', ['203.0.113.1:80'])] })
   const settled = offer({ clusters: [cluster], endpoints: [endpointsOf('service', ['not an address:80'])] }, { good })
-  expect(settled.refused.map(({ part, name }) => `${part} ${name}`)).toEqual(['endpoints service'])
+  expect(settled.refused.map(({ key, name }) => `${key} ${name}`)).toEqual(['endpoints service'])
   expect(settled.snapshot.endpoints.get('service')).toBe(good.endpoints.get('service'))
 })
 

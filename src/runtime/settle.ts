@@ -26,17 +26,21 @@ export interface Settled extends Compiled {
   readonly good: Snapshot
   /** Why, by resource and field: what a NACK says. */
   readonly refused: readonly Refused[]
-  /** What is good and not in force yet, because it names what is not there. */
+  /** What of the good is not in force yet, because it names what is not there; and why. */
+  readonly warming: readonly Place[]
   readonly waiting: readonly Rejection[]
 }
 
 /** A part of the snapshot that is compiled. */
 export type Part = 'listeners' | 'routes' | 'clusters' | 'endpoints' | 'names'
 
-export interface Refused {
-  readonly part: Part
-  /** In that part. */
+/** A resource: a part of the snapshot, and a name in it. */
+export interface Place {
+  readonly key: Part
   readonly name: string
+}
+
+export interface Refused extends Place {
   readonly rejection: Rejection
 }
 
@@ -68,7 +72,7 @@ export function* settling(offer: Offer): Steps<Settled> {
     compiled = yield* compiling(good, node, compiled.runtime)
   }
   const waiting: Rejection[] = []
-  const held = new Set<string>()
+  const held = new Map<string, Place>()
   let snapshot = good
   for (;;) {
     const early = compiled.rejected.filter(
@@ -76,11 +80,11 @@ export function* settling(offer: Offer): Steps<Settled> {
     )
     if (early.length === 0) break
     waiting.push(...early)
-    for (const each of early) held.add(keyOf(each))
+    for (const each of early) held.set(keyOf(each), placeOf(each, snapshot))
     snapshot = replaced(snapshot, early, (part, name) => offer.inForce[part].get(name))
     compiled = yield* compiling(snapshot, node, compiled.runtime)
   }
-  return { ...compiled, snapshot, good, refused, waiting }
+  return { ...compiled, snapshot, good, refused, waiting, warming: Array.from(held.values()) }
 }
 
 const parts: Readonly<Record<RejectedType, Part>> = {
@@ -92,23 +96,23 @@ const parts: Readonly<Record<RejectedType, Part>> = {
 }
 
 /** The part of the snapshot, and the name in it, that a rejection speaks of. */
-function placeOf({ type, resource, awaits }: Rejection, snapshot: Snapshot): { readonly part: Part; readonly name: string } {
-  if (type !== 'endpoints') return { part: parts[type], name: resource }
+function placeOf({ type, resource, awaits }: Rejection, snapshot: Snapshot): Place {
+  if (type !== 'endpoints') return { key: parts[type], name: resource }
   // A rejection of endpoints carries the name of the cluster; and the cluster is what waits for them.
-  if (awaits !== undefined) return { part: 'clusters', name: resource }
-  return { part: 'endpoints', name: snapshot.clusters.get(resource)?.edsClusterConfig?.serviceName || resource }
+  if (awaits !== undefined) return { key: 'clusters', name: resource }
+  return { key: 'endpoints', name: snapshot.clusters.get(resource)?.edsClusterConfig?.serviceName || resource }
 }
 
 /** What of this offer came newly: only that can be put back. What was good before and now stands in another's way is refused where it stands. */
 function isOffered(rejection: Rejection, { good }: Offer, now: Snapshot): boolean {
-  const { part, name } = placeOf(rejection, now)
-  const present = now[part].get(name)
-  return present !== undefined && present !== good[part].get(name)
+  const { key, name } = placeOf(rejection, now)
+  const present = now[key].get(name)
+  return present !== undefined && present !== good[key].get(name)
 }
 
 function isNew(rejection: Rejection, { inForce }: Offer, now: Snapshot): boolean {
-  const { part, name } = placeOf(rejection, now)
-  return now[part].get(name) !== inForce[part].get(name)
+  const { key, name } = placeOf(rejection, now)
+  return now[key].get(name) !== inForce[key].get(name)
 }
 
 function keyOf(rejection: Rejection): string {
@@ -143,9 +147,9 @@ const standIns = new WeakSet<Listener>()
 function replaced(snapshot: Snapshot, rejections: readonly Rejection[], choose: (part: Part, name: string) => unknown): Snapshot {
   const changes = new Map<Part, Map<string, unknown>>()
   for (const rejection of rejections) {
-    const { part, name } = placeOf(rejection, snapshot)
-    const ofPart = changes.get(part) ?? new Map<string, unknown>()
-    changes.set(part, ofPart.set(name, choose(part, name)))
+    const { key, name } = placeOf(rejection, snapshot)
+    const ofPart = changes.get(key) ?? new Map<string, unknown>()
+    changes.set(key, ofPart.set(name, choose(key, name)))
   }
   const next: Record<string, unknown> = { ...snapshot }
   for (const [part, ofPart] of changes) next[part] = PatchedMap.of<unknown>(snapshot[part], ofPart)

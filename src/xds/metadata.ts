@@ -46,7 +46,7 @@ export function readMetadata(metadata: Metadata | undefined): SallyportMetadata 
   return metadata?.filterMetadata[namespace] ?? {}
 }
 
-/** The resource was made by a control plane that knows of us. */
+/** The resource was made by a control plane that knows of us. Refusals are written here too, onto resources of any. */
 export function hasOwnMetadata(metadata: Metadata | undefined): boolean {
-  return metadata?.filterMetadata[namespace] !== undefined
+  return Object.keys(metadata?.filterMetadata[namespace] ?? {}).some((field) => field !== 'refuse' && field !== 'refuseText')
 }

@@ -17,6 +17,8 @@ export interface SidecarPlan {
   /** Runs it as this user id. */
   readonly user?: number
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Address of the xDS server that takes the place of the file. */
+  readonly xds?: string
   /** ALLOW_ANY unless left out. */
   readonly outbound?: 'REGISTRY_ONLY' | 'ALLOW_ANY'
 }
@@ -40,7 +42,8 @@ export function startSidecar(node: WorldNode, plan: SidecarPlan): Sidecar {
   const policy = join(folder, 'policy.yaml')
   const flows = join(folder, 'flows.jsonl')
   writeFileSync(policy, plan.declarations ?? '')
-  const options = ['--outbound', plan.outbound ?? 'REGISTRY_ONLY', '--resolver', addresses.out, '-f', policy, '--flows', flows]
+  const source = plan.xds === undefined ? ['--outbound', plan.outbound ?? 'REGISTRY_ONLY', '-f', policy] : ['--xds', plan.xds]
+  const options = [...source, '--resolver', addresses.out, '--flows', flows]
   const args = [bundled('bin.js'), 'run', ...options, ...(plan.options ?? []), '--', ...plan.command]
   const running = node.spawn(process.execPath, args, {
     cwd: folder,

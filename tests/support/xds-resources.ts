@@ -16,6 +16,10 @@ export function edsCluster(name: string): JsonObject {
 }
 
 export function httpListener(name: string, port: number, routes: string): JsonObject {
+  return listener(name, port, [httpManager(name, routes)])
+}
+
+export function httpManager(name: string, routes: string): JsonObject {
   const manager = {
     '@type': `${prefix}/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: name,
@@ -24,12 +28,16 @@ export function httpListener(name: string, port: number, routes: string): JsonOb
       { name: 'envoy.filters.http.router', typed_config: { '@type': `${prefix}/envoy.extensions.filters.http.router.v3.Router` } },
     ],
   }
-  return listener(name, port, [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }])
+  return { name: 'envoy.filters.network.http_connection_manager', typed_config: manager }
 }
 
 export function tcpListener(name: string, port: number, cluster: string): JsonObject {
+  return listener(name, port, [tcpProxy(name, cluster)])
+}
+
+export function tcpProxy(name: string, cluster: string): JsonObject {
   const proxy = { '@type': `${prefix}/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`, stat_prefix: name, cluster }
-  return listener(name, port, [{ name: 'envoy.filters.network.tcp_proxy', typed_config: proxy }])
+  return { name: 'envoy.filters.network.tcp_proxy', typed_config: proxy }
 }
 
 export function listener(name: string, port: number, filters: readonly JsonObject[]): JsonObject {

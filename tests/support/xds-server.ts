@@ -47,9 +47,10 @@ export interface Sent {
 export interface XdsServerOptions {
   /** Forms that it does not know; their streams end with UNIMPLEMENTED. */
   readonly unknown?: 'delta'
-  /** Port to listen on; any when left out. */
+  /** Port of loopback to listen on; any when left out. */
   readonly port?: number
-  readonly host?: string
+  /** Path of the Unix socket to listen on instead. */
+  readonly path?: string
   /** Types that it sends in this order. */
   readonly order?: readonly string[]
 }
@@ -89,7 +90,7 @@ export class XdsServer {
   }
 
   get address(): string {
-    return `${this.#options.host ?? '127.0.0.1'}:${this.port}`
+    return this.#options.path ?? `127.0.0.1:${this.port}`
   }
 
   async start(): Promise<this> {
@@ -108,7 +109,10 @@ export class XdsServer {
       },
     )
     this.port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(this.address, ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port)))
+      const { path } = this.#options
+      server.bindAsync(path === undefined ? this.address : `unix:${path}`, ServerCredentials.createInsecure(), (error, port) =>
+        error ? reject(error) : resolve(port),
+      )
     })
     this.#server = server
     return this

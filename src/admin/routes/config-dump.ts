@@ -1,7 +1,9 @@
 // Shows the Envoy resources in force in the form of Envoy's `/config_dump`, piece by piece, so that a large configuration does not stop traffic.
-import type { JsonObject, JsonValue, Message } from '@bufbuild/protobuf'
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf'
 import { RE2JS } from 're2js'
-import { resourceToJson } from '../../xds/index.ts'
+import type { OriginPlace, ResourceState } from '../../xds/index.ts'
+import { DumpedResources, type Entry, isoTime } from '../dumped-resources.ts'
+import { nodeJson } from '../node-json.ts'
 import { jsonType, type Page, type PageBody, type PageRequest } from '../page.ts'
 import type { ConfigView, ProxyView } from '../proxy-view.ts'
 import { redactObject } from '../redaction.ts'
@@ -26,11 +28,6 @@ interface Section {
   readonly list: string
   readonly element: string
   readonly entries: () => Iterable<Entry>
-}
-
-interface Entry {
-  readonly name: string
-  write(): JsonObject
 }
 
 function dump(config: ConfigView, { query, signal }: PageRequest, proxy: ProxyView): PageBody {
@@ -58,44 +55,41 @@ interface WriteOptions {
 const edsList = 'dynamic_endpoint_configs'
 
 function sectionsOf(config: ConfigView, proxy: ProxyView): readonly Section[] {
-  const { snapshot, version } = config
-  const last_updated = new Date(config.updated).toISOString()
-  const entriesOf = (resources: ReadonlyMap<string, Message>, wrap: (name: string, json: JsonObject) => JsonObject) => () =>
-    Array.from(resources, ([name, message]) => ({ name, write: () => wrap(name, resourceToJson(message)) }))
-  const versioned = (field: string) => (_name: string, json: JsonObject) => ({ version_info: version, [field]: json, last_updated })
+  const { snapshot } = config
+  const dumped = new DumpedResources(config, proxy.discovery())
   return [
-    { type: 'BootstrapConfigDump', list: 'bootstrap', element: '', entries: () => [bootstrap(proxy, last_updated)] },
+    { type: 'BootstrapConfigDump', list: 'bootstrap', element: '', entries: () => [bootstrap(proxy, isoTime(config.updated))] },
     {
       type: 'ClustersConfigDump',
       list: 'dynamic_active_clusters',
       element: 'DynamicCluster',
-      entries: entriesOf(snapshot.clusters, versioned('cluster')),
+      entries: () => dumped.entriesOf({ key: 'clusters', field: 'cluster' }),
     },
     {
       type: 'ListenersConfigDump',
       list: 'dynamic_listeners',
       element: 'DynamicListener',
-      entries: entriesOf(snapshot.listeners, (name, json) => ({ name, active_state: versioned('listener')(name, json) })),
+      entries: () => dumped.entriesOf({ key: 'listeners', field: 'listener', wrap: (active_state, name) => ({ name, active_state }) }),
     },
     {
       type: 'RoutesConfigDump',
       list: 'dynamic_route_configs',
       element: 'DynamicRouteConfig',
-      entries: entriesOf(snapshot.routes, versioned('route_config')),
+      entries: () => dumped.entriesOf({ key: 'routes', field: 'route_config' }),
     },
     {
       type: 'EndpointsConfigDump',
       list: edsList,
       element: 'DynamicEndpointConfig',
-      entries: entriesOf(snapshot.endpoints, versioned('endpoint_config')),
+      entries: () => dumped.entriesOf({ key: 'endpoints', field: 'endpoint_config' }),
     },
     {
       type: 'EcdsConfigDump',
       list: 'ecds_filters',
       element: 'EcdsFilterConfig',
       entries: () => [
-        ...entriesOf(snapshot.names, (name, json) => ({ ...versioned('ecds_filter')(name, extension(`dns/${name}`, json)) }))(),
-        ...originsOf(config),
+        ...dumped.entriesOf({ key: 'names', field: 'ecds_filter', resource: (json, name) => extension(`dns/${name}`, json) }),
+        ...Array.from(snapshot.origins, ([name, place]) => ({ name, write: () => originOf(name, place, dumped.stateOf(place)) })),
       ],
     },
   ]
@@ -105,27 +99,16 @@ function extension(name: string, typed_config: JsonObject): JsonObject {
   return { '@type': 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig', name, typed_config }
 }
 
-/** Where each declaration stands: what joins a record with its file and line. */
-function originsOf({ snapshot, version }: ConfigView): readonly Entry[] {
-  return Array.from(snapshot.origins, ([name, { source, line }]) => {
-    const place = { '@type': 'type.googleapis.com/google.protobuf.Struct', value: { source, line } }
-    return { name, write: () => ({ version_info: version, ecds_filter: extension(`origin/${name}`, place) }) }
-  })
+/** Where a declaration stands: what joins a record with its file and line. */
+function originOf(name: string, { source, line }: OriginPlace, { version }: ResourceState): JsonObject {
+  const place = { '@type': 'type.googleapis.com/google.protobuf.Struct', value: { source, line } }
+  return { version_info: version, ecds_filter: extension(`origin/${name}`, place) }
 }
 
 function bootstrap({ node, version }: ProxyView, last_updated: string): Entry {
   return {
     name: '',
-    write: () => ({
-      node: {
-        id: `${node.role}~${node.name}.${node.namespace}`,
-        cluster: `${node.name}.${node.namespace}`,
-        metadata: { NAMESPACE: node.namespace, NAME: node.name, LABELS: { ...node.labels } },
-        user_agent_name: 'sallyport',
-        user_agent_version: version,
-      },
-      last_updated,
-    }),
+    write: () => ({ node: { ...nodeJson(node), user_agent_version: version }, last_updated }),
   }
 }
 

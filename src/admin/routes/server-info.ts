@@ -1,4 +1,5 @@
 // Says what runs here, since when and in which state, in the form of Envoy's `/server_info` and `/memory`.
+import { nodeJson } from '../node-json.ts'
 import { jsonPage, type Page, type Readiness } from '../page.ts'
 import type { ProxyView } from '../proxy-view.ts'
 
@@ -15,12 +16,7 @@ export function serverInfoPage({ node, version }: ProxyView, ready: () => Readin
         uptime_all_epochs: uptime,
         hot_restart_version: 'disabled',
         command_line_options: { concurrency: 1 },
-        node: {
-          id: `${node.role}~${node.name}.${node.namespace}`,
-          cluster: `${node.name}.${node.namespace}`,
-          metadata: { NAMESPACE: node.namespace, NAME: node.name, LABELS: node.labels },
-          user_agent_name: 'sallyport',
-        },
+        node: nodeJson(node),
       })
     },
   }

@@ -1,6 +1,7 @@
 // Shows everything that is counted as lines of text, as JSON or in Prometheus' format, with Envoy's names where Envoy has them.
 import { RE2JS } from 're2js'
 import { type HostCount, type Metrics, prometheusContentType } from '../../telemetry/index.ts'
+import { typeUrls } from '../../xds/index.ts'
 import { jsonPage, type Page, type PageBody, type Readiness } from '../page.ts'
 import type { ProxyView } from '../proxy-view.ts'
 
@@ -24,7 +25,7 @@ export function statsPage(parts: StatsParts): Page {
       if (query.get('format') === 'prometheus') return { type: prometheusContentType, body: exposition }
       const filter = compile(query.get('filter'))
       if (typeof filter === 'string') return { status: 400, body: `filter: ${filter}\n` }
-      const stats = [...serverStats(parts), ...clusterStats(parts.proxy.hosts()), ...samplesOf(exposition)]
+      const stats = [...serverStats(parts), ...discoveryStats(parts.proxy), ...clusterStats(parts.proxy.hosts()), ...samplesOf(exposition)]
       const wanted = stats.filter(({ name, value }) => filter(name) && (value !== 0 || !query.has('usedonly')))
       if (query.get('format') === 'json') return jsonPage({ stats: wanted })
       return { body: wanted.map(({ name, value }) => `${name}: ${value}\n`).join('') }
@@ -58,6 +59,36 @@ function serverStats({ ready, proxy }: StatsParts): readonly Stat[] {
     { name: 'listener_manager.total_listeners_active', value: config?.snapshot.listeners.size ?? 0 },
     { name: 'cluster_manager.active_clusters', value: config?.snapshot.clusters.size ?? 0 },
     { name: 'sallyport.config_rejections', value: config?.rejected.length ?? 0 },
+  ]
+}
+
+/** As Envoy names them where it counts by type; it counts route tables and endpoints one by one, and we all together. */
+const discoveryNames: readonly (readonly [typeUrl: string, prefix: string])[] = [
+  [typeUrls.cluster, 'cluster_manager.cds'],
+  [typeUrls.listener, 'listener_manager.lds'],
+  [typeUrls.route, 'sallyport.rds'],
+  [typeUrls.endpoint, 'sallyport.eds'],
+  [typeUrls.extension, 'sallyport.ecds'],
+]
+
+function discoveryStats(proxy: ProxyView): readonly Stat[] {
+  const view = proxy.discovery()
+  if (view === undefined) return []
+  const { state, counts, warming } = view
+  const ofTypes = discoveryNames.flatMap(([typeUrl, prefix]) => {
+    const { attempts = 0, successes = 0, rejections = 0 } = counts.get(typeUrl) ?? {}
+    return [
+      { name: `${prefix}.update_attempt`, value: attempts },
+      { name: `${prefix}.update_success`, value: successes },
+      { name: `${prefix}.update_rejected`, value: rejections },
+    ]
+  })
+  const warmingOf = (key: string): number => warming.filter((each) => each.key === key).length
+  return [
+    { name: 'control_plane.connected_state', value: state.isConnected ? 1 : 0 },
+    { name: 'cluster_manager.warming_clusters', value: warmingOf('clusters') },
+    { name: 'listener_manager.total_listeners_warming', value: warmingOf('listeners') },
+    ...ofTypes,
   ]
 }
 

@@ -21,6 +21,13 @@ export interface Failure {
   readonly at: number
 }
 
+/** Of a resource that is or was good. */
+export interface ResourceState {
+  readonly version: string
+  /** When it came, milliseconds since the epoch. */
+  readonly updated: number
+}
+
 /** A response that waits for its answer. */
 export interface Answer {
   readonly received: Received
@@ -64,6 +71,7 @@ export class Intake implements Known {
   #pending = new ChangeSet()
   #responses: Response[] = []
   readonly #failures = new Map<string, Failure>()
+  readonly #states = new WeakMap<object, ResourceState>()
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -80,6 +88,10 @@ export class Intake implements Known {
 
   get failures(): Iterable<Failure> {
     return this.#failures.values()
+  }
+
+  stateOf(resource: object): ResourceState | undefined {
+    return this.#states.get(resource)
   }
 
   heldOf(key: ResourceKey): ReadonlyMap<string, Held> {
@@ -205,6 +217,7 @@ export class Intake implements Known {
       if (key === 'listeners') this.#neverGood.delete(name)
       if (held === undefined) all?.delete(name)
       else all?.set(name, held)
+      if (held !== undefined) this.#states.set(held.read.resource, { version: held.shownVersion, updated: held.updated })
       return
     }
     if (held === undefined) return

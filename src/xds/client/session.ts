@@ -5,7 +5,7 @@ import type { Snapshot } from '../snapshot.ts'
 import { typeUrls } from '../type-urls.ts'
 import { type AdsClient, type AdsClientOptions, type AdsState, startAdsClient } from './ads-client.ts'
 import { emptySnapshot, type Held } from './held.ts'
-import { type Answer, type Batch, type Failure, Intake, type Refusal } from './intake.ts'
+import { type Answer, type Batch, type Failure, Intake, type Refusal, type ResourceState } from './intake.ts'
 import type { Interest, Received } from './protocol.ts'
 import { ReferenceFinder } from './references.ts'
 
@@ -40,7 +40,7 @@ export interface XdsSession {
   end(judged: Judged): void
   /** Instead of `end`: it could not be judged. */
   abandon(problem: string): void
-  heldOf: Intake['heldOf']
+  stateOf: Intake['stateOf']
   toKeep: Intake['toKeep']
   close(): void
 }
@@ -122,8 +122,8 @@ class Session implements XdsSession {
     this.#answer(this.#intake.abandon(problem))
   }
 
-  heldOf(...[key]: Parameters<Intake['heldOf']>): ReturnType<Intake['heldOf']> {
-    return this.#intake.heldOf(key)
+  stateOf(resource: object): ResourceState | undefined {
+    return this.#intake.stateOf(resource)
   }
 
   toKeep(): readonly Held[] {
