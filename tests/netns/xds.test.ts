@@ -2,6 +2,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { FlowRecord } from '../../src/flow/index.ts'
 import { standardTopology } from '../support/outside-plan.ts'
 import { type Outside, startOutside } from '../support/outside-servers.ts'
 import { openFolder, runSidecar, startSidecar } from '../support/sidecar.ts'
@@ -70,7 +71,7 @@ function declare(): void {
 }
 
 const get = (host: string): string => `curl -s -m 10 -o /dev/null -w '%{http_code} ' http://${host}/`
-const hosts = (records: readonly { readonly host?: string; readonly verdict: string; readonly by?: unknown }[]) =>
+const hosts = (records: readonly Pick<FlowRecord, 'host' | 'verdict' | 'by'>[]) =>
   records.map(({ host, verdict, by }) => `${host ?? '-'} ${verdict}${by === undefined ? '' : ' by'}`)
 
 test('what a server that is not ours allows leaves, by ordinary names, and follows its changes', async () => {
