@@ -53,7 +53,7 @@ function missingOf(
   { host, subset, field }: LegDestination,
 ): { path: string; message: string; fix: string } | undefined {
   const isSynthesised = [...scene.gateways.keys()].some((gateway) => scene.gatewayHosts(gateway).has(host))
-  const isDeclared = isSynthesised || scene.registry.of(host).length > 0 || scene.wildcards.some((wildcard) => covers(wildcard, host))
+  const isDeclared = isSynthesised || scene.registry.of(host).length > 0 || scene.wildcards().some((wildcard) => covers(wildcard, host))
   if (!isDeclared)
     return {
       path: `${field}.host`,

@@ -5,6 +5,7 @@ import { findingAt, nameOf } from './finding.ts'
 import type { Scene } from './scene.ts'
 
 export function findGatewayNotInPath(scene: Scene): Issue[] {
+  if (scene.gateways.size === 0) return []
   return scene.resources.of('ServiceEntry').flatMap((entry) => {
     const issues: Issue[] = []
     for (const [name, gateway] of scene.gateways) {

@@ -8,6 +8,7 @@ export function findResolutionNoneThroughGateway(scene: Scene): Issue[] {
   for (const leg of scene.legs) {
     if (leg.from !== 'mesh') for (const { host } of leg.destinations) if (!routed.has(host)) routed.set(host, leg.from)
   }
+  if (routed.size === 0) return []
   return scene.resources.of('ServiceEntry').flatMap((entry) => {
     if ((entry.spec.resolution ?? 'NONE') !== 'NONE') return []
     const host = entry.spec.hosts.find((name) => routed.has(name))

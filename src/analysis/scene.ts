@@ -9,7 +9,7 @@ export interface Scene {
   readonly registry: Registry
   readonly spelling: Spelling
   /** Hosts of wildcard entries. */
-  readonly wildcards: readonly string[]
+  readonly wildcards: () => readonly string[]
   readonly legs: readonly Leg[]
   readonly gateways: ReadonlyMap<string, Resource<'Gateway'>>
   /** Hosts of Services that lead to proxies which this Gateway (`namespace/name`) selects. */
@@ -22,11 +22,12 @@ export function setScene(model: Model): Scene {
   const gateways = new Map(resources.of('Gateway').map((gateway) => [`${gateway.meta.namespace}/${gateway.meta.name}`, gateway]))
   const hosts = new Map<string, ReadonlySet<string>>()
   for (const [name, gateway] of gateways) hosts.set(name, new Set([...declaredHosts(gateway, registry), ...synthesisedHosts(name, model)]))
+  let wildcards: readonly string[] | undefined
   return {
     resources,
     registry,
     spelling,
-    wildcards: registry.services.map(({ host }) => host).filter(isWildcardHost),
+    wildcards: () => (wildcards ??= registry.services.map(({ host }) => host).filter(isWildcardHost)),
     legs: legsOf(model),
     gateways,
     gatewayHosts: (gateway) => hosts.get(gateway) ?? new Set(),

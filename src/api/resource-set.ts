@@ -1,5 +1,5 @@
 // Holds a frozen set of resources, found by kind and by name; kinds without a change keep their lists from one set to the next.
-import { PatchedMap } from '../base/index.ts'
+import { PatchedMap, patchSorted } from '../base/index.ts'
 import { kindNames } from './kinds.ts'
 import type { Kind } from './specs.ts'
 import type { Governed, Resource, ResourceSet } from './meta.ts'
@@ -30,10 +30,10 @@ export function patchResourceSet(before: ResourceSet, gone: readonly Resource[],
   const left = new Set(gone.filter((resource) => !stayed.has(resource)))
   const come = added.filter((resource) => !stayed.has(resource))
   const touched = new Set([...left, ...come].map(({ kind }) => kind))
-  const lists = new Map(kindNames.map((kind) => [kind, before.of(kind)] as const))
+  const lists = new Map<Kind, readonly Resource[]>(kindNames.map((kind) => [kind, before.of(kind)] as const))
   for (const kind of touched) {
-    const kept = before.of(kind).filter((resource) => !left.has(resource))
-    lists.set(kind, Object.freeze(inserted(kept, come.filter((resource) => resource.kind === kind).sort(byAge))))
+    const isOfKind = (resource: Resource): boolean => resource.kind === kind
+    lists.set(kind, Object.freeze(patchSorted(before.of(kind), { gone: [...left].filter(isOfKind), added: come.filter(isOfKind) }, byAge)))
   }
   const names = namesBySet.get(before)?.()
   const changes = new Map<string, Resource | undefined>([...left].map((resource) => [keyOf(resource), undefined]))
@@ -66,24 +66,6 @@ function setOf(
 
 function keyOf({ kind, meta }: Resource): string {
   return resourceKey(kind, meta.namespace, meta.name)
-}
-
-/** A few among many, each found its place. */
-function inserted(sorted: readonly Resource[], added: readonly Resource[]): readonly Resource[] {
-  if (added.length > 16) return merge(sorted, added)
-  const list = [...sorted]
-  for (const resource of added) {
-    let low = 0
-    let high = list.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const other = list[middle]
-      if (other !== undefined && byAge(other, resource) <= 0) low = middle + 1
-      else high = middle
-    }
-    list.splice(low, 0, resource)
-  }
-  return list
 }
 
 export function resourceKey(kind: string, namespace: string, name: string): string {

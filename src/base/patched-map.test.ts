@@ -21,10 +21,10 @@ test('a map that follows its parts says what one from scratch would say', () => 
         known.set(name, made)
         return made
       }
-      let followed: ReturnType<typeof followParts<Part, number>> = { parts: [], map: new Map() }
+      let followed: ReturnType<typeof followParts<Part, number>> = { fixed: [], parts: [], map: new Map() }
       for (const plan of lists) {
         const parts = plan.map(partOf)
-        followed = followParts(followed, parts, (one) => one.entries)
+        followed = followParts(followed, { fixed: followed.fixed, parts }, (one) => one.entries)
         const fresh = new Map(parts.flatMap((one) => one.entries))
         expect(new Map(followed.map)).toEqual(fresh)
         expect(followed.map.size).toBe(fresh.size)
@@ -37,16 +37,16 @@ test('a map that follows its parts says what one from scratch would say', () => 
 
 test('a map without a change is the same map', () => {
   const parts = [{ entries: [['a', 1]] as const }]
-  const first = followParts<Part, number>({ parts: [], map: new Map() }, parts, (one) => one.entries)
-  expect(followParts(first, [...parts], (one) => one.entries).map).toBe(first.map)
+  const first = followParts<Part, number>({ fixed: [], parts: [], map: new Map() }, { fixed: [], parts }, (one) => one.entries)
+  expect(followParts(first, { fixed: first.fixed, parts: [...parts] }, (one) => one.entries).map).toBe(first.map)
 })
 
 test('many small changes in a row are right, and end as an ordinary map', () => {
-  let followed: ReturnType<typeof followParts<Part, number>> = { parts: [], map: new Map() }
+  let followed: ReturnType<typeof followParts<Part, number>> = { fixed: [], parts: [], map: new Map() }
   let parts: Part[] = Array.from({ length: 400 }, (_, i) => ({ entries: [[`k${i}`, 0]] }))
   for (let round = 0; round < 400; round++) {
     parts = parts.map((one, i) => (i === round ? { entries: [[`k${i}`, round]] } : one))
-    followed = followParts(followed, parts, (one) => one.entries)
+    followed = followParts(followed, { fixed: followed.fixed, parts }, (one) => one.entries)
   }
   expect(new Map(followed.map)).toEqual(new Map(parts.flatMap((one) => one.entries)))
 })

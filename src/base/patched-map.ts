@@ -22,9 +22,9 @@ export class PatchedMap<V> implements ReadonlyMap<string, V> {
   static of<V>(before: ReadonlyMap<string, V>, changes: ReadonlyMap<string, V | undefined>): ReadonlyMap<string, V> {
     if (changes.size === 0) return before
     if (!(before instanceof PatchedMap)) return new PatchedMap(before, changes)
-    const patch = new Map([...before.#patch, ...changes])
-    const next = new PatchedMap<V>(before.#base, patch)
-    return patch.size > most ? new Map(next) : next
+    const patch = new Map(before.#patch)
+    for (const [key, value] of changes) patch.set(key, value)
+    return patch.size > most ? writtenDown(before.#base, patch) : new PatchedMap<V>(before.#base, patch)
   }
 
   /** The keys under which two maps may differ; undefined when that takes comparing them whole. */
@@ -68,6 +68,16 @@ export class PatchedMap<V> implements ReadonlyMap<string, V> {
   }
 }
 
+/** In the order that the overlay has: what was patched stands last. */
+function writtenDown<V>(base: ReadonlyMap<string, V>, patch: ReadonlyMap<string, V | undefined>): ReadonlyMap<string, V> {
+  const map = new Map(base)
+  for (const [key, value] of patch) {
+    map.delete(key)
+    if (value !== undefined) map.set(key, value)
+  }
+  return map
+}
+
 export interface MapChange<V> {
   readonly key: string
   readonly before: V | undefined
@@ -91,8 +101,9 @@ export function changesBetween<V>(before: ReadonlyMap<string, V>, now: ReadonlyM
   return changes
 }
 
-/** Parts of a list, and the map that all of their entries make. No key belongs to two parts. */
+/** Parts of a list, and the map that all of their entries make, after some that are always there. No key belongs to two parts. */
 export interface PartMap<P extends object, V> {
+  readonly fixed: readonly (readonly [string, V])[]
   readonly parts: readonly P[]
   readonly map: ReadonlyMap<string, V>
 }
@@ -100,15 +111,19 @@ export interface PartMap<P extends object, V> {
 /** The map of `parts`, made from that of an earlier list of nearly the same parts. */
 export function followParts<P extends object, V>(
   before: PartMap<P, V>,
-  parts: readonly P[],
+  { fixed, parts }: Pick<PartMap<P, V>, 'fixed' | 'parts'>,
   entriesOf: (part: P) => readonly (readonly [string, V])[],
 ): PartMap<P, V> {
   const { start, beforeEnd, nowEnd } = changedStretch(before.parts, parts)
   const gone = before.parts.slice(start, beforeEnd)
   const added = parts.slice(start, nowEnd)
-  if (gone.length + added.length > most) return { parts, map: new Map(parts.flatMap(entriesOf)) }
+  if (fixed !== before.fixed || gone.length + added.length > most) {
+    const map = new Map(fixed)
+    for (const part of parts) for (const [key, value] of entriesOf(part)) map.set(key, value)
+    return { fixed, parts, map }
+  }
   const changes = new Map<string, V | undefined>()
   for (const part of gone) for (const [key] of entriesOf(part)) changes.set(key, undefined)
   for (const part of added) for (const [key, value] of entriesOf(part)) changes.set(key, value)
-  return { parts, map: PatchedMap.of(before.map, changes) }
+  return { fixed, parts, map: PatchedMap.of(before.map, changes) }
 }

@@ -10,6 +10,7 @@ import {
   type ResourceSet,
 } from '../api/index.ts'
 import { changedStretch } from '../base/index.ts'
+import type { KeptBytes } from './file-bytes.ts'
 import type { LoadedDocument, LoadedEntry } from './loaded-document.ts'
 import { type MeshPart, meshKey } from './parsed-document.ts'
 
@@ -23,8 +24,8 @@ export interface LoadedFile {
   readonly opaque: boolean
   /** Another one when documents have moved. */
   readonly places: object
-  /** The text, of a file with many documents. */
-  readonly content?: string
+  /** Of a file with many documents: the bytes that they were read from, of its last version. */
+  readonly content?: KeptBytes
 }
 
 /** Of what has no lines. */
@@ -81,8 +82,9 @@ function assembleAll(files: readonly LoadedFile[], { overrides, now, previous }:
 
 /** Looks at the documents that came and went and at nothing else; undefined when more depends on them than their own resources. */
 function assembleChange(files: readonly LoadedFile[], previous: Assembly, { overrides, now }: AssemblyOptions): Assembly | undefined {
-  const { gone, added, hasIssues } = changedDocuments(previous.files, files)
-  if (!previous.isPlain || overrides !== previous.overrides || files.some((file) => file.opaque)) return undefined
+  if (!previous.isPlain || overrides !== previous.overrides) return undefined
+  const { gone, added, hasIssues, isOpaque } = changedDocuments(previous.files, files)
+  if (isOpaque) return undefined
   if (![...gone, ...added].every((document) => document.entries.every(isPlainEntry))) return undefined
   const { accepted } = previous
   const left = new Map(gone.flatMap(({ entries }) => entries.map((entry) => [entry.key, accepted.get(entry.key)] as const)))
@@ -113,19 +115,28 @@ interface ChangedDocuments {
   readonly added: readonly LoadedDocument[]
   /** Something is said about one of them. */
   readonly hasIssues: boolean
+  /** They stand in files of which it cannot be told what they hold. */
+  readonly isOpaque: boolean
 }
 
 function changedDocuments(before: readonly LoadedFile[], now: readonly LoadedFile[]): ChangedDocuments {
   const { start, beforeEnd, nowEnd } = changedStretch(before, now)
-  const files = [...before.slice(start, beforeEnd), ...now.slice(start, nowEnd)]
-  const ofOld = before.slice(start, beforeEnd).flatMap(({ documents }) => documents)
-  const ofNew = now.slice(start, nowEnd).flatMap(({ documents }) => documents)
-  const inside = changedStretch(ofOld, ofNew)
-  const gone = ofOld.slice(inside.start, inside.beforeEnd)
-  const added = ofNew.slice(inside.start, inside.nowEnd)
-  const hasIssues = files.some(({ issues }) => issues.length > 0) || [...gone, ...added].some(({ parsed }) => parsed.findings.length > 0)
-  return { gone, added, hasIssues }
+  const ofOld = before.slice(start, beforeEnd)
+  const ofNew = now.slice(start, nowEnd)
+  const gone: LoadedDocument[] = []
+  const added: LoadedDocument[] = []
+  for (let i = 0; i < Math.max(ofOld.length, ofNew.length); i++) {
+    const [old, fresh] = [ofOld[i]?.documents ?? noDocuments, ofNew[i]?.documents ?? noDocuments]
+    const inside = changedStretch(old, fresh)
+    for (const document of old.slice(inside.start, inside.beforeEnd)) gone.push(document)
+    for (const document of fresh.slice(inside.start, inside.nowEnd)) added.push(document)
+  }
+  const isSaid = ({ issues }: LoadedFile): boolean => issues.length > 0
+  const hasIssues = ofOld.some(isSaid) || ofNew.some(isSaid) || [...gone, ...added].some(({ parsed }) => parsed.findings.length > 0)
+  return { gone, added, hasIssues, isOpaque: ofNew.some((file) => file.opaque) }
 }
+
+const noDocuments: readonly LoadedDocument[] = []
 
 function issuesOf(files: readonly LoadedFile[]): readonly Issue[] {
   const issues: Issue[] = []
@@ -137,9 +148,10 @@ function issuesOf(files: readonly LoadedFile[]): readonly Issue[] {
 }
 
 function placesOf(files: readonly LoadedFile[], previous: Assembly | undefined): object {
-  const before = previous?.files
-  const isSame = before?.length === files.length && files.every(({ places }, i) => places === before[i]?.places)
-  return previous && isSame ? previous.places : {}
+  if (previous?.files.length !== files.length) return {}
+  const { start, nowEnd } = changedStretch(previous.files, files)
+  for (let i = start; i < nowEnd; i++) if (files[i]?.places !== previous.files[i]?.places) return {}
+  return previous.places
 }
 
 class Joiner {

@@ -1,11 +1,12 @@
 // Reads a document by its text alone, so that equal texts need to be read only once.
 import { type FieldPath, type Fields, type Finding, isFields, parseFieldPath, rejects, type ResourceRef } from '../api/index.ts'
 import { contentHash, messageOf } from '../base/index.ts'
-import { isScalar } from 'yaml'
+import { type Document, isScalar } from 'yaml'
 import { settleAmbiguities } from './ambiguity.ts'
 import { type EntryOptions, readEntry } from './entry-reader.ts'
 import { nodeAt, outerSpot, type Spot, spotOf } from './field-spot.ts'
 import type { Entry, EntryFinding, ParsedDocument, PlacedFinding } from './parsed-document.ts'
+import { treeOf } from './syntax-trees.ts'
 import { type Ambiguity, readYaml, type YamlReading } from './yaml-reader.ts'
 
 export interface DocumentOptions {
@@ -34,7 +35,7 @@ export function readDocument(text: string, options: DocumentOptions): ParsedDocu
 }
 
 function broken(text: string, finding: Finding): ParsedDocument {
-  return { text, entries: [], findings: [{ ...finding, offset: 0, end: 1 }], opaque: true }
+  return { text, entries: [], findings: [{ ...finding, spot: { offset: 0, end: 1 } }], opaque: true }
 }
 
 class DocumentReader {
@@ -54,7 +55,8 @@ class DocumentReader {
   }
 
   read(): void {
-    for (const problem of this.#yaml.problems.slice(0, MOST_FINDINGS)) this.findings.push({ level: 'error', path: '', ...problem })
+    for (const { offset, end, ...problem } of this.#yaml.problems.slice(0, MOST_FINDINGS))
+      this.findings.push({ level: 'error', path: '', ...problem, spot: { offset, end } })
     if (!this.#yaml.whole) {
       this.opaque = true
       return
@@ -100,29 +102,36 @@ class DocumentReader {
   #place(finding: EntryFinding, base: FieldPath, ref?: ResourceRef): void {
     if (this.findings.length >= MOST_FINDINGS) return
     const { inside: _inside, ...plain } = finding
-    const spot = this.#spot(finding, base)
-    const fix = this.#quoteFix(plain, spot)
+    const text = this.#text
+    const { tree } = this.#yaml
+    // With a tree at hand it is looked up now; without one, perhaps nobody ever asks.
+    let known = tree && spotOfFinding(text, tree, finding, base)
+    const spot = (): Spot => (known ??= spotOfFinding(text, treeOf(text), finding, base))
+    const fix = quoteFix(text, plain, spot)
     this.findings.push({
       ...plain,
-      ...spot,
+      get spot() {
+        return spot()
+      },
       ...(ref === undefined || ref.name === '' ? {} : { ref }),
       ...(fix === undefined ? {} : { fix }),
     })
   }
+}
 
-  #spot(finding: EntryFinding, base: FieldPath): Spot {
-    const spot = spotOf(this.#text, this.#yaml.ast(), [...base, ...parseFieldPath(finding.path)], finding.at)
-    if (!finding.inside) return spot
-    const node = nodeAt(this.#yaml.ast(), base, finding.path)
-    return (isScalar(node) ? outerSpot(this.#text, node, finding.inside) : undefined) ?? spot
-  }
+function spotOfFinding(text: string, tree: Document, finding: EntryFinding, base: FieldPath): Spot {
+  const spot = spotOf(text, tree, [...base, ...parseFieldPath(finding.path)], finding.at)
+  if (!finding.inside) return spot
+  const node = nodeAt(tree, base, finding.path)
+  return (isScalar(node) ? outerSpot(text, node, finding.inside) : undefined) ?? spot
+}
 
-  /** What to quote is what stands there: `1.10`, which as a number is 1.1. */
-  #quoteFix(finding: Finding, spot: Spot): string | undefined {
-    if (finding.code !== 'SLP1102' || !finding.fix?.startsWith('quote it: ')) return undefined
-    const written = this.#text.slice(spot.offset, spot.end)
-    return /^[^\s"'{}[\],]+$/.test(written) ? `quote it: "${written}"` : undefined
-  }
+/** What to quote is what stands there: `1.10`, which as a number is 1.1. */
+function quoteFix(text: string, finding: Finding, spot: () => Spot): string | undefined {
+  if (finding.code !== 'SLP1102' || !finding.fix?.startsWith('quote it: ')) return undefined
+  const { offset, end } = spot()
+  const written = text.slice(offset, end)
+  return /^[^\s"'{}[\],]+$/.test(written) ? `quote it: "${written}"` : undefined
 }
 
 /** `kubectl get -o yaml` puts several resources into one List. */

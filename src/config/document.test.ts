@@ -43,7 +43,6 @@ const cases: Record<string, { readonly file: string; readonly documents: readonl
       [3, '{"b":2}\n'],
     ],
   },
-  'a byte order mark is dropped': { file: '\uFEFFa: 1\n', documents: [[1, 'a: 1\n']] },
   nothing: { file: '', documents: [] },
 }
 

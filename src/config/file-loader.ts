@@ -1,50 +1,62 @@
 // Reads files into documents, each text only once: what has not changed keeps its objects.
 import type { Issue } from '../api/index.ts'
-import type { Steps } from '../base/index.ts'
+import { spliced, type Steps } from '../base/index.ts'
 import type { LoadedFile } from './assembly.ts'
 import { type DocumentText, type SplitChange, splitChange, splitDocuments, withoutMark } from './document.ts'
 import { type DocumentOptions, readDocument } from './document-reader.ts'
-import { nameOf, readContent } from './file-tree.ts'
+import { FileBytes, KeptBytes, NotUtf8, textOf } from './file-bytes.ts'
+import { nameOf, sourceIssue } from './file-tree.ts'
 import { type LoadedDocument, loadDocument, moveDocument } from './loaded-document.ts'
 import type { ParsedDocument } from './parsed-document.ts'
 
 export class FileLoader {
   readonly #options: DocumentOptions
+  readonly #files = new FileBytes()
   /** By text, of all files: a document that moves to another file is the same still. */
   #parsed = new Map<string, ParsedDocument>()
+  /** So many texts may be known before it is looked whether files still have them. */
+  #most = SPARE_TEXTS
 
   constructor(options: DocumentOptions) {
     this.#options = options
   }
 
   *load(path: string, before?: LoadedFile): Steps<LoadedFile> {
-    const content = readContent(path)
+    const content = this.#files.read(path)
     if ('issue' in content) return unreadable(nameOf(path), content.issue)
-    return yield* this.loadText(nameOf(path), content.text, before)
+    try {
+      return yield* this.loadBytes(nameOf(path), content.bytes, before)
+    } catch (error) {
+      if (!(error instanceof NotUtf8)) throw error
+      const issue = sourceIssue('SLP1006', nameOf(path), `${nameOf(path)} is not UTF-8 text`, 'save it as UTF-8')
+      return unreadable(nameOf(path), issue)
+    }
   }
 
-  *loadText(source: string, text: string, before?: LoadedFile): Steps<LoadedFile> {
-    const content = withoutMark(text)
-    if (before?.content !== undefined) return yield* this.#reload(before, before.content, content)
+  *loadBytes(source: string, file: Buffer, before?: LoadedFile): Steps<LoadedFile> {
+    const bytes = withoutMark(file)
+    if (before?.content !== undefined) return yield* this.#reload(before, before.content, bytes)
     const kept = new KeptDocuments(before?.documents ?? [])
-    const documents = yield* this.#loadAll(splitDocuments(content), source, kept)
+    const documents = yield* this.#loadAll(splitDocuments(textOf(bytes)), source, kept)
     const places = before !== undefined && !kept.hasMoved ? before.places : {}
-    return fileOf({ source, documents, places, ...(documents.length > FEW_DOCUMENTS && { content }) })
+    return fileOf({ source, documents, places, ...(documents.length > FEW_DOCUMENTS && { content: new KeptBytes(bytes) }) })
   }
 
   /** Reads only what lies between the parts that both versions of the file have in common. */
-  *#reload(before: LoadedFile, old: string, content: string): Steps<LoadedFile> {
+  *#reload(before: LoadedFile, content: KeptBytes, bytes: Buffer): Steps<LoadedFile> {
+    if (content.bytes.equals(bytes)) return before
     const { source, documents: known } = before
-    const positions = known.map(({ position }) => position)
     const isBare = (i: number): boolean => known[i]?.parsed.text.startsWith('---') === false
-    const change = splitChange(old, content, positions, isBare)
+    const change = splitChange(content.bytes, bytes, { count: known.length, at: (i) => known[i]?.position, isBare })
     const tail = known.slice(known.length - change.after)
     const kept = new KeptDocuments(known.slice(change.before, known.length - change.after))
     const between = yield* this.#loadAll(change.between, source, kept)
     if (change.offset !== 0 || change.lines !== 0) for (const document of tail) shift(document, change)
     const hasMoved = kept.hasMoved || (change.lines !== 0 && tail.length > 0)
-    const documents = [...known.slice(0, change.before), ...between, ...tail]
-    return fileOf({ source, documents, places: hasMoved ? {} : before.places, content })
+    const documents = spliced(known, change.before, known.length - change.after, between)
+    content.set(bytes)
+    const isOpaque = (before.opaque ? documents : between).some(({ parsed }) => parsed.opaque)
+    return { source, documents, places: hasMoved ? {} : before.places, content, issues: [], opaque: isOpaque }
   }
 
   /** Reads first and then puts into place, so that nothing has moved should it be left half done. */
@@ -61,8 +73,10 @@ export class FileLoader {
 
   /** Forgets texts that no file has any more, once there are as many of them as of the others. */
   prune(files: readonly LoadedFile[]): void {
+    if (this.#parsed.size <= this.#most) return
     const count = files.reduce((sum, file) => sum + file.documents.length, 0)
-    if (this.#parsed.size <= 2 * count + SPARE_TEXTS) return
+    this.#most = 2 * count + SPARE_TEXTS
+    if (this.#parsed.size <= this.#most) return
     this.#parsed = new Map(files.flatMap((file) => file.documents.map(({ parsed }) => [parsed.text, parsed] as const)))
   }
 

@@ -1,5 +1,5 @@
-// Finds the files of a source and reads them, within limits, so that whatever stands there becomes text or an issue.
-import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from 'node:fs'
+// Finds the files of a source, within limits, so that whatever stands there becomes a file or an issue.
+import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Issue } from '../api/index.ts'
 import { messageOf, type Steps } from '../base/index.ts'
@@ -24,9 +24,7 @@ export interface FoundFiles {
   readonly gone: boolean
 }
 
-const LARGEST_FILE = 64 * 1024 * 1024
 const MOST_FILES = 100_000
-const CHUNK = 256 * 1024
 
 /** The files of a source, in the order of their names; symbolic links are followed. */
 export function* findFiles(source: string): Steps<FoundFiles> {
@@ -59,7 +57,9 @@ class DirectoryWalk {
     try {
       const real = realpathSync(path)
       if (above.has(real)) return
-      const names = readdirSync(path).sort()
+      const names = readdirSync(path)
+      yield
+      names.sort()
       this.directories.push(path)
       const here = new Set(above).add(real)
       for (const [i, name] of names.entries()) {
@@ -111,23 +111,6 @@ export function signatureOf(stats: BigIntStats): string {
   return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`
 }
 
-export type FileContent = { readonly text: string } | { readonly issue: Issue }
-
-export function readContent(path: string): FileContent {
-  try {
-    const bytes = readBytes(path)
-    if (!bytes) {
-      const message = `${nameOf(path)} has more than ${LARGEST_FILE} bytes, the most that is read`
-      return { issue: sourceIssue('SLP1005', nameOf(path), message, 'split it into several files') }
-    }
-    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }
-  } catch (error) {
-    const isText = error instanceof TypeError
-    const message = isText ? `${nameOf(path)} is not UTF-8 text` : `${nameOf(path)} cannot be read: ${messageOf(error)}`
-    return { issue: sourceIssue('SLP1006', nameOf(path), message, isText ? 'save it as UTF-8' : undefined) }
-  }
-}
-
 /** How a source is called in issues and origins. */
 export function nameOf(path: string): string {
   return path === STDIN ? '<stdin>' : path
@@ -135,25 +118,4 @@ export function nameOf(path: string): string {
 
 export function sourceIssue(code: Issue['code'], source: string, message: string, fix?: string): Issue {
   return Object.freeze({ level: 'error', code, path: '', message, source, ...(fix === undefined ? {} : { fix }) })
-}
-
-/** Reads to the end, because pipes do not say how long they are; nothing if it is too much. */
-function readBytes(path: string): Uint8Array | undefined {
-  const fd = path === STDIN ? 0 : openSync(path, 'r')
-  try {
-    const chunks: Uint8Array[] = []
-    let total = 0
-    // Room for one byte more than there are, so that the next reading finds the end.
-    const room = Math.min(fstatSync(fd).size + 1, CHUNK)
-    for (;;) {
-      const chunk = Buffer.allocUnsafe(total === 0 && room > 1 ? room : CHUNK)
-      const length = readSync(fd, chunk)
-      if (length === 0) return Buffer.concat(chunks, total)
-      total += length
-      if (total > LARGEST_FILE) return undefined
-      chunks.push(chunk.subarray(0, length))
-    }
-  } finally {
-    if (fd !== 0) closeSync(fd)
-  }
 }

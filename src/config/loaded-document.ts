@@ -1,10 +1,9 @@
 // Puts a parsed document into its file: resources get their origin, findings their line and the lines around it.
 import { type FieldPath, formatFieldPath, type Issue, parseFieldPath, type Place, type Resource } from '../api/index.ts'
-import type { Document } from 'yaml'
 import { spotOf, spotsBelow } from './field-spot.ts'
 import { drawFrame, lineAndColumn } from './frame.ts'
 import type { Entry, ParsedDocument, PlacedFinding } from './parsed-document.ts'
-import { parseYaml } from './yaml-reader.ts'
+import { treeOf } from './syntax-trees.ts'
 
 /** Where a document stands now: it may move without any of its resources becoming another. */
 export interface DocumentPosition {
@@ -55,8 +54,7 @@ const noIssues: readonly Issue[] = []
 
 function issuesOf(parsed: ParsedDocument, source: string, line: number): readonly Issue[] {
   return parsed.findings.map((finding) => {
-    const { line: row, column } = placeOfFinding(parsed, finding)
-    const { level, code, path, message, fix, ref, unsupported, offset, end } = finding
+    const { level, code, path, message, fix, ref, unsupported } = finding
     return Object.freeze({
       level,
       code,
@@ -66,9 +64,13 @@ function issuesOf(parsed: ParsedDocument, source: string, line: number): readonl
       ...(ref === undefined ? {} : { ref }),
       ...(unsupported ? { unsupported } : {}),
       source,
-      place: { line: line + row, column: column + 1 },
-      // Drawn for those that are printed.
+      // Places and lines are for those that are printed.
+      get place() {
+        const { line: row, column } = placeOfFinding(parsed, finding)
+        return { line: line + row, column: column + 1 }
+      },
       get frame() {
+        const { offset, end } = finding.spot
         return drawFrame({ text: parsed.text, firstLine: line, offset, end })
       },
     })
@@ -79,7 +81,7 @@ const findingPlaces = new WeakMap<PlacedFinding, Place>()
 
 /** Counted from 0, and from the beginning of the document. */
 function placeOfFinding({ text }: ParsedDocument, finding: PlacedFinding): Place {
-  const place = findingPlaces.get(finding) ?? lineAndColumn(text, finding.offset)
+  const place = findingPlaces.get(finding) ?? lineAndColumn(text, finding.spot.offset)
   findingPlaces.set(finding, place)
   return place
 }
@@ -118,7 +120,7 @@ class DocumentOrigin {
 
   *fields(): Iterable<readonly [string, Place]> {
     const { parsed, base, position } = this.#parts
-    for (const { path, offset } of spotsBelow(parsed.text, astOf(parsed), base)) {
+    for (const { path, offset } of spotsBelow(parsed.text, treeOf(parsed.text), base)) {
       const { line, column } = lineAndColumn(parsed.text, offset)
       yield [formatFieldPath(path), { line: position.line + line, column: column + 1 }]
     }
@@ -143,21 +145,7 @@ function fieldPlace(parsed: ParsedDocument, base: FieldPath, field: string): Pla
   const key = `${base.join('/')} ${field}`
   const known = places.get(key)
   if (known !== undefined) return known
-  const place = lineAndColumn(parsed.text, spotOf(parsed.text, astOf(parsed), [...base, ...parseFieldPath(field)]).offset)
+  const place = lineAndColumn(parsed.text, spotOf(parsed.text, treeOf(parsed.text), [...base, ...parseFieldPath(field)]).offset)
   places.set(key, place)
   return place
-}
-
-/** Syntax trees are large and rarely asked for: a few are kept, the others are made again. */
-const trees = new Map<ParsedDocument, Document>()
-const MOST_TREES = 32
-
-function astOf(parsed: ParsedDocument): Document {
-  const kept = trees.get(parsed)
-  const ast = kept ?? parseYaml(parsed.text)
-  trees.delete(parsed)
-  trees.set(parsed, ast)
-  const [oldest] = trees.keys()
-  if (trees.size > MOST_TREES && oldest) trees.delete(oldest)
-  return ast
 }

@@ -12,8 +12,8 @@ export interface ParsedDocument {
 /** A finding with its spot in the text of the document. */
 export interface PlacedFinding extends Finding {
   readonly ref?: ResourceRef
-  readonly offset: number
-  readonly end: number
+  /** Looked for when it is asked for. */
+  readonly spot: { readonly offset: number; readonly end: number }
 }
 
 /** A finding with a spot inside of the text that its path names. */

@@ -37,7 +37,7 @@ export function readSources(paths: readonly string[], options: ReadOptions = {})
 /** As `readSources`, of a text that is at hand. */
 export function readText(text: string, source: string, options: ReadOptions = {}): ConfigSnapshot {
   const loader = new FileLoader({ defaultNamespace: options.defaultNamespace ?? 'default' })
-  return snapshotOf(assemble([finish(loader.loadText(source, text))], { overrides: options, now: 0 }))
+  return snapshotOf(assemble([finish(loader.loadBytes(source, Buffer.from(text)))], { overrides: options, now: 0 }))
 }
 
 export function snapshotOf({ resources, settings, issues, places }: ConfigSnapshot): ConfigSnapshot {

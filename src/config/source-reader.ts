@@ -2,7 +2,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import type { Issue } from '../api/index.ts'
-import type { Steps } from '../base/index.ts'
+import { spliced, type Steps } from '../base/index.ts'
 import { type LoadedFile, noPlaces } from './assembly.ts'
 import type { FileLoader } from './file-loader.ts'
 import { type FoundFile, type FoundFiles, findFiles, nameOf, signatureOf, sourceIssue, STDIN } from './file-tree.ts'
@@ -25,8 +25,24 @@ interface Known {
 
 export interface Refresh {
   readonly changed: boolean
-  /** It should be looked at again in so many milliseconds. */
-  readonly again?: number
+  /** Some files should be looked at again in so many milliseconds. */
+  readonly again?: { readonly ms: number; readonly files: readonly string[] }
+}
+
+/** What a look finds. */
+class Findings {
+  changed = false
+  readonly #files: string[] = []
+  #ms = Number.POSITIVE_INFINITY
+
+  lookAgain(file: string, ms: number): void {
+    this.#files.push(file)
+    this.#ms = Math.min(this.#ms, ms)
+  }
+
+  get again(): Refresh['again'] {
+    return this.#files.length === 0 ? undefined : { ms: this.#ms, files: this.#files }
+  }
 }
 
 export class SourceReader {
@@ -34,6 +50,8 @@ export class SourceReader {
   readonly #loader: FileLoader
   readonly #now: () => number
   #files = new Map<string, Known>()
+  /** What the files hold, in their order; made when it is asked for. */
+  #loaded: readonly LoadedFile[] | undefined
   #issues: readonly Issue[] = []
   /** A change was found by a look that was given up. */
   #isUntold = false
@@ -46,17 +64,23 @@ export class SourceReader {
   }
 
   /** In the order of their names, with what is to be said about the source as a whole; without those that are `seen`, which it adds to. */
-  files(seen: Set<string> | undefined): LoadedFile[] {
+  files(seen: Set<string> | undefined): readonly LoadedFile[] {
+    const files = seen === undefined ? this.#all() : this.#unseen(seen)
+    if (this.#issues.length === 0) return files
+    return [...files, { source: nameOf(this.source), documents: [], issues: this.#issues, opaque: false, places: noPlaces }]
+  }
+
+  #all(): readonly LoadedFile[] {
+    return (this.#loaded ??= Array.from(this.#files.values(), ({ loaded }) => loaded))
+  }
+
+  #unseen(seen: Set<string>): LoadedFile[] {
     const files: LoadedFile[] = []
-    for (const known of this.#files.values()) {
-      if (seen === undefined) files.push(known.loaded)
-      else if (!seen.has(known.key)) {
-        seen.add(known.key)
-        files.push(known.loaded)
-      }
+    for (const { key, loaded } of this.#files.values()) {
+      if (seen.has(key)) continue
+      seen.add(key)
+      files.push(loaded)
     }
-    if (this.#issues.length > 0)
-      files.push({ source: nameOf(this.source), documents: [], issues: this.#issues, opaque: false, places: noPlaces })
     return files
   }
 
@@ -66,7 +90,7 @@ export class SourceReader {
     const found = yield* findFiles(this.source)
     if (found.gone && this.#files.size > 0) return this.#lost(found)
     this.#directories = found.directories
-    const changes = { changed: false, again: Number.POSITIVE_INFINITY }
+    const changes = new Findings()
     const files = new Map<string, Known>()
     let count = 0
     for (const file of found.files) {
@@ -80,6 +104,7 @@ export class SourceReader {
     }
     this.#say(found.issues, changes)
     this.#files = files
+    if (changes.changed) this.#loaded = undefined
     return this.#result(changes)
   }
 
@@ -88,8 +113,8 @@ export class SourceReader {
     const known = this.#files.get(path)
     const stats = known && statSync(path, { bigint: true, throwIfNoEntry: false })
     if (!known || !stats?.isFile()) return undefined
-    const changes = { changed: false, again: Number.POSITIVE_INFINITY }
-    this.#files.set(path, yield* this.#look({ path, signature: signatureOf(stats) }, changes))
+    const changes = new Findings()
+    this.#keep(path, yield* this.#look({ path, signature: signatureOf(stats) }, changes))
     return this.#result(changes)
   }
 
@@ -113,22 +138,32 @@ export class SourceReader {
     return name === basename(this.source) || isLink(this.source)
   }
 
-  *#look(file: FoundFile, changes: { changed: boolean; again: number }): Steps<Known> {
+  #keep(path: string, known: Known): void {
+    const before = this.#files.get(path)?.loaded
+    this.#files.set(path, known)
+    if (this.#loaded === undefined || before === known.loaded) return
+    const at = before === undefined ? -1 : this.#loaded.indexOf(before)
+    this.#loaded = at < 0 ? undefined : spliced(this.#loaded, at, at + 1, [known.loaded])
+  }
+
+  *#look(file: FoundFile, changes: Findings): Steps<Known> {
     const known = this.#files.get(file.path)
     const now = this.#now()
     if (known && known.signature === file.signature && !(known.racy && now - known.at > RACY_MS)) {
-      if (known.racy) changes.again = Math.min(changes.again, RACY_MS)
+      if (known.racy) changes.lookAgain(file.path, RACY_MS)
       return known
     }
-    const loaded = yield* this.#loader.load(file.path, known?.loaded)
+    const found = yield* this.#loader.load(file.path, known?.loaded)
+    // What says the same stays the same object.
+    const loaded = known && isSame(known.loaded, found) ? known.loaded : found
     const age = now - changedAt(file)
     if (known && isEmptied(known.loaded, loaded) && age < WRITING_MS) {
-      changes.again = Math.min(changes.again, WRITING_MS)
+      changes.lookAgain(file.path, WRITING_MS)
       return { ...known, signature: '' }
     }
-    if (!known || !isSame(known.loaded, loaded)) changes.changed = true
+    if (known?.loaded !== loaded) changes.changed = true
     const racy = age < RACY_MS
-    if (racy) changes.again = Math.min(changes.again, RACY_MS)
+    if (racy) changes.lookAgain(file.path, RACY_MS)
     const made = {
       key: known?.key ?? keyOf(file.path),
       signature: file.signature,
@@ -138,7 +173,7 @@ export class SourceReader {
     }
     // Its documents have taken their new places, so from now on this is the file that is known.
     if (known) {
-      this.#files.set(file.path, made)
+      this.#keep(file.path, made)
       this.#isUntold ||= changes.changed
     }
     return made
@@ -146,20 +181,20 @@ export class SourceReader {
 
   /** The source was there and is not: until it comes back, what it held goes on. */
   #lost(found: FoundFiles): Refresh {
-    const changes = { changed: false, again: Number.POSITIVE_INFINITY }
+    const changes = new Findings()
     const why = found.issues[0]?.message ?? `${nameOf(this.source)} cannot be read`
     const fix = 'bring it back; to withdraw what it declares, empty it or start without it'
     this.#say([sourceIssue('SLP1007', nameOf(this.source), `${why}; what was read from it goes on`, fix)], changes)
     return this.#result(changes)
   }
 
-  #result({ changed, again }: { readonly changed: boolean; readonly again: number }): Refresh {
+  #result({ changed, again }: Findings): Refresh {
     const isChanged = changed || this.#isUntold
     this.#isUntold = false
-    return Number.isFinite(again) ? { changed: isChanged, again } : { changed: isChanged }
+    return again === undefined ? { changed: isChanged } : { changed: isChanged, again }
   }
 
-  #say(issues: readonly Issue[], changes: { changed: boolean }): void {
+  #say(issues: readonly Issue[], changes: Findings): void {
     const same = issues.length === this.#issues.length && issues.every((issue, i) => issue.message === this.#issues[i]?.message)
     if (same) return
     this.#issues = issues
@@ -193,6 +228,7 @@ function isEmptied(before: LoadedFile, after: LoadedFile): boolean {
 }
 
 function isSame(a: LoadedFile, b: LoadedFile): boolean {
+  if (a === b) return true
   if (a.places !== b.places) return false
   const documents = a.documents.length === b.documents.length && a.documents.every((document, i) => document === b.documents[i])
   return documents && a.issues.length === b.issues.length && a.issues.every((issue, i) => issue.message === b.issues[i]?.message)

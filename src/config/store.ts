@@ -12,7 +12,7 @@ import {
   warnOfListener,
   Watchable,
 } from '../base/index.ts'
-import { type Assembly, assemble, noPlaces } from './assembly.ts'
+import { type Assembly, assemble, type LoadedFile, noPlaces } from './assembly.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { FileLoader } from './file-loader.ts'
 import { isResourceFile, sourceIssue } from './file-tree.ts'
@@ -181,25 +181,32 @@ class FileStore implements Store {
   }
 
   #lookAgain(results: readonly Refresh[]): void {
-    const again = Math.min(...results.map((result) => result.again ?? Number.POSITIVE_INFINITY))
-    if (!Number.isFinite(again) || this.#quiet) return
-    this.#noticedFiles = undefined
-    this.#quiet = this.#clock.setTimer(again + 1, () => {
+    const asked = results.flatMap(({ again }) => again ?? [])
+    if (asked.length === 0) return
+    for (const { files } of asked) for (const file of files) this.#noticedFiles?.add(file)
+    if (this.#quiet) return
+    this.#quiet = this.#clock.setTimer(Math.min(...asked.map(({ ms }) => ms)) + 1, () => {
       this.#quiet = undefined
       this.#look()
     })
   }
 
   #assemble(): ConfigSnapshot {
-    // One source has each file once.
-    const seen = this.#readers.length > 1 ? new Set<string>() : undefined
-    const files = this.#readers.flatMap((reader) => reader.files(seen))
+    const files = this.#files()
     this.#loader.prune(files)
-    const unwatched = this.#unwatched()
-    if (unwatched) files.push({ source: unwatched.source, documents: [], issues: [unwatched], opaque: false, places: noPlaces })
     const now = this.#clock.now()
     this.#assembly = assemble(files, { overrides: this.#options, now, ...(this.#assembly ? { previous: this.#assembly } : {}) })
     return snapshotOf(this.#assembly)
+  }
+
+  #files(): readonly LoadedFile[] {
+    // One source has each file once.
+    const [only] = this.#readers
+    const seen = new Set<string>()
+    const files = only && this.#readers.length === 1 ? only.files(undefined) : this.#readers.flatMap((reader) => reader.files(seen))
+    const unwatched = this.#unwatched()
+    if (unwatched === undefined) return files
+    return [...files, { source: unwatched.source, documents: [], issues: [unwatched], opaque: false, places: noPlaces }]
   }
 
   #rewatch(): void {
@@ -219,7 +226,7 @@ class FileStore implements Store {
   #schedulePoll(tookMs: number): void {
     const every = this.#options.pollMs ?? POLL_MS
     if (every === 0) return
-    this.#poll = this.#clock.setTimer(Math.max(every, tookMs * 20), () => {
+    this.#poll = this.#clock.setTimer(Math.max(every, tookMs * 50), () => {
       const start = this.#clock.monotonic()
       const next = (): void => this.#schedulePoll(this.#clock.monotonic() - start)
       if (this.#looking === undefined) this.#begin(this.#everywhere(), true, next)

@@ -39,8 +39,8 @@ export interface YamlReading {
   readonly ambiguities: readonly Ambiguity[]
   /** False if the syntax is broken, so that the value may lack anything. */
   readonly whole: boolean
-  /** Made when it is asked for, where the value did not need it. */
-  readonly ast: () => Document
+  /** Where the value was read from it. */
+  readonly tree?: Document
 }
 
 /** Enough for any resource, and a bound for what aliases of aliases unfold to. */
@@ -54,8 +54,7 @@ export function parseYaml(text: string): Document {
 export function readYaml(text: string): YamlReading {
   const value = readPlainYaml(text)
   if (value === notPlain) return readAnyYaml(text)
-  let ast: Document | undefined
-  return { value, problems: [], ambiguities: [], whole: true, ast: () => (ast ??= parseYaml(text)) }
+  return { value, problems: [], ambiguities: [], whole: true }
 }
 
 /** Reads by the library, whatever it is. */
@@ -67,7 +66,7 @@ export function readAnyYaml(text: string): YamlReading {
   const value = ast.contents ? reader.value(ast.contents, [], 0) : undefined
   // What follows from broken syntax is not worth telling beside it.
   const problems = syntax ? reader.problems.slice(0, 1) : reader.problems
-  return { value, problems, ambiguities: reader.ambiguities, whole: !syntax && !reader.exhausted, ast: () => ast }
+  return { value, problems, ambiguities: reader.ambiguities, whole: !syntax && !reader.exhausted, tree: ast }
 }
 
 const syntaxFixes: Readonly<Record<string, string>> = {

@@ -1,15 +1,17 @@
 // Composes the control side in one process: files become declarations, a model, a snapshot, and the runtime that traffic is judged by.
 import type { ConfigView } from '../admin/index.ts'
 import { analyzing } from '../analysis/index.ts'
-import type { Issue, Resource } from '../api/index.ts'
-import { contentHash, type Steps, Watchable } from '../base/index.ts'
+import type { Issue } from '../api/index.ts'
+import { type Steps, Watchable } from '../base/index.ts'
 import type { PolicyOptions } from '../cli/index.ts'
-import { type ConfigSnapshot, createStore, formatIssue } from '../config/index.ts'
+import { type ConfigSnapshot, createStore } from '../config/index.ts'
 import { type AccessLogPlan, buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
-import { compiling, type Rejection, type Runtime } from '../runtime/index.ts'
-import { configIssue, type ConfigPublished, configPublished } from '../telemetry/index.ts'
+import { compiling, type Runtime } from '../runtime/index.ts'
+import { type ConfigPublished, configPublished } from '../telemetry/index.ts'
 import { type Proxy, translating } from '../translate/index.ts'
+import { ConfigVersion, countResources } from './config-version.ts'
 import { type Control, nodeFacts, putInForce } from './control.ts'
+import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
 
 export interface ControlOptions {
@@ -33,7 +35,8 @@ export function startControl(options: ControlOptions): Control {
   const runtime = new Watchable<Runtime | undefined>(undefined)
   const synthesised = new Watchable<readonly SynthesisedGateway[]>([])
   const accessLogs = new Watchable<readonly AccessLogPlan[]>([])
-  const report = reporter(options.quiet === true)
+  const report = issueReporter(options.quiet === true)
+  const version = new ConfigVersion()
   let model: Model | undefined
   let view: ConfigView | undefined
   let published: ConfigPublished | undefined
@@ -54,12 +57,13 @@ export function startControl(options: ControlOptions): Control {
     putInForce(runtime, compiled.runtime, options.quiet === true)
     const durationMs = performance.now() - began
     yield
-    const issues = yield* issuesOf(config, now, translated.issues, options)
+    const found = options.quiet === true ? [] : yield* analyzing(now)
     yield
-    report(issues, compiled.rejected)
+    const { rejected } = compiled
+    report({ issues: options.quiet === true ? [] : [config.issues, translated.issues, found], rejected })
     yield
-    published = describe(config, compiled.rejected, durationMs)
-    view = { snapshot: translated.snapshot, version: published.version, updated: Date.now(), rejected: compiled.rejected }
+    published = { ...countsOf(config), version: version.of(config.resources), rejections: rejected.length, durationMs }
+    view = { snapshot: translated.snapshot, version: published.version, updated: Date.now(), rejected }
     configPublished.publish(published)
   }
   const line = new Line(applying)
@@ -81,59 +85,7 @@ export function startControl(options: ControlOptions): Control {
   }
 }
 
-function* issuesOf(config: ConfigSnapshot, model: Model, translated: readonly Issue[], options: ControlOptions): Steps<readonly Issue[]> {
-  return options.quiet === true ? [] : [...config.issues, ...translated, ...(yield* analyzing(model))]
-}
-
-/** Prints each issue when it appears, and again only after it had gone. */
-function reporter(quiet: boolean): (issues: readonly Issue[], rejected: readonly Rejection[]) => void {
-  let known = new Set<string>()
-  return (issues, rejected) => {
-    const now = new Set<string>()
-    for (const issue of issues) {
-      const key = `${issue.code} ${issue.source} ${issue.path} ${issue.message}`
-      now.add(key)
-      if (known.has(key)) continue
-      process.stderr.write(`${formatIssue(issue, { color: process.stderr.isTTY && process.env['NO_COLOR'] === undefined })}\n`)
-      const place = issue.place === undefined ? {} : { place: `${issue.source}:${issue.place.line}:${issue.place.column}` }
-      configIssue.publish({ level: issue.level, code: issue.code, message: issue.message, ...place })
-    }
-    for (const rejection of quiet ? [] : rejected) {
-      const text = `${rejection.resource} ${rejection.path}: ${rejection.message}`
-      now.add(text)
-      if (!known.has(text)) process.stderr.write(`sallyport: not carried out, and refused: ${text}\n`)
-    }
-    known = now
-  }
-}
-
-function describe(config: ConfigSnapshot, rejected: readonly Rejection[], durationMs: number): ConfigPublished {
-  const errors = config.issues.filter((issue) => issue.level === 'error').length
-  const warnings = config.issues.length - errors
-  return { version: versionOf(config), resources: resourcesOf(config).length, errors, warnings, rejections: rejected.length, durationMs }
-}
-
-/** A hash of what was read, so that an edit which changes nothing keeps it. */
-function versionOf(config: ConfigSnapshot): string {
-  return contentHash(
-    resourcesOf(config)
-      .map(({ hash }) => hash)
-      .join(),
-  )
-}
-
-function resourcesOf(config: ConfigSnapshot): readonly Resource[] {
-  const kinds = [
-    'ServiceEntry',
-    'WorkloadEntry',
-    'VirtualService',
-    'DestinationRule',
-    'Gateway',
-    'Sidecar',
-    'Telemetry',
-    'Service',
-    'Namespace',
-    'ConfigMap',
-  ] as const
-  return kinds.flatMap((kind): readonly Resource[] => config.resources.of(kind))
+function countsOf({ issues, resources }: ConfigSnapshot): Pick<ConfigPublished, 'resources' | 'errors' | 'warnings'> {
+  const errors = issues.filter((issue) => issue.level === 'error').length
+  return { resources: countResources(resources), errors, warnings: issues.length - errors }
 }

@@ -58,6 +58,7 @@ const others = fc.constantFrom(
   'apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: NAME, namespace: default}\nspec:\n  egress: [{hosts: ["./a.test"]}]\n',
   'kind: [broken\n',
   '# nothing\n',
+  '# Grüße \u{1F44B}\n',
 )
 
 const document = fc.oneof({ weight: 6, arbitrary: entry }, { weight: 2, arbitrary: rule }, { weight: 1, arbitrary: others })
@@ -66,7 +67,8 @@ const edit = fc.record({
   at: fc.nat({ max: 5 }),
   /** Absent: the document goes. */
   document: fc.option(document, { nil: undefined, freq: 5 }),
-  comment: fc.boolean(),
+  /** What the file begins with. */
+  head: fc.constantFrom('', '', '# a line more\n\n', '# ein Grüßlein\n', '\uFEFF'),
 })
 
 test.each(['sidecar', 'gateway'] as const)(
@@ -105,14 +107,14 @@ class Line {
   constructor(folder: string, role: Proxy['role']) {
     this.#folder = folder
     this.#proxy = { role, namespace: 'default', name: 'app', labels: { istio: 'egressgateway' } }
-    for (const file of [0, 1]) this.#write(file, false)
+    for (const file of [0, 1]) this.#write(file, '')
     this.#store = createStore([folder], { ...options, pollMs: 0 })
   }
 
-  edit({ file, at, document: text, comment }: Edit): void {
+  edit({ file, at, document: text, head }: Edit): void {
     const texts = this.#texts[file] ?? []
     texts[at] = text?.replace('NAME', `n${file}-${at}`)
-    this.#write(file, comment)
+    this.#write(file, head)
     this.#store.refresh()
     const now = this.#run(this.#store.snapshot.value)
     const config = readSources([this.#folder], options)
@@ -134,11 +136,15 @@ class Line {
     return now
   }
 
-  #write(file: number, comment: boolean): void {
-    // An emptied file could be one that is just being written.
-    const first = `apiVersion: v1\nkind: Namespace\nmetadata: {name: of-file-${file}}\n`
-    const documents = [first, ...(this.#texts[file] ?? []).filter((text) => text !== undefined)]
-    writeFileSync(join(this.#folder, `${file}.yaml`), `${comment ? '# a line more\n\n' : ''}${documents.join('---\n')}`)
+  #write(file: number, head: string): void {
+    // An emptied file could be one that is just being written. Of one with many documents only what differs is read.
+    const others = Array.from(
+      { length: file === 0 ? 1 : 10 },
+      (_, i) => `apiVersion: v1\nkind: Namespace\nmetadata: {name: of-file-${file}-${i}} # naïve\n`,
+    )
+    const half = others.length >> 1
+    const documents = [...others.slice(half), ...(this.#texts[file] ?? []).filter((text) => text !== undefined), ...others.slice(0, half)]
+    writeFileSync(join(this.#folder, `${file}.yaml`), `${head}${documents.join('---\n')}`)
   }
 }
 

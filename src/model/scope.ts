@@ -7,7 +7,7 @@ import { indexRules, type RuleIndex } from './rule-index.ts'
 import { narrow, type Sight } from './sidecar-scope.ts'
 import type { SidecarConfig } from './sidecars.ts'
 import type { RuleSet } from './virtual-services.ts'
-import { visibilityOf, visibleTo } from './visibility.ts'
+import { type Visibility, visibilityOf, visibleTo } from './visibility.ts'
 
 export interface Scope {
   readonly namespace: string
@@ -46,7 +46,7 @@ export interface ScopeOptions {
 
 /** `before`, a scope of the same namespace and options, changes nothing but the time that this takes. */
 export function scopeOf(input: ScopeInput, namespace: string, { added = [], sidecar }: ScopeOptions = {}, before?: Scope): Scope {
-  const visible = visibleTo(input.registry.services, namespace, (s) => visibilityOf(s.exportTo, s.namespace, input.serviceExportTo))
+  const visible = visibleServices(input, namespace, before && groupsOf.get(before))
   const visibleRules = visibleTo(input.ruleSets, namespace, (r) => visibilityOf(r.exportTo, r.namespace, input.ruleExportTo))
   const whole: Sight = { services: visible, rules: visibleRules, known: visible }
   const { services, rules, known } = without(added, sidecar === undefined ? whole : narrow(whole, sidecar, namespace))
@@ -67,7 +67,7 @@ export function scopeOf(input: ScopeInput, namespace: string, { added = [], side
     },
     policy: (service, labels) => (input.destinationRules.isEmpty ? undefined : input.destinationRules.find(namespace, labels, service)),
   }
-  groupsOf.set(scope, { known, byHost })
+  groupsOf.set(scope, { known, byHost, all: input.registry.services, visible, exportTo: input.serviceExportTo })
   return scope
 }
 
@@ -78,7 +78,31 @@ interface Groups {
   readonly destinations: readonly Destination[]
 }
 
-const groupsOf = new WeakMap<Scope, { readonly known: readonly Service[]; readonly byHost: Hosts }>()
+/** What a scope was made of. */
+interface Made {
+  readonly known: readonly Service[]
+  readonly byHost: Hosts
+  readonly all: readonly Service[]
+  readonly visible: readonly Service[]
+  readonly exportTo: readonly string[] | undefined
+}
+
+const groupsOf = new WeakMap<Scope, Made>()
+
+/** Where all services were public, only those that came have to be asked. */
+function visibleServices({ registry, serviceExportTo }: ScopeInput, namespace: string, before: Made | undefined): readonly Service[] {
+  const { services } = registry
+  const visibility = (service: Service): Visibility => visibilityOf(service.exportTo, service.namespace, serviceExportTo)
+  if (before !== undefined && before.visible === before.all && sameTexts(before.exportTo, serviceExportTo)) {
+    const { start, nowEnd } = changedStretch(before.all, services)
+    if (services.slice(start, nowEnd).every((service) => visibility(service) === 'public')) return services
+  }
+  return visibleTo(services, namespace, visibility)
+}
+
+function sameTexts(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === b || (a !== undefined && a.join() === b?.join())
+}
 
 /** Undefined when some host is declared twice: what a declaration means then depends on others. */
 function followHosts(before: Scope, known: readonly Service[], namespace: string): Groups | undefined {

@@ -1,6 +1,6 @@
 // Collects every declared destination into one immutable list, and finds them by host.
 import type { Resource, ResourceSet } from '../api/index.ts'
-import { PatchedMap } from '../base/index.ts'
+import { changedStretch, PatchedMap, patchSorted, spliced } from '../base/index.ts'
 import { endpointOf, hasLabels } from './endpoint.ts'
 import { serviceOfKube } from './from-kube-service.ts'
 import { type Spelling, servicesOfEntry } from './from-service-entry.ts'
@@ -62,40 +62,20 @@ const kubeServices = new SpecMemo<'Service', readonly Service[]>()
 /** Works through what lies between the unchanged beginning and end of the lists only: lists are long and edits short. */
 function follow<R extends Resource>(before: Made<R>, resources: readonly R[], make: (resource: R) => readonly Service[]): Followed<R> {
   const old = before.resources
-  const shorter = Math.min(old.length, resources.length)
-  let start = 0
-  while (start < shorter && saysTheSame(old[start], resources[start])) start++
-  let end = 0
-  while (end < shorter - start && saysTheSame(old.at(-1 - end), resources.at(-1 - end))) end++
-  const made = resources.slice(start, resources.length - end).map(make)
-  const replaced = before.services.slice(start, old.length - end)
-  const rest = end === 0 ? [] : before.services.slice(-end)
-  return { resources, services: [...before.services.slice(0, start), ...made, ...rest], gone: replaced.flat(), added: made.flat() }
+  let { start, beforeEnd, nowEnd } = changedStretch(old, resources)
+  while (start < Math.min(beforeEnd, nowEnd) && saysTheSame(old[start], resources[start])) start++
+  while (Math.min(beforeEnd, nowEnd) > start && saysTheSame(old[beforeEnd - 1], resources[nowEnd - 1])) {
+    beforeEnd--
+    nowEnd--
+  }
+  const made = resources.slice(start, nowEnd).map(make)
+  const replaced = before.services.slice(start, beforeEnd)
+  return { resources, services: spliced(before.services, start, beforeEnd, made), gone: replaced.flat(), added: made.flat() }
 }
 
 function sortedServices(before: readonly Service[], changes: readonly Followed<unknown>[]): readonly Service[] {
   const { gone, added } = differences(changes)
-  if (gone.size === 0 && added.length === 0) return before
-  const kept = gone.size === 0 ? [...before] : before.filter((service) => !gone.has(service))
-  if (added.length > FEW) return [...kept, ...added].sort(compareAge)
-  for (const service of added) kept.splice(placeFor(kept, service), 0, service)
-  return kept
-}
-
-/** Up to so many are put into their place one by one. */
-const FEW = 16
-
-/** Behind those of the same age and name. */
-function placeFor(sorted: readonly Service[], service: Service): number {
-  let low = 0
-  let high = sorted.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    const other = sorted[middle]
-    if (other !== undefined && compareAge(other, service) <= 0) low = middle + 1
-    else high = middle
-  }
-  return low
+  return patchSorted(before, { gone: [...gone], added }, compareAge)
 }
 
 function differences(changes: readonly Followed<unknown>[]): { readonly gone: ReadonlySet<Service>; readonly added: readonly Service[] } {

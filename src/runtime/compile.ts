@@ -1,20 +1,17 @@
 // Compiles a snapshot into the runtime that decisions are made from; unchanged resources keep their compiled form by identity.
 import { changedStretch, changesBetween, finish, type Ip, PatchedMap, type Steps } from '../base/index.ts'
-import type { OriginRef } from '../flow/index.ts'
 import type { Snapshot } from '../xds/index.ts'
 import { passthroughCluster } from './cluster.ts'
 import { ClusterTable } from './cluster-table.ts'
 import type { BoundListener, NodeFacts, Runtime } from './compiled.ts'
 import { CompiledRuntime } from './compiled-runtime.ts'
-import { type CompiledChain, compileFilterChain } from './filter-chain.ts'
+import { compileFilterChain } from './filter-chain.ts'
 import { type CompiledListener, compileListener } from './listener.ts'
-import { chainPath } from './listener-chains.ts'
 import { ListenerTable } from './listener-match.ts'
-import { findMissing } from './missing-clusters.ts'
 import { NameTable } from './name-table.ts'
-import type { Problem, Rejection } from './rejection.ts'
-import { type CompiledRoute, isAnswer, isRefusal } from './route.ts'
-import { type CompiledRouteConfig, compileRouteConfig, type CompiledVirtualHost, compileVirtualHost } from './route-config.ts'
+import { reportReferences } from './references.ts'
+import { type Rejection, Rejections } from './rejection.ts'
+import { compileRouteConfig, compileVirtualHost } from './route-config.ts'
 
 export interface Compiled {
   readonly runtime: Runtime
@@ -45,7 +42,7 @@ export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runti
   )
   yield
   const listeners = placeListeners(all, snapshot.listeners.keys(), before, rejected)
-  const incomplete = reportMissing({ listeners: all, routes, clusters, before }, rejected)
+  const reported = reportReferences({ listeners: all, routes, clusters, before }, rejected)
   yield
   const names = NameTable.of(snapshot.names, before?.names)
   for (const { host, problem } of names.problems) rejected.add('name', host, [problem])
@@ -56,7 +53,7 @@ export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runti
     routes,
     listeners,
     compiledListeners: all,
-    incomplete,
+    reported,
     names,
     strict: isStrict(all, catchAll),
     outboundPolicy: outboundPolicy(catchAll),
@@ -97,14 +94,6 @@ function allOf<M>(messages: ReadonlyMap<string, M>): readonly { readonly now: M 
   return Array.from(messages.values(), (now) => ({ now }))
 }
 
-class Rejections {
-  readonly all: Rejection[] = []
-
-  add(type: Rejection['type'], resource: string, problems: readonly Problem[]): void {
-    for (const problem of problems) this.all.push({ type, resource, ...problem })
-  }
-}
-
 interface Earlier<M, C> {
   readonly messages: ReadonlyMap<string, M>
   readonly compiled: ReadonlyMap<string, C>
@@ -126,7 +115,6 @@ function compileAll<M, C>(
 type Listeners = ReadonlyMap<string, CompiledListener>
 
 function placeListeners(all: Listeners, order: Iterable<string>, before: CompiledRuntime | undefined, rejected: Rejections): ListenerTable {
-  for (const { name, problems } of all.values()) if (problems.length > 0) rejected.add('listener', name, problems)
   const patched = before?.listeners.patched(changesBetween(before.compiledListeners, all))
   if (patched !== undefined) return patched
   // In the order of the snapshot, because the first one keeps an address that two of them want.
@@ -136,99 +124,6 @@ function placeListeners(all: Listeners, order: Iterable<string>, before: Compile
     rejected.add('listener', listener.name, [{ path: 'address', message }])
   }
   return table
-}
-
-interface Referring {
-  readonly listeners: Listeners
-  readonly routes: ReadonlyMap<string, CompiledRouteConfig>
-  readonly clusters: ClusterTable
-  readonly before: CompiledRuntime | undefined
-}
-
-/** A reference that leads nowhere is denied when traffic follows it; here it is reported. Returns what has such references. */
-function reportMissing(all: Referring, rejected: Rejections): ReadonlySet<object> {
-  const incomplete = new Set<object>()
-  for (const listener of all.listeners.values()) {
-    const problems = missingInListener(listener, all)
-    if (problems.length > 0) incomplete.add(listener)
-    rejected.add('listener', listener.name, problems)
-  }
-  for (const [name, config] of all.routes) {
-    if (config.problems.length > 0) rejected.add('route', name, config.problems)
-    const problems = missingInRoutes(config, all, all.before?.routes.get(name))
-    if (problems.length > 0) incomplete.add(config)
-    rejected.add('route', name, problems)
-  }
-  return incomplete
-}
-
-function missingInListener(listener: CompiledListener, all: Referring): Problem[] {
-  const before = all.before?.compiledListeners.get(listener.name)
-  const isWhole = before !== undefined && all.before?.incomplete.has(before) === false
-  const parts = { parts: listener.chains, namesOf: clustersOfChain }
-  const found = findMissing(parts, all.clusters, before && { parts: before.chains, isWhole }).flatMap((i) => {
-    const chain = listener.chains[i]
-    return chain === undefined
-      ? []
-      : missingClusters(clustersOfChain(chain), all.clusters, chainPath(listener.source, i)).map(by(chain.ref))
-  })
-  return [...found, ...missingTables(listener, all)]
-}
-
-function clustersOfChain({ action }: CompiledChain): readonly string[] {
-  return action.kind === 'tcp' ? action.leg.choice.names : none
-}
-
-const none: readonly string[] = []
-
-/** Tables that HTTP chains name and nobody has, and what is wrong in those that chains bring along. */
-function missingTables(listener: CompiledListener, all: Referring): Problem[] {
-  const problems: Problem[] = []
-  for (const [i, { action, ref }] of listener.chains.entries()) {
-    if (action.kind !== 'http') continue
-    const path = chainPath(listener.source, i)
-    const { inline, routeConfig } = action.manager
-    if (inline) {
-      const found = [...inline.problems, ...missingInRoutes(inline, all, undefined)]
-      problems.push(...found.map((problem) => ({ ...problem, path: `${path}.route_config.${problem.path}` })))
-    } else if (!all.routes.has(routeConfig)) problems.push(by(ref)(missing('route', routeConfig, path)))
-  }
-  return problems
-}
-
-function missingInRoutes(config: CompiledRouteConfig, all: Referring, before: CompiledRouteConfig | undefined): Problem[] {
-  const isWhole = before !== undefined && all.before?.incomplete.has(before) === false
-  const parts = { parts: config.virtualHosts, namesOf: clustersOfHost }
-  return findMissing(parts, all.clusters, before && { parts: before.virtualHosts, isWhole }).flatMap((index) =>
-    (config.virtualHosts[index]?.routes ?? []).flatMap(({ action, ref }, at) => {
-      return missingClusters(clustersOfRoute(action), all.clusters, `virtual_hosts[${index}].routes[${at}]`).map(by(ref))
-    }),
-  )
-}
-
-function clustersOfHost({ routes }: CompiledVirtualHost): readonly string[] {
-  const [only] = routes
-  return routes.length === 1 && only ? clustersOfRoute(only.action) : routes.flatMap(({ action }) => clustersOfRoute(action))
-}
-
-/** A copy that has nowhere to go is left out, as Envoy does; that is worth a word all the same. */
-function clustersOfRoute(action: CompiledRoute['action']): readonly string[] {
-  if (isRefusal(action) || isAnswer(action)) return none
-  const mirrors = action.recipes?.[0]?.mirrors
-  return mirrors ? [...action.choice.names, ...mirrors.map((mirror) => mirror.cluster)] : action.choice.names
-}
-
-function missingClusters(names: readonly string[], clusters: ClusterTable, path: string): Problem[] {
-  return names.filter((name) => !clusters.has(name)).map((name) => missing('cluster', name, path))
-}
-
-function missing(type: 'route' | 'cluster', name: string, path: string): Problem {
-  const message = `there is no ${type === 'route' ? 'route table' : 'cluster'} "${name}"`
-  return { path, message, awaits: { type, name } }
-}
-
-function by(ref: OriginRef | undefined): (problem: Problem) => Problem {
-  return (problem) => (ref ? { ...problem, ref } : problem)
 }
 
 /** Strict unless a resource of ours says `istio`: another control plane's resources say nothing. */

@@ -12,6 +12,15 @@ import type { NameTable } from './name-table.ts'
 import { makeReason } from './reasons.ts'
 import type { CompiledRouteConfig } from './route-config.ts'
 
+/** What is kept of the reports, so that the next runtime's need not look at everything. */
+export interface Reported {
+  /** Listeners and route tables that lead to what is not there. */
+  readonly incomplete: ReadonlySet<object>
+  /** Names of those about which there was anything to say. */
+  readonly listeners: ReadonlySet<string>
+  readonly routes: ReadonlySet<string>
+}
+
 export interface RuntimeParts {
   readonly snapshot: Snapshot
   readonly strict: boolean
@@ -25,8 +34,7 @@ export interface RuntimeParts {
   readonly clusters: ClusterTable
   /** By name, whatever they listen on. */
   readonly compiledListeners: ReadonlyMap<string, CompiledListener>
-  /** Listeners and route tables that lead to clusters which are not there. */
-  readonly incomplete: ReadonlySet<object>
+  readonly reported: Reported
   readonly names: NameTable
   readonly own: ReadonlySet<Ip>
 }
@@ -46,8 +54,7 @@ export class CompiledRuntime implements Runtime {
   readonly clusters: ClusterTable
   /** By name, whatever they listen on. */
   readonly compiledListeners: ReadonlyMap<string, CompiledListener>
-  /** Listeners and route tables that lead to clusters which are not there. */
-  readonly incomplete: ReadonlySet<object>
+  readonly reported: Reported
   readonly names: NameTable
   readonly own: ReadonlySet<Ip>
   readonly judged: JudgedNames
@@ -74,7 +81,7 @@ export class CompiledRuntime implements Runtime {
     this.passthrough = makeReason('allow-any', reasonCodes['allow-any'].text, parts.policyRef)
     this.snapshot = parts.snapshot
     this.compiledListeners = parts.compiledListeners
-    this.incomplete = parts.incomplete
+    this.reported = parts.reported
   }
 
   declaredName(name: string): DeclaredName | undefined {

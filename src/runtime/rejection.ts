@@ -34,3 +34,12 @@ export interface Problem {
 export function under(path: string, problems: readonly Problem[]): Problem[] {
   return problems.map((problem) => ({ ...problem, path: problem.path === '' ? path : `${path}.${problem.path}` }))
 }
+
+/** All that there is to report, in the making. */
+export class Rejections {
+  readonly all: Rejection[] = []
+
+  add(type: Rejection['type'], resource: string, problems: readonly Problem[]): void {
+    for (const problem of problems) this.all.push({ type, resource, ...problem })
+  }
+}

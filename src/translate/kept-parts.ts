@@ -2,7 +2,7 @@
 import type { HostIndex, Service } from '../registry/index.ts'
 import type { Listener } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
-import type { Arrival } from './listener-entry.ts'
+import type { ArrivalCounts } from './touched-listeners.ts'
 
 /** A declared host, and a port that only a wider wildcard opens for it. */
 export interface Closed {
@@ -17,6 +17,12 @@ export interface Wildcards {
   readonly found: readonly Service[]
 }
 
+/** What every destination closes, and all of it in one list. */
+export interface ClosedPorts {
+  readonly lists: readonly (readonly Closed[])[]
+  readonly all: readonly Closed[]
+}
+
 export interface ClosedContext {
   /** The wildcards themselves: as long as they are the same list, only new destinations have to be looked at. */
   readonly epoch: object
@@ -27,7 +33,7 @@ export interface ClosedContext {
 export interface KeptListeners {
   readonly inputs: readonly unknown[]
   readonly closed: readonly Closed[]
-  readonly lists: readonly (readonly Arrival[])[]
+  readonly counts: ArrivalCounts
   readonly map: ReadonlyMap<string, Listener>
 }
 

@@ -1,5 +1,5 @@
 // Remembers what was built and from which inputs, so that unchanged messages keep their identity and are not built again.
-import { type ChangedStretch, changedStretch, spliced, type Steps } from '../base/index.ts'
+import { changedStretch, spliced, type Steps } from '../base/index.ts'
 
 interface Entry {
   readonly inputs: readonly unknown[]
@@ -107,23 +107,29 @@ export interface Filling<V> {
 export interface Beside<K> {
   /** As long as this is the same, it is the same for every key. */
   readonly stamp: unknown
-  readonly of: (key: K, index: number) => unknown
+  readonly of: (key: K) => unknown
 }
 
 interface Filled<V> {
   readonly inputs: readonly unknown[]
   readonly value: V
+  /** What stood beside the key. */
+  beside: readonly unknown[]
 }
+
+const nothing: readonly unknown[] = []
 
 /** So many values are come by before others get their turn. */
 const STEP = 64
+/** So many are looked at before others get their turn. */
+const MANY = 1024
 
 /**
  * One value per object of a long list. Only keys that were not there before, or beside which something else stands now, are worked
  * through, as long as nothing that concerns all of them has changed (the epoch). Unchanged values keep their identity, and so does a
  * list of them.
  */
-export class Parallel<C extends { readonly epoch: object }, K extends object, V> {
+export class Parallel<C extends { readonly epoch: object }, K extends object, V extends object> {
   readonly #fill: (ctx: C, key: K) => Filling<V>
   readonly #known = new WeakMap<K, Filled<V>>()
   /** Keys whose values depend on more, and have to be looked at every time. */
@@ -131,38 +137,37 @@ export class Parallel<C extends { readonly epoch: object }, K extends object, V>
   #epoch: object | undefined
   #keys: readonly K[] = []
   #values: readonly V[] = []
-  #beside: readonly { readonly stamp: unknown; readonly list: readonly unknown[] }[] = []
+  #stamps: readonly unknown[] = []
 
   constructor(fill: (ctx: C, key: K) => Filling<V>) {
     this.#fill = fill
   }
 
   *all(ctx: C, keys: readonly K[], beside: readonly Beside<K>[] = []): Steps<readonly V[]> {
-    const isKnown = this.#epoch === ctx.epoch && this.#beside.length === beside.length
+    const isKnown = this.#epoch === ctx.epoch && this.#stamps.length === beside.length
     const all = { start: 0, beforeEnd: this.#keys.length, nowEnd: keys.length }
     const { start, beforeEnd, nowEnd } = isKnown ? changedStretch(this.#keys, keys) : all
-    const values = spliced(this.#values, start, beforeEnd, []).slice()
     const added: V[] = []
     this.#leave(this.#keys.slice(start, beforeEnd), keys.slice(start, nowEnd))
     for (const key of keys.slice(start, nowEnd)) {
-      added.push(this.#value(ctx, key))
+      added.push(this.#value(ctx, key, beside))
       if (added.length % STEP === 0) yield
     }
-    values.splice(start, 0, ...added)
-    const moved = this.#besideOf(keys, beside, { start, beforeEnd, nowEnd })
-    let isSame = start === beforeEnd && start === nowEnd
-    const again = (i: number): void => {
-      const key = keys[i]
-      if (key === undefined || (i >= start && i < nowEnd)) return
-      const value = this.#value(ctx, key)
-      if (value !== values[i]) isSame = false
-      values[i] = value
+    const values = spliced(this.#values, start, beforeEnd, added)
+    const again = new Map<number, V>()
+    const isMoved = this.#besideOf(beside)
+    if (isMoved !== undefined || this.#loose.size > 0) {
+      for (const [i, key] of keys.entries()) {
+        if (i % MANY === MANY - 1) yield
+        if ((i >= start && i < nowEnd) || !(this.#loose.has(key) || isMoved?.(key))) continue
+        const value = this.#value(ctx, key, beside)
+        if (value !== values[i]) again.set(i, value)
+      }
     }
-    for (const i of moved) again(i)
-    if (this.#loose.size > 0) for (let i = 0; i < keys.length; i++) if (this.#isLoose(keys[i])) again(i)
     this.#epoch = ctx.epoch
     this.#keys = keys
-    if (!isSame) this.#values = values
+    this.#values = again.size === 0 ? values : values.map((value, i) => again.get(i) ?? value)
+    this.#stamps = beside.map(({ stamp }) => stamp)
     return this.#values
   }
 
@@ -175,45 +180,29 @@ export class Parallel<C extends { readonly epoch: object }, K extends object, V>
     }
   }
 
-  #isLoose(key: K | undefined): boolean {
-    return key !== undefined && this.#loose.has(key)
-  }
-
-  #value(ctx: C, key: K): V {
+  #value(ctx: C, key: K, beside: readonly Beside<K>[]): V {
     const filling = this.#fill(ctx, key)
     if (!filling.isSettled) this.#loose.add(key)
     else if (this.#loose.size > 0) this.#loose.delete(key)
     const known = this.#known.get(key)
-    if (known !== undefined && sameItems(known.inputs, filling.inputs)) return known.value
+    const besideNow = beside.length === 0 ? nothing : beside.map(({ of }) => of(key))
+    if (known !== undefined && sameItems(known.inputs, filling.inputs)) {
+      known.beside = besideNow
+      return known.value
+    }
     const value = filling.make()
-    this.#known.set(key, { inputs: filling.inputs, value })
+    this.#known.set(key, { inputs: filling.inputs, value, beside: besideNow })
     return value
   }
 
-  /** Notes what stands beside every key; returns where that is something else than before. */
-  #besideOf(keys: readonly K[], beside: readonly Beside<K>[], { start, beforeEnd, nowEnd }: ChangedStretch): ReadonlySet<number> {
-    const moved = new Set<number>()
-    this.#beside = beside.map(({ stamp, of }, n) => {
-      const before = this.#beside[n]
-      if (before !== undefined && before.stamp === stamp) {
-        return {
-          stamp,
-          list: spliced(
-            before.list,
-            start,
-            beforeEnd,
-            keys.slice(start, nowEnd).map((key, i) => of(key, start + i)),
-          ),
-        }
-      }
-      const list = keys.map(of)
-      const shift = nowEnd - beforeEnd
-      for (let i = 0; i < keys.length; i++) {
-        if (i < start || i >= nowEnd) if (before?.list[i < start ? i : i - shift] !== list[i]) moved.add(i)
-      }
-      return { stamp, list }
-    })
-    return moved
+  /** Tells where something else stands beside a key than before; undefined when nowhere. */
+  #besideOf(beside: readonly Beside<K>[]): ((key: K) => boolean) | undefined {
+    const changed = [...beside.entries()].filter(([n, { stamp }]) => this.#stamps[n] !== stamp)
+    if (changed.length === 0) return undefined
+    return (key) => {
+      const known = this.#known.get(key)
+      return changed.some(([n, { of }]) => known?.beside[n] !== of(key))
+    }
   }
 }
 

@@ -21,9 +21,23 @@ export function* closedPorts(ctx: Context): Steps<readonly Closed[]> {
   if (!ctx.strict) return []
   const wildcards = findWildcards(ctx)
   if (wildcards.length === 0) return []
+  const index = ctx.kept.memo.get(wildcards, 'by host', [], () => indexOf(wildcards))
+  return joined(ctx, yield* ctx.kept.closed.all({ epoch: wildcards, index }, ctx.scope.destinations))
+}
+
+function indexOf(wildcards: readonly Service[]): HostIndex<Service> {
   const index = new HostIndex<Service>()
   for (const service of wildcards) index.add(service.host, service)
-  return (yield* ctx.kept.closed.all({ epoch: wildcards, index }, ctx.scope.destinations)).flat()
+  return index
+}
+
+/** The same list as before when what came and went closes nothing: nearly all lists are empty. */
+function joined({ kept }: Context, lists: readonly (readonly Closed[])[]): readonly Closed[] {
+  const { lists: before, all } = kept.closedPorts
+  const { start, beforeEnd, nowEnd } = changedStretch(before, lists)
+  const isSame = [...before.slice(start, beforeEnd), ...lists.slice(start, nowEnd)].every((list) => list.length === 0)
+  kept.closedPorts = { lists, all: isSame ? all : lists.filter((list) => list.length > 0).flat() }
+  return kept.closedPorts.all
 }
 
 /** The same list as before when no wildcard came or went. */

@@ -1,5 +1,5 @@
 // Builds the listeners of a sidecar: one per bind address and port of the declared services, and the one that catches all else.
-import { changedStretch, parseDuration, PatchedMap, type Steps } from '../base/index.ts'
+import { parseDuration, PatchedMap, type Steps } from '../base/index.ts'
 import { isRange, isWildcardHost, type Service, type ServicePort, type VirtualAddresses } from '../registry/index.ts'
 import { create, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
@@ -14,9 +14,10 @@ import { type ChainSite, tcpChains, tlsChains } from './l4-chains.ts'
 import { addChain, type Arrival, ListenerEntries, type ListenerEntry } from './listener-entry.ts'
 import { type Beside, type Filling, sameItems } from './memo.ts'
 import { duration, filterChain, httpInspector, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
-import type { Closed, KeptListeners } from './kept-parts.ts'
+import type { Closed } from './kept-parts.ts'
 import { refusingChain } from './narrower-hosts.ts'
 import { anyV4, blackHole, listenerName, outboundPort, passthrough, tableName } from './names.ts'
+import { ArrivalCounts } from './touched-listeners.ts'
 
 export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Steps<ReadonlyMap<string, Listener>> {
   const governed = governing(ctx)
@@ -27,10 +28,12 @@ export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Step
   const inputs = [fallback, last, ctx.strict, ctx.policy, ctx.model.settings.mesh.protocolDetectionTimeout]
   const before = ctx.kept.listeners
   const isKnown = before !== undefined && sameItems(before.inputs, inputs) && sameItems(before.closed, closed)
-  const touched = isKnown ? namesTouched(before.lists, lists) : undefined
+  const counts = before?.counts ?? new ArrivalCounts()
+  const followed = counts.follow(lists)
+  const touched = isKnown ? followed.names : undefined
   yield
   const entries = new ListenerEntries()
-  for (const list of touched?.size === 0 ? [] : lists) {
+  for (const list of touched === undefined ? lists : touched.size === 0 ? [] : followed.lists) {
     for (const arrival of list) if (touched === undefined || touched.has(arrival.name)) entries.arrive(arrival)
   }
   for (const one of closed) {
@@ -40,22 +43,9 @@ export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Step
   const made = byName([...entries.all.map((entry) => listenerOf(ctx, entry, fallback)), ...(touched ? [] : [last])])
   const map = isKnown && touched ? PatchedMap.of(before.map, new Map(Array.from(touched, (name) => [name, made.get(name)]))) : made
   if (before) for (const name of touched ?? before.map.keys()) if (!map.has(name)) ctx.kept.lasting.forget(`listener ${name}`)
-  ctx.kept.listeners = { inputs, closed, lists, map }
+  ctx.kept.listeners = { inputs, closed, counts, map }
   return map
 }
-
-/** Where a service that came, went or changed has something to do. */
-function namesTouched(before: KeptListeners['lists'], now: KeptListeners['lists']): ReadonlySet<string> {
-  const { start, beforeEnd, nowEnd } = changedStretch(before, now)
-  const gone = before.slice(start, beforeEnd)
-  const added = now.slice(start, nowEnd)
-  const kept = new Set(gone.filter((list) => added.includes(list)))
-  const lists = [...gone, ...added].filter((list) => gone.length + added.length > manyLists || !kept.has(list))
-  return new Set(lists.flat().map(({ name }) => name))
-}
-
-/** Beyond this it is not worth comparing every one that went with every one that came. */
-const manyLists = 32
 
 /** What the listeners and tables of a service depend on beside itself. */
 export function besideServices(ctx: Context): Beside<Service>[] {

@@ -4,7 +4,7 @@ import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { Issue } from '../api/index.ts'
 import type { Snapshot } from '../xds/index.ts'
 import { blackHoleCluster, fillClusters, passthroughCluster } from './clusters.ts'
-import { type BuiltClusters, type Context, type Kept, type Proxy, type TranslateOptions } from './context.ts'
+import { type Context, type Kept, type Proxy, type TranslateOptions } from './context.ts'
 import { embeddedServices } from './egress-gateway.ts'
 import { gatewayResources } from './gateway-listeners.ts'
 import { declaredNames, fillName } from './names-table.ts'
@@ -52,7 +52,11 @@ export function* translating(model: Model, proxy: Proxy, options: TranslateOptio
 /** Certificates are read from the files that declarations name. */
 const noSecrets: Snapshot['secrets'] = new Map()
 
-const emptyParts = { parts: [], map: new Map<string, never>() }
+function entryOf(cluster: Cluster): readonly [string, Cluster] {
+  return [cluster.name, cluster]
+}
+
+const emptyParts = { fixed: [], parts: [], map: new Map<string, never>() }
 
 function newKept(): Kept {
   return {
@@ -64,6 +68,7 @@ function newKept(): Kept {
     wants: new Parallel(fillWant),
     wildcards: { services: [], found: [] },
     closed: new Parallel(fillClosed),
+    closedPorts: { lists: [], all: [] },
     lasting: new Assemblies(),
     listeners: undefined,
     tables: undefined,
@@ -118,11 +123,15 @@ function policyUnder(model: Model, { policy, unsupported }: SidecarConfig): Cont
 
 /** Built for every destination that the proxy sees; a part per destination. */
 function* allClusters(ctx: Context, fixed: readonly Cluster[]): Steps<Pick<Snapshot, 'clusters' | 'endpoints'>> {
-  const first = ctx.kept.assemblies.get('fixed clusters', fixed, () => ({ clusters: fixed, endpoints: [] }))
-  const parts: BuiltClusters[] = [first, ...(yield* ctx.kept.clusters.all(ctx, ctx.scope.destinations))]
+  const entries = ctx.kept.assemblies.get('fixed clusters', fixed, () => fixed.map(entryOf))
+  const parts = yield* ctx.kept.clusters.all(ctx, ctx.scope.destinations)
   const { maps } = ctx.kept
   yield
-  maps.clusters = followParts(maps.clusters, parts, ({ clusters }) => clusters.map((cluster) => [cluster.name, cluster] as const))
-  maps.endpoints = followParts(maps.endpoints, parts, ({ endpoints }) => endpoints.map((one) => [one.clusterName, one] as const))
+  maps.clusters = followParts(maps.clusters, { fixed: entries, parts }, ({ clusters }) => clusters.map(entryOf))
+  yield
+  const { fixed: none } = maps.endpoints
+  maps.endpoints = followParts(maps.endpoints, { fixed: none, parts }, ({ endpoints }) =>
+    endpoints.map((one) => [one.clusterName, one] as const),
+  )
   return { clusters: maps.clusters.map, endpoints: maps.endpoints.map }
 }
