@@ -13,3 +13,11 @@ export function list(flags: string, description: string): Option {
 export function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
 }
+
+/** The options by which declarations are given. */
+export function policyOptions(command: Command): void {
+  command
+    .addOption(list('-f, --filename <path>', 'file, directory or - with declarations (repeatable)'))
+    .addOption(new Option('--outbound <mode>', 'outbound policy over what the files say').choices(['REGISTRY_ONLY', 'ALLOW_ANY']))
+    .addOption(new Option('--strictness <mode>', 'strict, or exactly as Istio').choices(['strict', 'istio']))
+}

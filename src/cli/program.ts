@@ -1,6 +1,7 @@
 // Builds the command tree and hands each command to its file, which is loaded only when the command is used.
 import { Command, CommanderError, Option } from 'commander'
-import { examples, list, sub } from './command-parts.ts'
+import { examples, list, policyOptions, sub } from './command-parts.ts'
+import { serveCommand } from './configuration-commands.ts'
 import { exitCodes } from './exit-codes.ts'
 import { flowsCommand, topCommand } from './flow-commands.ts'
 import type { Roles } from './roles.ts'
@@ -24,7 +25,7 @@ export async function runCli(argv: readonly string[], roles: Roles): Promise<num
 
 /** The help of every command, for the documentation. */
 export function describeCommands(): readonly { readonly name: string; readonly help: string }[] {
-  const roles: Roles = { run: nobody, gateway: nobody, doctor: () => Promise.resolve([]) }
+  const roles: Roles = { run: nobody, gateway: nobody, serve: nobody, doctor: () => Promise.resolve([]) }
   return commandsOf(roles, () => undefined).map((command) => {
     let help = ''
     root().addCommand(command)
@@ -40,6 +41,7 @@ function commandsOf(roles: Roles, finish: (code: number) => void): readonly Comm
   return [
     runCommand(roles, finish),
     gatewayCommand(roles, finish),
+    serveCommand(roles, finish),
     explainCommand(finish),
     analyzeCommand(finish),
     flowsCommand(finish),
@@ -144,13 +146,6 @@ function doctorCommand(roles: Roles, finish: (code: number) => void): Command {
   return sub('doctor', 'checks what this machine needs before anything is run').action(async () =>
     finish(await (await import('./commands/doctor.ts')).doctor(roles)),
   )
-}
-
-function policyOptions(command: Command): void {
-  command
-    .addOption(list('-f, --filename <path>', 'file, directory or - with declarations (repeatable)'))
-    .addOption(new Option('--outbound <mode>', 'outbound policy over what the files say').choices(['REGISTRY_ONLY', 'ALLOW_ANY']))
-    .addOption(new Option('--strictness <mode>', 'strict, or exactly as Istio').choices(['strict', 'istio']))
 }
 
 function proxyOptions(command: Command): void {

@@ -46,6 +46,15 @@ export interface GatewayOptions extends ProxyOptions {
   readonly drainSeconds: number
 }
 
+export interface ServeOptions extends PolicyOptions {
+  /** Where configuration is served: `HOST:PORT`, or the path of a Unix socket. */
+  readonly xds: string
+  /** Changes are awaited until they have been quiet for so many milliseconds, */
+  readonly quietMs: number
+  /** but not longer than so many. */
+  readonly longestWaitMs: number
+}
+
 export interface HealthCheck {
   readonly name: string
   readonly ok: boolean
@@ -57,5 +66,6 @@ export interface HealthCheck {
 export interface Roles {
   readonly run: (options: RunOptions) => Promise<number>
   readonly gateway: (options: GatewayOptions) => Promise<number>
+  readonly serve: (options: ServeOptions) => Promise<number>
   readonly doctor: () => Promise<readonly HealthCheck[]>
 }

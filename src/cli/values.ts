@@ -60,13 +60,19 @@ export function proxyOf(values: Values, name: string): ProxyOptions {
   }
 }
 
-function xdsOf(values: Values): Pick<ProxyOptions, 'xds'> {
+/** The address of `--xds`, as that of a server that is asked or started. */
+export function xdsAddressOf(values: Values): string | undefined {
   const xds = textOf(values, 'xds')
-  if (xds === undefined) return {}
-  if (!xds.startsWith('/') && !/^unix:.|^(\[[0-9a-f:.]+\]|[^:/\s]+):\d{1,5}$/i.test(xds))
+  if (xds !== undefined && !xds.startsWith('/') && !/^unix:.|^(\[[0-9a-f:.]+\]|[^:/\s]+):\d{1,5}$/i.test(xds))
     throw new UsageError('SLP0002', `--xds "${xds}" is neither HOST:PORT nor the path of a Unix socket`, {
       fix: 'write --xds 127.0.0.1:15010',
     })
+  return xds
+}
+
+function xdsOf(values: Values): Pick<ProxyOptions, 'xds'> {
+  const xds = xdsAddressOf(values)
+  if (xds === undefined) return {}
   for (const [name, option] of Object.entries(fileOptions))
     if (textOf(values, name) !== undefined || listOf(values, name).length > 0)
       throw new UsageError('SLP0002', `${option} and --xds exclude each other: the server says what is declared`)

@@ -324,6 +324,19 @@ describe('events of the file system', () => {
     await until(store, (snapshot) => hosts(snapshot) === 'a.test' && codes(snapshot) === '')
   })
 
+  test('how long quiet is awaited can be said', async () => {
+    const clock = new TestClock(Date.now() + 60_000)
+    write('x.yaml', entry('a'))
+    const store = open([root], { clock, pollMs: 0, quietMs: 100, longestWaitMs: 250 })
+    clock.advance(1000)
+    write('x.yaml', entry('b'))
+    await expect.poll(() => clock.pending).toBe(1)
+    clock.advance(99)
+    expect(hosts(store.snapshot.value)).toBe('a.test')
+    clock.advance(1)
+    await expect.poll(() => hosts(store.snapshot.value)).toBe('b.test')
+  })
+
   test('without events the times of files tell', () => {
     const clock = new TestClock(Date.now() + 60_000)
     write('x.yaml', entry('a'))

@@ -31,11 +31,13 @@ export interface StoreOptions extends ReadOptions {
   readonly clock?: Clock
   /** How often the sources are looked at without an event; 0: never. 2 s if absent. */
   readonly pollMs?: number
+  /** Changes are awaited until they have been quiet for so long, 20 ms if absent, */
+  readonly quietMs?: number
+  /** but not longer than so, 200 ms if absent. */
+  readonly longestWaitMs?: number
 }
 
-/** Changes are awaited until they have been quiet for so long, */
 const QUIET_MS = 20
-/** but not longer than so. */
 const LONGEST_WAIT_MS = 200
 const POLL_MS = 2000
 
@@ -94,14 +96,14 @@ class FileStore implements Store {
     if (this.#closed || !this.#readers.some((reader) => reader.concerns(directory, name))) return
     if (name === undefined || !isResourceFile(name)) this.#noticedFiles = undefined
     else this.#noticedFiles?.add(join(directory, name))
-    this.#wait(QUIET_MS)
+    this.#wait(this.#options.quietMs ?? QUIET_MS)
   }
 
   #wait(ms: number): void {
     const now = this.#clock.monotonic()
     if (!this.#quiet) this.#firstNotice = now
     this.#quiet?.cancel()
-    const left = Math.max(0, this.#firstNotice + LONGEST_WAIT_MS - now)
+    const left = Math.max(0, this.#firstNotice + (this.#options.longestWaitMs ?? LONGEST_WAIT_MS) - now)
     this.#quiet = this.#clock.setTimer(Math.min(ms, left), () => {
       this.#quiet = undefined
       this.#look()

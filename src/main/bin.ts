@@ -4,6 +4,7 @@ import { type Roles, runCli } from '../cli/index.ts'
 const roles: Roles = {
   run: async (options) => (await import('./all-in-one.ts')).runWorkload(options),
   gateway: async (options) => (await import('./gateway-node.ts')).runGateway(options),
+  serve: async (options) => (await import('./configuration-server.ts')).runServer(options),
   doctor: async () => (await import('../seal/index.ts')).doctor(),
 }
 

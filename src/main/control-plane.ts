@@ -73,7 +73,7 @@ export function startControl(options: ControlOptions): Control {
     synthesised,
     accessLogs,
     settings: () => store.snapshot.value.settings,
-    errors: () => store.snapshot.value.issues.filter((issue) => issue.level === 'error' && !refusedAsTraffic.has(issue.code)),
+    errors: () => errorsOf(store.snapshot.value),
     view: () => view,
     discovery: () => undefined,
     published: () => published,
@@ -83,6 +83,11 @@ export function startControl(options: ControlOptions): Control {
       store.close()
     },
   }
+}
+
+/** Errors that keep documents from counting. */
+export function errorsOf(config: ConfigSnapshot): readonly Issue[] {
+  return config.issues.filter((issue) => issue.level === 'error' && !refusedAsTraffic.has(issue.code))
 }
 
 function countsOf({ issues, resources }: ConfigSnapshot): Pick<ConfigPublished, 'resources' | 'errors' | 'warnings'> {

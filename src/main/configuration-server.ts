@@ -1,0 +1,130 @@
+// Composes `sallyport serve`: files become a model, the model what each kind of node should have, and that is served over ADS.
+import { analyzing } from '../analysis/index.ts'
+import { cidrContains, parseAddress, parseCidr, type Steps } from '../base/index.ts'
+import type { ServeOptions } from '../cli/index.ts'
+import { type ConfigSnapshot, createStore } from '../config/index.ts'
+import { buildModel, type Model } from '../model/index.ts'
+import { configIssue } from '../telemetry/index.ts'
+import { type AdsServer, readNode, serveAds, type TypeUrl, typeShortNames } from '../xds/index.ts'
+import { errorsOf } from './control-plane.ts'
+import { issueReporter } from './issue-reporter.ts'
+import { Line } from './line.ts'
+import { NodeViews } from './node-views.ts'
+import { refuseErrors } from './start-errors.ts'
+
+/** Resolves with the exit code, once a signal has ended it. */
+export async function runServer(options: ServeOptions): Promise<number> {
+  const server = await startServer(options)
+  process.stderr.write(`sallyport serve: configuration at ${server.address}\n`)
+  if (!isGuarded(server.address))
+    process.stderr.write('sallyport serve: whoever reaches this port can read what is declared: it asks nobody who they are\n')
+  await untilSignalled()
+  await server.close()
+  return 0
+}
+
+export type ConfigurationServer = Pick<AdsServer, 'address' | 'clients' | 'close'>
+
+/** Rejects when the files are not all valid, or the address cannot be bound. */
+export async function startServer(options: ServeOptions): Promise<ConfigurationServer> {
+  const { files, outbound, strictness, quietMs, longestWaitMs } = options
+  const store = createStore(files, {
+    ...(outbound === undefined ? {} : { outboundPolicy: outbound }),
+    ...(strictness === undefined ? {} : { strictness }),
+    quietMs,
+    longestWaitMs,
+  })
+  const line = new ServerLine(() => store.snapshot.value)
+  const stop = store.snapshot.watch(() => line.take())
+  const close = (): void => {
+    stop()
+    line.close()
+    store.close()
+  }
+  try {
+    refuseErrors({ errors: () => errorsOf(store.snapshot.value) }, 'the server')
+    const server = await serveAds({
+      address: options.xds,
+      viewOf: (node) => line.views.viewOf(node),
+      onRejected: (node, typeUrl, { text }) => tellRejected(node, typeUrl, text),
+    })
+    return {
+      address: server.address,
+      clients: () => server.clients(),
+      async close() {
+        await server.close()
+        close()
+      },
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/** From the declarations to the views. */
+class ServerLine {
+  readonly views: NodeViews
+  readonly #config: () => ConfigSnapshot
+  readonly #line: Line<ConfigSnapshot>
+  readonly #report = issueReporter(false)
+  #model: { readonly config: ConfigSnapshot; readonly model: Model } | undefined
+
+  constructor(config: () => ConfigSnapshot) {
+    this.#config = config
+    this.#line = new Line((next) => this.#applying(next))
+    this.views = new NodeViews(() => this.take())
+  }
+
+  take(): void {
+    this.#line.take(this.#config())
+  }
+
+  close(): void {
+    this.#line.close()
+    this.views.close()
+  }
+
+  *#applying(config: ConfigSnapshot): Steps<void> {
+    if (this.#model?.config !== config) this.#model = { config, model: buildModel(config.resources, config.settings, this.#model?.model) }
+    const { model } = this.#model
+    yield
+    yield* this.views.making(model, () => this.#config() !== config)
+    if (this.#config() !== config) return
+    this.#report({ issues: [config.issues, this.views.issues, yield* analyzing(model)], rejected: [] })
+  }
+}
+
+/** What a proxy refuses is found out by nobody else: it goes on with what it had. */
+function tellRejected(node: Parameters<typeof readNode>[0], typeUrl: TypeUrl, text: string): void {
+  const identity = readNode(node)
+  const who = typeof identity === 'string' ? (node?.id ?? '') : `${identity.namespace}/${identity.name}`
+  const message = `${who} has refused its ${typeShortNames[typeUrl]}, and goes on with what it had: ${printable(text)}`
+  configIssue.publish({ level: 'error', code: 'SLP0202', message })
+  process.stderr.write(`sallyport serve: SLP0202 ${message}\n`)
+}
+
+/** A client's words must not steer the terminal. */
+function printable(text: string): string {
+  return Array.from(text, (character) => (character < ' ' || character === '\u007f' ? ' ' : character)).join('')
+}
+
+function isGuarded(address: string): boolean {
+  if (address.startsWith('/') || address.startsWith('localhost:')) return true
+  const ip = parseAddress(address)?.ip
+  return ip !== undefined && loopback.some((cidr) => cidr !== undefined && cidrContains(cidr, ip))
+}
+
+const loopback = [parseCidr('127.0.0.0/8'), parseCidr('::1')]
+
+function untilSignalled(): Promise<void> {
+  // The timers of the server let a process end that has nothing else to do.
+  const alive = setInterval(() => undefined, 2 ** 30)
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => {
+        clearInterval(alive)
+        resolve()
+      })
+  })
+}

@@ -1,0 +1,163 @@
+// Holds what `sallyport serve` sends for files that change: to each node its own, and to nobody what has not changed.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { startServer } from '../../src/main/configuration-server.ts'
+import { typeUrls, writeNode } from '../../src/xds/index.ts'
+import { DeltaClient, type Heard } from './ads-kit.ts'
+
+const { cluster, endpoint, extension, listener, route } = typeUrls
+const traffic = [cluster, endpoint, listener, route]
+
+test('a change of one entry sends that entry, and a file that is not valid nothing', async () => {
+  const { write, client } = await started(entries(20))
+  const { heard } = await settled(client(), traffic)
+  expect(heard.get(cluster)?.names).toContain('outbound|443||host-7.example.test')
+  const follower = client()
+  await settled(follower, [cluster])
+  write(entries(20).replace('host-7.example.test', 'other.example.test'))
+  expect((await follower.accept()).names).toEqual(['outbound|443||other.example.test'])
+  expect((await follower.accept()).removed).toEqual(['outbound|443||host-7.example.test'])
+  write(`${entries(20)}\n---\nkind: ServiceEntry\napiVersion: networking.istio.io/v1\nmetadata: {name: broken}\nspec: {hosts: 7}\n`)
+  write(entries(21))
+  expect((await follower.accept()).names).toContain('outbound|443||host-20.example.test')
+})
+
+test('a comment before a thousand entries moves their places, and nothing that traffic is judged by', { timeout: 60_000 }, async () => {
+  const { write, client } = await started(entries(1000))
+  const engine = client()
+  await settled(engine, traffic)
+  const records = client()
+  await settled(records, [extension])
+  write(`# One line.\n# Another.\n${entries(1000)}`)
+  const moved: string[] = []
+  while (moved.length < 1000) moved.push(...(await records.accept()).names)
+  expect(moved.filter((name) => !name.startsWith('origin/ServiceEntry/'))).toEqual([])
+  engine.subscribe(typeUrls.secret, 'none')
+  expect((await engine.accept()).removed).toEqual(['none'])
+  expect(engine.unheard).toEqual([])
+})
+
+describe('nodes', () => {
+  const twoNamespaces = `${entries(1)}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: private, namespace: shop}
+spec:
+  exportTo: [.]
+  hosts: [private.example.test]
+  resolution: DNS
+  ports: [{number: 443, name: tls, protocol: TLS}]
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: narrow, namespace: shop}
+spec:
+  workloadSelector: {labels: {app: narrow}}
+  egress: [{hosts: [./private.example.test]}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: out, namespace: istio-system}
+spec:
+  selector: {istio: egressgateway}
+  servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ['*']}]
+`
+  const nodes: Record<
+    string,
+    { readonly node: ReturnType<typeof writeNode>; readonly has: readonly string[]; readonly hasNot: readonly string[] }
+  > = {
+    'another namespace does not see what is private': {
+      node: writeNode({ role: 'sidecar', name: 'web', namespace: 'front', labels: {} }),
+      has: ['outbound|443||host-0.example.test', 'virtualOutbound'],
+      hasNot: ['outbound|443||private.example.test'],
+    },
+    'its own namespace does': {
+      node: writeNode({ role: 'sidecar', name: 'web', namespace: 'shop', labels: {} }),
+      has: ['outbound|443||host-0.example.test', 'outbound|443||private.example.test'],
+      hasNot: [],
+    },
+    'labels select a Sidecar, which narrows': {
+      node: writeNode({ role: 'sidecar', name: 'web', namespace: 'shop', labels: { app: 'narrow' } }),
+      has: ['outbound|443||private.example.test'],
+      hasNot: ['outbound|443||host-0.example.test'],
+    },
+    'a router has the ports of its Gateways, and no names of its workload': {
+      node: writeNode({ role: 'router', name: 'istio-egressgateway', namespace: 'istio-system', labels: { istio: 'egressgateway' } }),
+      has: ['0.0.0.0_8080'],
+      hasNot: ['virtualOutbound', 'dns/host-0.example.test'],
+    },
+  }
+  test.each(Object.entries(nodes))('%s', async (_name, { node, has, hasNot }) => {
+    const { client } = await started(twoNamespaces)
+    const { heard } = await settled(client(), [...traffic, extension], node)
+    const names = Array.from(heard.values()).flatMap((one) => one.names)
+    expect(names).toEqual(expect.arrayContaining([...has]))
+    expect(names.filter((name) => hasNot.includes(name))).toEqual([])
+  })
+
+  test('that come while others have theirs are given theirs, and later changes too', async () => {
+    const { client, write } = await started(entries(2))
+    const clients = await Promise.all(
+      ['a', 'b', 'c'].map(async (namespace) => {
+        const one = client()
+        await settled(one, [cluster], writeNode({ role: 'sidecar', name: 'web', namespace, labels: {} }))
+        return one
+      }),
+    )
+    write(entries(3))
+    const heard = await Promise.all(clients.map((one) => one.accept()))
+    expect(heard.map(({ names }) => names)).toEqual(clients.map(() => ['outbound|443||host-2.example.test']))
+  })
+})
+
+test('nothing is served when a file is not valid at the start', async () => {
+  await expect(
+    started('kind: ServiceEntry\napiVersion: networking.istio.io/v1\nmetadata: {name: a}\nspec: {hosts: 7}\n'),
+  ).rejects.toMatchObject({
+    code: 'SLP0102',
+  })
+})
+
+async function started(text: string) {
+  const directory = mkdtempSync(join(tmpdir(), 'serve-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, 'policy.yaml')
+  const write = (next: string): void => writeFileSync(path, next)
+  write(text)
+  const server = await startServer({ files: [directory], outbound: 'REGISTRY_ONLY', xds: '127.0.0.1:0', quietMs: 20, longestWaitMs: 500 })
+  onTestFinished(() => server.close())
+  return { write, client: () => new DeltaClient(server.address) }
+}
+
+/** Asks for types, and resolves once nothing more is to come, with the last of each. */
+async function settled(
+  client: DeltaClient,
+  types: readonly string[],
+  node = writeNode({ role: 'sidecar', name: 'web', namespace: 'default', labels: {} }),
+) {
+  const heard = new Map<string, Heard>()
+  for (const typeUrl of types) client.send({ node, typeUrl, resourceNamesSubscribe: ['*'] })
+  while (heard.size < types.length) {
+    const one = await client.accept()
+    const before = heard.get(one.typeUrl)
+    heard.set(one.typeUrl, { ...one, names: [...(before?.names ?? []), ...one.names] })
+  }
+  return { heard }
+}
+
+function entries(count: number): string {
+  return Array.from(
+    { length: count },
+    (_, i) => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: host-${i}, namespace: default}
+spec:
+  hosts: [host-${i}.example.test]
+  resolution: DNS
+  ports: [{number: 443, name: tls, protocol: TLS}]
+`,
+  ).join('---\n')
+}
