@@ -12,6 +12,12 @@ export function create<D extends DescMessage>(schema: D, init?: MessageInitShape
   return make(shapeOf(schema), init) as MessageShape<D>
 }
 
+/** One whose fields are to be set. */
+export function emptyMessage(schema: DescMessage): Record<string, unknown> {
+  const { Message } = shapeOf(schema)
+  return new Message()
+}
+
 type Fields = Readonly<Record<string, unknown>>
 type Message = Record<string, unknown>
 type Convert = (value: unknown) => unknown

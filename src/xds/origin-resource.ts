@@ -1,6 +1,7 @@
 // Writes and reads the content of `origin/KIND/NS/NAME`: where a declaration stands, as a google.protobuf.Struct.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, type JsonObject, toBinary } from '@bufbuild/protobuf'
 import { type Any, AnySchema, type Struct, StructSchema, type Value, ValueSchema } from '@bufbuild/protobuf/wkt'
+import { readStruct } from './decode-struct.ts'
 import type { FieldPlace, OriginPlace } from './snapshot.ts'
 
 /** Of a declaration with more fields, the inner ones are found where the field around them stands. */
@@ -21,13 +22,9 @@ export function writeOrigin(origin: OriginPlace): Any {
 /** Throws when `any` holds something else. */
 export function readOrigin(any: Any | undefined): OriginPlace {
   if (any?.typeUrl !== `type.googleapis.com/${StructSchema.typeName}`) throw new Error('typed_config is not a google.protobuf.Struct')
-  const { fields } = fromBinary(StructSchema, any.value)
-  const source = fields['source']?.kind
-  const line = fields['line']?.kind
-  const places = fields['fields']?.kind
-  if (source?.case !== 'stringValue' || line?.case !== 'numberValue') throw new Error('source and line have to be there')
-  const texts = places?.case === 'structValue' ? places.value.fields : {}
-  return new DistantOrigin(source.value, line.value, new Map(Object.entries(texts).flatMap(([path, value]) => placeOf(path, value.kind))))
+  const { source, line, fields } = readStruct(any.value)
+  if (typeof source !== 'string' || typeof line !== 'number') throw new Error('source and line have to be there')
+  return new DistantOrigin(source, line, typeof fields === 'object' && fields !== null && !Array.isArray(fields) ? fields : {})
 }
 
 function fieldsOf(origin: OriginPlace): Record<string, string> {
@@ -50,33 +47,38 @@ function valueOf(value: string | number | Record<string, string>): Value {
   return create(ValueSchema, { kind: { case: 'structValue', value: structOf(value) } })
 }
 
-function placeOf(path: string, kind: Value['kind']): (readonly [string, FieldPlace])[] {
-  const parts = kind.case === 'stringValue' ? /^(\d+):(\d+)$/.exec(kind.value) : undefined
-  return parts ? [[path, { line: Number(parts[1]), column: Number(parts[2]) }]] : []
+/** Undefined when the text is no place. */
+function placeOf(text: unknown): FieldPlace | undefined {
+  const parts = typeof text === 'string' ? /^(\d+):(\d+)$/.exec(text) : null
+  return parts === null ? undefined : { line: Number(parts[1]), column: Number(parts[2]) }
 }
 
+/** Its places are read when they are asked for: of ten thousand declarations few are ever named by a record. */
 class DistantOrigin implements OriginPlace {
   readonly source: string
   readonly line: number
-  /** Lines from the first of the document, which is 0. */
-  readonly #places: ReadonlyMap<string, FieldPlace>
+  /** Lines count from the first of the document, which is 0. */
+  readonly #texts: JsonObject
 
-  constructor(source: string, line: number, places: ReadonlyMap<string, FieldPlace>) {
+  constructor(source: string, line: number, texts: JsonObject) {
     this.source = source
     this.line = line
-    this.#places = places
+    this.#texts = texts
   }
 
   placeOf(field: string): FieldPlace {
     for (let path = field; path !== ''; path = parentOf(path)) {
-      const place = this.#places.get(path)
+      const place = Object.hasOwn(this.#texts, path) ? placeOf(this.#texts[path]) : undefined
       if (place !== undefined) return this.#absolute(place)
     }
     return { line: this.line, column: 1 }
   }
 
   *fields(): Iterable<readonly [string, FieldPlace]> {
-    for (const [path, place] of this.#places) yield [path, this.#absolute(place)]
+    for (const [path, text] of Object.entries(this.#texts)) {
+      const place = placeOf(text)
+      if (place !== undefined) yield [path, this.#absolute(place)]
+    }
   }
 
   #absolute({ line, column }: FieldPlace): FieldPlace {

@@ -1,6 +1,7 @@
 // The one table of what travels: type URL, part of the snapshot, schema, and how a resource becomes bytes and is read again.
-import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
-import { type Any, anyPack, anyUnpack } from '@bufbuild/protobuf/wkt'
+import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { type Any, anyIs, anyPack } from '@bufbuild/protobuf/wkt'
+import { decode } from './decode.ts'
 import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb.js'
 import { TypedExtensionConfigSchema } from './gen/envoy/config/core/v3/extension_pb.js'
 import { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb.js'
@@ -50,23 +51,23 @@ export function partsOf(typeUrl: string): readonly SnapshotPart[] {
 export function decodeResource(typeUrl: string, bytes: Uint8Array): ReadResource {
   switch (typeUrl) {
     case typeUrls.listener: {
-      const resource = fromBinary(ListenerSchema, bytes)
+      const resource = decode(ListenerSchema, bytes)
       return { key: 'listeners', name: resource.name, resource }
     }
     case typeUrls.route: {
-      const resource = fromBinary(RouteConfigurationSchema, bytes)
+      const resource = decode(RouteConfigurationSchema, bytes)
       return { key: 'routes', name: resource.name, resource }
     }
     case typeUrls.cluster: {
-      const resource = fromBinary(ClusterSchema, bytes)
+      const resource = decode(ClusterSchema, bytes)
       return { key: 'clusters', name: resource.name, resource }
     }
     case typeUrls.endpoint: {
-      const resource = fromBinary(ClusterLoadAssignmentSchema, bytes)
+      const resource = decode(ClusterLoadAssignmentSchema, bytes)
       return { key: 'endpoints', name: resource.clusterName, resource }
     }
     case typeUrls.secret: {
-      const resource = fromBinary(SecretSchema, bytes)
+      const resource = decode(SecretSchema, bytes)
       return { key: 'secrets', name: resource.name, resource }
     }
     case typeUrls.extension:
@@ -83,11 +84,12 @@ export function keyOfName(typeUrl: string, wireName: string): { readonly key: Re
 }
 
 function decodeExtension(bytes: Uint8Array): ReadResource {
-  const { name: wireName, typedConfig } = fromBinary(TypedExtensionConfigSchema, bytes)
+  const { name: wireName, typedConfig } = decode(TypedExtensionConfigSchema, bytes)
   const found = keyOfName(typeUrls.extension, wireName)
   if (found?.key === 'origins') return { key: 'origins', name: found.name, resource: readOrigin(typedConfig) }
   if (found?.key !== 'names') throw new Error(`the name "${wireName}" begins neither with dns/ nor with origin/`)
-  const resource = typedConfig && anyUnpack(typedConfig, DnsTable_DnsVirtualDomainSchema)
+  const isName = typedConfig !== undefined && anyIs(typedConfig, DnsTable_DnsVirtualDomainSchema)
+  const resource = isName ? decode(DnsTable_DnsVirtualDomainSchema, typedConfig.value) : undefined
   if (resource === undefined) throw new Error('typed_config is not an envoy.data.dns.v3.DnsTable.DnsVirtualDomain')
   return { key: 'names', name: found.name, resource }
 }

@@ -1,11 +1,14 @@
 // Takes in what a server sends: reads it, compares it with what is held, and keeps book of what of it is still to be judged, answered and told as known.
+import type { DescMessage } from '@bufbuild/protobuf'
 import { messageOf } from '../../base/index.ts'
-import { decodeResource, keyOfName, partsOf, type ReadResource, type ResourceKey, snapshotParts } from '../resource-type.ts'
+import { keyOfName, partsOf, type ResourceKey, snapshotParts } from '../resource-type.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { allDescriptors } from '../gen/descriptors.js'
 import { ChangeSet, emptySnapshot, type Held, patched, resourceKeys } from './held.ts'
+import { hasOnlyKnownFields } from './known-fields.ts'
 import { nameInside } from './name-inside.ts'
 import type { Interest, Known, Received, ReceivedResource } from './protocol.ts'
+import { readSharing, readWhole, type SharedRead } from './shared-parts.ts'
 import { findUnknownFields } from './unknown-fields.ts'
 
 /** Larger resources are not read: one of them would stop traffic for as long as reading it takes. */
@@ -245,11 +248,11 @@ export class Intake implements Known {
     const before = this.#latest(typeUrl, label)
     if (before !== undefined && isSame(before.body, resource.body)) return { ...before, version, shownVersion }
     try {
-      const read = decodeResource(typeUrl, resource.body)
+      const { read, fresh } = readResource(typeUrl, resource.body, before)
       const wireName = snapshotParts[read.key].prefix + read.name
       if (read.name === '') return `${label}: it has no name`
       if (resource.name !== '' && resource.name !== wireName) return `${label}: inside it is called ${wireName}`
-      const unknown = unknownFields(read)
+      const unknown = fresh.every(({ schema, bytes }) => hasOnlyKnownFields(schema, bytes)) ? [] : unknownFields(typeUrl, resource.body)
       if (unknown.length > 0) return unknown.map((field) => `${label}: ${field}: nobody here knows this field`).join('\n')
       return { read, version, shownVersion, body: resource.body, updated: this.#options.now() }
     } catch (error) {
@@ -285,11 +288,19 @@ export class Intake implements Known {
   }
 }
 
-/** Origins are plain values. */
-function unknownFields(read: ReadResource): readonly string[] {
-  if (read.key === 'origins') return []
-  const schema = allDescriptors.getMessage(read.resource.$typeName)
-  return schema === undefined ? [] : findUnknownFields(schema, read.resource)
+function readResource(typeUrl: string, body: Uint8Array, before: Held | undefined): SharedRead {
+  const shared = before && readSharing(typeUrl, body, before)
+  return shared ?? readWhole(typeUrl, body, schemaOf(typeUrl))
+}
+
+function unknownFields(typeUrl: string, body: Uint8Array): readonly string[] {
+  return findUnknownFields(schemaOf(typeUrl), body)
+}
+
+function schemaOf(typeUrl: string): DescMessage {
+  const schema = allDescriptors.getMessage(typeUrl.slice(typeUrl.lastIndexOf('/') + 1))
+  if (schema === undefined) throw new Error(`nobody here knows what ${typeUrl} is`)
+  return schema
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

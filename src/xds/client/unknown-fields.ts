@@ -12,9 +12,9 @@ const most = 8
  *
  * Differs from Envoy: unknown fields are refused, not ignored.
  */
-export function findUnknownFields(schema: DescMessage, message: Message): readonly string[] {
+export function findUnknownFields(schema: DescMessage, bytes: Uint8Array): readonly string[] {
   const found: string[] = []
-  visit(schema, message, { path: '', found })
+  visit(schema, fromBinary(schema, bytes), { path: '', found })
   return found
 }
 
