@@ -21,8 +21,8 @@ modules:
 build: modules ## Bundles the programs into dist/.
 	@node tools/build.mjs
 
-demo: setup build ## Runs the two walk-throughs, HTTP and TCP, in a world of its own.
-	@node dist/demo.js
+demo: setup build ## Runs the two walk-throughs, HTTP and TCP, in a world of its own (ENGINE=envoy: with stock Envoy).
+	@ENGINE=$(ENGINE) node dist/demo.js
 
 escape: setup build ## Tries to get out of the seal in every way we know.
 	@node dist/escape.js

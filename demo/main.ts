@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findEnvoy } from '../tests/support/envoy.ts'
 import type { World } from '../tests/support/world.ts'
 import { acts } from './acts.ts'
 import { type Breakage, breakages, isBreakage } from './breakage.ts'
@@ -15,6 +16,7 @@ const usage = `make demo plays the two walk-throughs, HTTP and TCP, from the com
   node dist/demo.js           plays all steps
   node dist/demo.js --list    lists them
 
+  ENGINE=envoy   has stock Envoy carry the traffic, as sidecar and as gateway
   KEEP=1         leaves you in a shell of its world at the end
   BREAK=WHAT     breaks a part on purpose; the demo must then fail:
 ${Object.entries(breakages)
@@ -34,7 +36,7 @@ async function main(words: readonly string[]): Promise<number> {
     process.stderr.write(usage)
     return word === '--help' || word === '-h' ? 0 : 2
   }
-  return playDemo(isBreakage(breakage) ? breakage : undefined)
+  return playDemo(isBreakage(breakage) ? breakage : undefined, engineOptions())
 }
 
 async function playOutside([logFolder = '', certificateFolder = '', web = '']: readonly string[]): Promise<number> {
@@ -48,7 +50,14 @@ function listSteps(): number {
   return 0
 }
 
-async function playDemo(breakage: Breakage | undefined): Promise<number> {
+/** Stock Envoy in the place of our own data plane, for both sidecar and gateway. */
+function engineOptions(): readonly string[] {
+  if (process.env['ENGINE'] !== 'envoy') return []
+  const found = findEnvoy()
+  return ['--engine', 'envoy', ...(found === undefined ? [] : ['--envoy-path', found.path])]
+}
+
+async function playDemo(breakage: Breakage | undefined, engine: readonly string[]): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-demo-'))
   let world: World | undefined
   const cleanUp = async (): Promise<void> => {
@@ -66,7 +75,7 @@ async function playDemo(breakage: Breakage | undefined): Promise<number> {
     if (!isInterrupted) process.stdout.write(`${line}\n`)
   }
   try {
-    return await Promise.race([interrupted, playAll({ folder, breakage, print, onWorld: (made) => (world = made) })])
+    return await Promise.race([interrupted, playAll({ folder, breakage, engine, print, onWorld: (made) => (world = made) })])
   } catch (error) {
     process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`)
     return 1

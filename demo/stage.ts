@@ -40,6 +40,8 @@ export interface StageOptions {
   /** For everything that is written. */
   readonly folder: string
   readonly breakage: Breakage | undefined
+  /** Options that say what carries the traffic. */
+  readonly engine: readonly string[]
 }
 
 const readyMs = 15_000
@@ -134,7 +136,17 @@ class TheStage implements Stage {
 
   #common(role: 'sidecar' | 'gateway'): readonly string[] {
     const flows = join(this.#options.folder, `${role}.jsonl`)
-    return ['-f', this.declarations.folder, '--resolver', addresses.nameServer, '--flows', flows, '--admin', adminAddress[role]]
+    return [
+      ...this.#options.engine,
+      '-f',
+      this.declarations.folder,
+      '--resolver',
+      addresses.nameServer,
+      '--flows',
+      flows,
+      '--admin',
+      adminAddress[role],
+    ]
   }
 
   /** Those that run just now. */

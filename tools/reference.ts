@@ -4,6 +4,7 @@ import { findingCodes } from '../src/analysis/index.ts'
 import { fieldTable, issueCodes, kindNames, type SchemaName } from '../src/api/index.ts'
 import { errorCodes } from '../src/base/index.ts'
 import { describeCommands, exitCodeTexts } from '../src/cli/index.ts'
+import { engineDifferences } from '../src/envoy/index.ts'
 import { flowRecordFields, reasonCodes, responseFlags } from '../src/flow/index.ts'
 import { events } from '../src/telemetry/index.ts'
 import { translationCodes } from '../src/translate/index.ts'
@@ -19,6 +20,7 @@ export function referencePages(): Readonly<Record<string, string>> {
     'admin.md': adminPage(),
     'access-log.md': accessLogPage(),
     'cli.md': cliPage(),
+    'engines.md': enginesPage(),
     'errors.md': errorsPage(),
     'kinds.md': kindsPage(),
   }
@@ -35,6 +37,19 @@ function adminPage(): string {
     'Secrets are not shown: private keys, passwords, and the values of headers that carry credentials are `[redacted]`.',
     '`/config_dump?resource=` takes the name of one list, `mask=` the fields to keep (`cluster.name,version_info`), `name_regex=` an RE2 expression. Names for DNS and the places of declarations, for which Envoy has no field, stand in the `EcdsConfigDump` as `dns/HOST` and `origin/KIND/NAMESPACE/NAME`.',
     '`/flows` gives up to 1,000 of the newest [flow records](flow-record.md), oldest first. With `?follow` an empty line comes after them, then each record as it ends, and an empty line every ten seconds. A reader who is more than a megabyte behind loses records and is told how many; eight readers may follow at once.',
+  ])
+}
+
+function enginesPage(): string {
+  const rows = Object.values(engineDifferences)
+  return page('Engines', [
+    'What carries the traffic is Sallyport’s own data plane, or with `--engine envoy` stock Envoy 1.40. Both are given the same resources. DNS, the capture, its self-test, the records and the admin pages are Sallyport’s under both.',
+    'What Envoy has no field for is said in its own terms as far as they go: a refusal becomes an answer with 403, a TLS alert or a dead end; names are asked of a resolver that tells no address which may not be dialled. What remains:',
+    table(
+      ['what', 'Sallyport', 'stock Envoy'],
+      rows.map(({ what, sallyport, envoy }) => [what, sallyport, envoy]),
+    ),
+    'A test holds each row.',
   ])
 }
 

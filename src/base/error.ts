@@ -43,6 +43,9 @@ export const errorCodes = {
   SLP5001: 'a gateway that runs as a process of its own has ended',
   SLP5002: 'a published port cannot be bound',
   SLP5003: 'no configuration came from the xDS server',
+  SLP5101: 'Envoy is not installed',
+  SLP5102: 'Envoy has a version that this one does not work with',
+  SLP5103: 'Envoy does not start, or does not take what it is given',
 } as const satisfies Record<string, string>
 
 export class SallyportError extends Error {

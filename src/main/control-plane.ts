@@ -7,10 +7,10 @@ import type { PolicyOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore } from '../config/index.ts'
 import { type AccessLogPlan, buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
 import { compiling, type Runtime } from '../runtime/index.ts'
-import { type ConfigPublished, configPublished } from '../telemetry/index.ts'
+import type { ConfigPublished } from '../telemetry/index.ts'
 import { type Proxy, translating } from '../translate/index.ts'
 import { ConfigVersion, countResources } from './config-version.ts'
-import { type Control, nodeFacts, putInForce } from './control.ts'
+import { type Control, Handover, nodeFacts, putInForce } from './control.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
 
@@ -40,6 +40,7 @@ export function startControl(options: ControlOptions): Control {
   let model: Model | undefined
   let view: ConfigView | undefined
   let published: ConfigPublished | undefined
+  const handover = new Handover()
   function* applying(config: ConfigSnapshot): Steps<void> {
     const began = performance.now()
     const now = buildModel(config.resources, config.settings, model)
@@ -64,7 +65,7 @@ export function startControl(options: ControlOptions): Control {
     yield
     published = { ...countsOf(config), version: version.of(config.resources), rejections: rejected.length, durationMs }
     view = { snapshot: translated.snapshot, version: published.version, updated: Date.now(), rejected }
-    configPublished.publish(published)
+    handover.tell(published, translated.snapshot)
   }
   const line = new Line(applying)
   const stop = store.snapshot.watch((config) => line.take(config))
@@ -76,6 +77,7 @@ export function startControl(options: ControlOptions): Control {
     errors: () => errorsOf(store.snapshot.value),
     view: () => view,
     discovery: () => undefined,
+    handOver: (take) => handover.begin(take, view?.snapshot),
     published: () => published,
     async close() {
       stop()

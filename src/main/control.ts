@@ -2,10 +2,11 @@
 import { networkInterfaces } from 'node:os'
 import type { ConfigView, DiscoveryView } from '../admin/index.ts'
 import type { Issue, MeshSettings } from '../api/index.ts'
-import { parseIp, type Watchable } from '../base/index.ts'
+import { parseIp, warnOfListener, type Watchable } from '../base/index.ts'
 import type { AccessLogPlan, SynthesisedGateway } from '../model/index.ts'
 import type { NodeFacts, Runtime } from '../runtime/index.ts'
-import type { ConfigPublished } from '../telemetry/index.ts'
+import { type ConfigPublished, configPublished } from '../telemetry/index.ts'
+import type { Snapshot } from '../xds/index.ts'
 
 export interface Control {
   readonly runtime: Watchable<Runtime | undefined>
@@ -19,6 +20,11 @@ export interface Control {
   view(): ConfigView | undefined
   /** What passes between this proxy and its xDS server; undefined when there is none. */
   discovery(): DiscoveryView | undefined
+  /**
+   * Hands over what the proxy should have, now and after each change; resolves when the first is taken over. A change is told to have
+   * been put in force when it is taken over.
+   */
+  handOver(take: (snapshot: Snapshot) => Promise<void>): Promise<void>
   /** What was told of it when it was put in force. */
   published(): ConfigPublished | undefined
   close(): Promise<void>
@@ -29,6 +35,24 @@ export function putInForce(runtime: Watchable<Runtime | undefined>, next: Runtim
   if (!isQuiet && runtime.value?.outboundPolicy === 'REGISTRY_ONLY' && next.outboundPolicy === 'ALLOW_ANY')
     process.stderr.write('sallyport: the outbound policy is ALLOW_ANY from now on: what nothing declares may leave\n')
   runtime.set(next)
+}
+
+/** Tells of a configuration when whoever carries the traffic has taken it over. */
+export class Handover {
+  #take: ((snapshot: Snapshot) => Promise<void>) | undefined
+
+  begin(take: (snapshot: Snapshot) => Promise<void>, now: Snapshot | undefined): Promise<void> {
+    this.#take = take
+    return now === undefined ? Promise.resolve() : take(now)
+  }
+
+  tell(published: ConfigPublished, snapshot: Snapshot): void {
+    if (this.#take === undefined) configPublished.publish(published)
+    else
+      void this.#take(snapshot)
+        .catch(warnOfListener)
+        .then(() => configPublished.publish(published))
+  }
 }
 
 /** Addresses of this machine, which no name may lead to. */

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { createDataPlane, type DataPlane } from '../proxy/index.ts'
 import { type Cidr, parseCidr } from '../base/index.ts'
 import type { GatewayOptions } from '../cli/index.ts'
-import { createNameSource } from '../dns/index.ts'
+import { createNameSource, type DnsClient } from '../dns/index.ts'
 import type { Control } from './control.ts'
 import { openControl } from './open-control.ts'
 import { openOutputs } from './outputs.ts'
@@ -23,14 +23,7 @@ export async function runGateway(options: GatewayOptions): Promise<number> {
     throw error
   }
   const names = createNameSource(options.resolver === undefined ? {} : { server: options.resolver })
-  const plane = createDataPlane({
-    role: 'gateway',
-    runtime: control.runtime,
-    names,
-    source: { namespace, workload: name, labels },
-    peers: peersOf(options),
-    onProblem: (text) => process.stderr.write(`sallyport gateway: ${text}\n`),
-  })
+  const plane = await startPlane(options, control, names)
   const outputs = await openOutputs(options, { role: 'gateway', control, readiness: () => readiness(control, plane), plane: () => plane })
   announce(options, control)
   await plane.whenBound()
@@ -44,7 +37,24 @@ export async function runGateway(options: GatewayOptions): Promise<number> {
   return 0
 }
 
-function readiness(control: Control, plane: DataPlane): { ready: boolean; why?: string } {
+type GatewayPlane = Pick<DataPlane, 'loads' | 'whenBound' | 'unboundListeners' | 'drain'>
+
+async function startPlane(options: GatewayOptions, control: Control, names: DnsClient): Promise<GatewayPlane> {
+  const { namespace, name, labels } = options
+  const source = { namespace, workload: name, labels }
+  const peers = peersOf(options)
+  if (options.engine === 'envoy') return (await import('./envoy-gateway.ts')).envoyGateway({ options, control, names, source, peers })
+  return createDataPlane({
+    role: 'gateway',
+    runtime: control.runtime,
+    names,
+    source,
+    peers,
+    onProblem: (text) => process.stderr.write(`sallyport gateway: ${text}\n`),
+  })
+}
+
+function readiness(control: Control, plane: GatewayPlane): { ready: boolean; why?: string } {
   if (control.runtime.value === undefined) return { ready: false, why: 'no configuration yet' }
   const unbound = plane.unboundListeners()
   return unbound.length === 0 ? { ready: true } : { ready: false, why: `not bound: ${unbound.join(', ')}` }

@@ -72,10 +72,24 @@ function whenReady(child: ChildProcess, key: string): Promise<void> {
 function argumentsOf(gateway: SynthesisedGateway, options: RunOptions, sockets: string): string[] {
   const labels = Object.entries(gateway.labels).flatMap(([key, value]) => ['-l', `${key}=${value}`])
   const files = options.files.flatMap((file) => ['-f', file])
-  const shared = (['outbound', 'strictness', 'resolver', 'flows'] as const).flatMap((name) => {
+  const shared = (['outbound', 'strictness', 'resolver', 'flows', 'engine'] as const).flatMap((name) => {
     const value = options[name]
     return value === undefined ? [] : [`--${name}`, value]
   })
+  const envoy = options.envoyPath === undefined ? [] : ['--envoy-path', options.envoyPath]
   const accessLog = options.accessLog === undefined ? [] : ['--access-log', options.accessLog]
-  return ['gateway', '--sockets', sockets, '-n', gateway.namespace, '--name', gateway.name, ...labels, ...files, ...shared, ...accessLog]
+  return [
+    'gateway',
+    '--sockets',
+    sockets,
+    '-n',
+    gateway.namespace,
+    '--name',
+    gateway.name,
+    ...labels,
+    ...files,
+    ...shared,
+    ...envoy,
+    ...accessLog,
+  ]
 }

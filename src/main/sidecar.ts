@@ -1,7 +1,7 @@
 // Composes a sidecar: control side, names and a data plane around a seal, and the gateways beside it.
 import { cidrContains, type Ip, parseCidr, SallyportError } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
-import { createNameSource, createRefusalAddresses, type RefusalAddresses, serveDns } from '../dns/index.ts'
+import { createNameSource, createRefusalAddresses, type DnsClient, type RefusalAddresses, serveDns } from '../dns/index.ts'
 import { createDataPlane, type DataPlane } from '../proxy/index.ts'
 import type { Seal } from '../seal/index.ts'
 import type { Control } from './control.ts'
@@ -68,7 +68,8 @@ async function serve(parts: Parts): Promise<number> {
   const { options, control, gateways, seal } = parts
   const names = createNameSource(options.resolver === undefined ? {} : { server: options.resolver })
   const refusals = createRefusalAddresses()
-  const plane = startPlane(parts, names, refusals)
+  const carrier = await startPlane(parts, names, refusals)
+  const { plane } = carrier
   parts.live.plane = plane
   startDns(parts, names, refusals)
   let isServing = false
@@ -89,7 +90,7 @@ async function serve(parts: Parts): Promise<number> {
     stopWatching()
     stopDoor()
     // What the command wrote last is still under way when it has ended.
-    await plane.drain(lastBytesMs)
+    await carrier.drain(lastBytesMs)
     names.close()
   }
 }
@@ -104,29 +105,37 @@ async function started(seal: Seal): Promise<void> {
   }
 }
 
-function startPlane(
-  { source, control, seal, nonce }: Parts,
-  names: ReturnType<typeof createNameSource>,
-  refusals: RefusalAddresses,
-): DataPlane {
-  const plane = createDataPlane({
+interface Carrier {
+  /** Takes the connections. */
+  readonly plane: DataPlane
+  drain(ms: number): Promise<void>
+}
+
+async function startPlane(parts: Parts, names: DnsClient, refusals: RefusalAddresses): Promise<Carrier> {
+  const { options, source, control, seal, nonce } = parts
+  const nameOf = (ip: Ip): string | undefined => refusals.nameOf(ip) ?? virtualName(control, ip)
+  const common = {
     role: 'sidecar',
     runtime: control.runtime,
     names,
     source,
-    virtualNames: (ip) => refusals.nameOf(ip) ?? virtualName(control, ip),
+    virtualNames: nameOf,
     probe: { addresses: seal.probeAddresses, nonce },
-  })
-  plane.adoptSidecarServer(seal.tcp4, 4)
-  plane.adoptSidecarServer(seal.tcp6, 6)
-  return plane
+  } as const
+  const carrier =
+    options.engine === 'envoy'
+      ? await (await import('./envoy-sidecar.ts')).envoyCarrier({ options, control, nameOf, plane: common })
+      : ownCarrier(createDataPlane(common))
+  carrier.plane.adoptSidecarServer(seal.tcp4, 4)
+  carrier.plane.adoptSidecarServer(seal.tcp6, 6)
+  return carrier
 }
 
-function startDns(
-  { source, control, seal }: Parts,
-  names: ReturnType<typeof createNameSource>,
-  refusals: RefusalAddresses,
-): ReturnType<typeof serveDns> {
+function ownCarrier(plane: DataPlane): Carrier {
+  return { plane, drain: (ms) => plane.drain(ms) }
+}
+
+function startDns({ source, control, seal }: Parts, names: DnsClient, refusals: RefusalAddresses): ReturnType<typeof serveDns> {
   return serveDns({
     udp: seal.dns.udp,
     tcp: seal.dns.tcp,

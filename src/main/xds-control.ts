@@ -2,7 +2,7 @@
 import { contentHash, messageOf, SallyportError, type Steps, systemClock, type Timer, Watchable } from '../base/index.ts'
 import type { AccessLogPlan, SynthesisedGateway } from '../model/index.ts'
 import { type Awaited, type Rejection, type Runtime, type Settled, settling } from '../runtime/index.ts'
-import { type ConfigPublished, configPublished } from '../telemetry/index.ts'
+import type { ConfigPublished } from '../telemetry/index.ts'
 import {
   type AdsState,
   type AdsTiming,
@@ -13,7 +13,7 @@ import {
   writeNode,
   type XdsSession,
 } from '../xds/index.ts'
-import { type Control, nodeFacts, putInForce } from './control.ts'
+import { type Control, Handover, nodeFacts, putInForce } from './control.ts'
 import { LastGoodKeeper, lastGoodPath, type Restored, restoreLastGood } from './last-good-keeper.ts'
 import { Line } from './line.ts'
 import { usualStateDirectory } from './state-directory.ts'
@@ -75,6 +75,7 @@ class XdsControl implements Control {
   #isReleased = false
   #isClosed = false
   #expiry: Timer | undefined
+  readonly #handover = new Handover()
   #published: ConfigPublished | undefined
   #updated = 0
 
@@ -126,6 +127,10 @@ class XdsControl implements Control {
     const { state, failures, counts } = this.#session
     const warming = this.#settled?.warming ?? []
     return { state: state.value, failures, counts, warming, stateOf: (resource) => this.#session.stateOf(resource) }
+  }
+
+  handOver(take: Parameters<Control['handOver']>[0]): Promise<void> {
+    return this.#handover.begin(take, this.view()?.snapshot)
   }
 
   published(): ConfigPublished | undefined {
@@ -235,7 +240,7 @@ class XdsControl implements Control {
       rejections: rejected.length,
       durationMs: performance.now() - began,
     }
-    configPublished.publish(this.#published)
+    this.#handover.tell(this.#published, snapshot)
     if (this.#session.counts.size > 0) this.#keeper.changed()
   }
 

@@ -14,7 +14,7 @@ import type { FlowSource } from '../flow/index.ts'
 import { decide, decideRequest, type NameSource, type Runtime } from '../runtime/index.ts'
 import { ArrivalGate, type Probe } from './arrival-gate.ts'
 import type { Context, Judge } from './context.ts'
-import { type FlowCounters, FlowRecorder } from './flow-recorder.ts'
+import { type FlowCounters, FlowRecorder, type FlowSink } from './flow-recorder.ts'
 import { GatewayListeners, type ListenerStatus } from './gateway-listeners.ts'
 import type { UpstreamConnection } from './http/upstream-connection.ts'
 import { UpstreamPool } from './http/upstream-pool.ts'
@@ -47,6 +47,8 @@ export interface DataPlaneOptions {
   /** For tests without capture rules. */
   readonly destinationOf?: DestinationOf
   readonly judge?: Judge
+  /** Is told of flows in the place of the channels. */
+  readonly flows?: FlowSink
   /** Memory that is used of that which may be, from 0 to 1; for tests. */
   readonly pressure?: () => number
   readonly transport?: Transport
@@ -159,7 +161,12 @@ class ComposedDataPlane implements DataPlane {
     return {
       role: options.role,
       transport: options.transport ?? createPortableTransport(),
-      recorder: new FlowRecorder({ role: options.role, clock, placed: (ref) => runtime.value?.placed(ref) ?? ref }),
+      recorder: new FlowRecorder({
+        role: options.role,
+        clock,
+        placed: (ref) => runtime.value?.placed(ref) ?? ref,
+        ...(options.flows && { sink: options.flows }),
+      }),
       deadlines,
       clock,
       limits,

@@ -13,7 +13,7 @@ import type {
   ResponseFlag,
   Verdict,
 } from '../flow/index.ts'
-import { type FlowClosed, flowClosed, flowDecided, flowOpened } from '../telemetry/index.ts'
+import { type FlowClosed, flowClosed, type FlowDecided, flowDecided, type FlowOpened, flowOpened } from '../telemetry/index.ts'
 
 export interface FlowCounters {
   opened: number
@@ -26,11 +26,19 @@ export type FlowDraft = Omit<OpenRecord, 'id' | 'kind' | 'role' | 'opened' | 'cl
 
 const undecided: Reason = { code: 'internal-error', text: 'the flow ended before it was decided' }
 
+/** Is told of flows in the place of the channels. */
+export interface FlowSink {
+  opened(flow: FlowOpened): void
+  decided(flow: FlowDecided): void
+  closed(flow: FlowClosed): void
+}
+
 export interface FlowRecorderOptions {
   readonly role: FlowRecord['role']
   readonly clock: Clock
   /** Joins a reference with the place that it has now. */
   readonly placed: (ref: OriginRef) => PlacedRef
+  readonly sink?: FlowSink
 }
 
 export class FlowRecorder {
@@ -38,11 +46,13 @@ export class FlowRecorder {
   readonly role: FlowRecord['role']
   readonly clock: Clock
   readonly placed: (ref: OriginRef) => PlacedRef
+  readonly sink: FlowSink | undefined
 
   constructor(options: FlowRecorderOptions) {
     this.role = options.role
     this.clock = options.clock
     this.placed = options.placed
+    this.sink = options.sink
   }
 
   /** The flow counts from its `announce` on, or from its end. */
@@ -134,10 +144,11 @@ export class Flow implements FlowClosed {
   announce(): void {
     if (this.#announced || this.#closed) return
     this.#announced = true
-    const { counters, role } = this.#recorder
+    const { counters, role, sink } = this.#recorder
     counters.opened++
     counters.active++
-    if (flowOpened.hasSubscribers) flowOpened.publish({ id: this.id, kind: this.#record.kind, role })
+    if (sink) sink.opened({ id: this.id, kind: this.#record.kind, role })
+    else if (flowOpened.hasSubscribers) flowOpened.publish({ id: this.id, kind: this.#record.kind, role })
   }
 
   /** Requests stand for this connection: it has no record of its own. */
@@ -148,9 +159,10 @@ export class Flow implements FlowClosed {
   /** Tells that a long-lived flow has found its way. */
   decided(): void {
     this.announce()
-    if (!flowDecided.hasSubscribers) return
+    const { sink } = this.#recorder
+    if (!sink && !flowDecided.hasSubscribers) return
     const { source, protocol, verdict, reason, path, cluster, host, sni } = this.draft
-    flowDecided.publish({
+    const told: FlowDecided = {
       id: this.id,
       kind: this.#record.kind,
       role: this.#recorder.role,
@@ -163,7 +175,9 @@ export class Flow implements FlowClosed {
       cluster,
       host,
       sni,
-    })
+    }
+    if (sink) sink.decided(told)
+    else flowDecided.publish(told)
   }
 
   /** The first call writes the record; whoever comes later is only the last resort and is not heard. */
@@ -171,12 +185,13 @@ export class Flow implements FlowClosed {
     if (this.#closed) return
     this.announce()
     this.#closed = true
-    const { counters } = this.#recorder
+    const { counters, sink } = this.#recorder
     counters.recorded++
     counters.active--
-    if (!flowClosed.hasSubscribers) return
+    if (!sink && !flowClosed.hasSubscribers) return
     this.#finish()
-    flowClosed.publish(this)
+    if (sink) sink.closed(this)
+    else flowClosed.publish(this)
   }
 
   get record(): FlowRecord {
@@ -193,8 +208,8 @@ export class Flow implements FlowClosed {
   #finish(): void {
     const record = this.#record
     const { reason } = record
-    record.durationMs = Math.round(this.elapsedMs)
     record.closed = this.#recorder.clock.now()
+    record.durationMs = Math.round(this.elapsedMs)
     if (!reason.by) return
     record.by = this.#recorder.placed(reason.by)
     record.reason = withoutOrigin(reason)

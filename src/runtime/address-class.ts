@@ -48,6 +48,11 @@ export function rangeNames(range: Cidr, ip: Ip): boolean {
   return ranges.some((row) => row.cidr.bits <= range.bits && cidrContains(row.cidr, ip) && isNeverReached(row.kind))
 }
 
+/** What is reached only where a declaration names the address itself, as ranges. Addresses that lead nowhere anyway are left out. */
+export function neverReached(): readonly Cidr[] {
+  return ranges.filter(({ kind }) => isNeverReached(kind) && kind !== 'reserved').map(({ cidr }) => cidr)
+}
+
 interface Range {
   readonly cidr: Cidr
   readonly kind: AddressClass

@@ -8,24 +8,25 @@ export interface LoopDelay {
 }
 
 /** A delay shorter than this is not looked for. */
-const RESOLUTION_MS = 50
+const RESOLUTION_MS = 20
 const WINDOW_MS = 60_000
 
 export function watchLoopDelay(): LoopDelay {
-  // The one before stands still, so that the two together look back a whole window and only one of them wakes the loop.
-  let before: IntervalHistogram | undefined
-  let now = start()
+  // Two that take turns: the older one always looks back a whole window.
+  let old = start()
+  let young = start()
   const timer = setInterval(() => {
-    now.disable()
-    before = now
-    now = start()
+    old.disable()
+    old = young
+    young = start()
   }, WINDOW_MS)
   timer.unref()
   return {
-    quantiles: () => new Map([0.5, 0.99, 1].map((quantile) => [String(quantile), secondsOf(quantile, now, before)])),
+    quantiles: () => new Map(['0.5', '0.99', '1'].map((quantile) => [quantile, secondsOf(old, Number(quantile))])),
     close() {
       clearInterval(timer)
-      now.disable()
+      old.disable()
+      young.disable()
     },
   }
 }
@@ -36,8 +37,8 @@ function start(): IntervalHistogram {
   return histogram
 }
 
-/** What is measured is the time between two looks; what is beyond the wanted one was delay. Of two windows the worse one counts. */
-function secondsOf(quantile: number, ...histograms: readonly (IntervalHistogram | undefined)[]): number {
-  const counted = histograms.filter((histogram) => histogram !== undefined && histogram.count > 0)
-  return Math.max(0, ...counted.map((histogram) => (histogram?.percentile(quantile * 100) ?? 0) / 1e9 - RESOLUTION_MS / 1000))
+/** What is measured is the time between two looks; what is beyond the wanted one was delay. */
+function secondsOf(histogram: IntervalHistogram, quantile: number): number {
+  if (histogram.count === 0) return 0
+  return Math.max(0, histogram.percentile(quantile * 100) / 1e9 - RESOLUTION_MS / 1000)
 }

@@ -60,9 +60,9 @@ export function plainAction(cluster: string, retry: RetryPolicy | undefined): Ro
   })
 }
 
-/** Istio says a time-out always; 0 disables it. */
+/** Istio says a time-out always; 0 disables it. It also sets `max_grpc_timeout`, which Envoy has deprecated and warns of. */
 function timeouts(milliseconds: number) {
-  return { timeout: duration(milliseconds), maxGrpcTimeout: duration(milliseconds) }
+  return { timeout: duration(milliseconds) }
 }
 
 function weighted(ctx: Context, route: RouteDestination, port: number) {

@@ -80,7 +80,9 @@ function convertOf(member: DescField | DescOneof): Convert | undefined {
 }
 
 function convertOneof(oneof: DescOneof): Convert {
-  const converts = new Map(oneof.fields.map((field) => [field.localName, field.message && messageMaker(field.message)]))
+  const converts = new Map(
+    oneof.fields.map((field) => [field.localName, field.message && !isStruct(field) ? messageMaker(field.message) : undefined]),
+  )
   return (given) => {
     const { case: name, value } = given as { readonly case?: string; readonly value?: unknown }
     const convert = name === undefined ? undefined : converts.get(name)
@@ -90,9 +92,13 @@ function convertOneof(oneof: DescOneof): Convert {
 
 /** Wrappers and structs stand for themselves as fields, as in the library. */
 function convertMessage(field: DescField & { readonly message: DescMessage }): Convert | undefined {
-  const { typeName } = field.message
-  const isPlain = typeName === 'google.protobuf.Struct' && field.parent.typeName !== 'google.protobuf.Value'
-  return isPlain || (field.fieldKind === 'message' && wrappers.has(typeName)) ? undefined : messageMaker(field.message)
+  const isWrapped = field.fieldKind === 'message' && wrappers.has(field.message.typeName)
+  return isStruct(field) || isWrapped ? undefined : messageMaker(field.message)
+}
+
+/** Kept as a plain object, also among the choices of a oneof. */
+function isStruct({ message, parent }: DescField): boolean {
+  return message?.typeName === 'google.protobuf.Struct' && parent?.typeName !== 'google.protobuf.Value'
 }
 
 function messageMaker(schema: DescMessage): Convert {

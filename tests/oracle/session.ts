@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findEnvoy } from '../support/envoy.ts'
 import type { NodeProcess } from '../support/node-process.ts'
 import { addresses } from '../support/outside-plan.ts'
 import { bundled } from '../support/outside-servers.ts'
@@ -84,7 +85,8 @@ class Declarations {
 
 /** As Istio: what Sallyport does more strictly by default is held elsewhere. */
 function commonArguments(folder: string): string[] {
-  return ['--strictness', 'istio', '--resolver', addresses.out, '--admin', admin, '-f', join(folder, 'policy')]
+  const envoy = process.env['ORACLE_ENGINE'] === 'envoy' ? ['--engine', 'envoy', '--envoy-path', findEnvoy()?.path ?? ''] : []
+  return [...envoy, '--strictness', 'istio', '--resolver', addresses.out, '--admin', admin, '-f', join(folder, 'policy')]
 }
 
 function startGateway(world: World, folder: string): NodeProcess {

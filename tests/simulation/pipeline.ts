@@ -5,6 +5,7 @@ import { buildModel } from '../../src/model/index.ts'
 import { type Call, play, type Played, tell } from '../../src/runtime/play.test-kit.ts'
 import { compile, type Runtime } from '../../src/runtime/index.ts'
 import { translate } from '../../src/translate/index.ts'
+import { keepForEnvoy } from '../support/envoy-acceptance.ts'
 
 export interface Setting extends ReadOptions {
   readonly role?: 'sidecar' | 'gateway'
@@ -28,7 +29,7 @@ export function runtimeFor(yaml: string, setting: Setting = {}): Runtime {
     { role, namespace, labels, name: 'one' },
     sockets === undefined ? {} : { embeddedGateway: { socketDirectory: sockets } },
   )
-  return compile(translated.snapshot, { addresses: own.flatMap((ip) => parseIp(ip) ?? []) }).runtime
+  return compile(keepForEnvoy(role, translated.snapshot), { addresses: own.flatMap((ip) => parseIp(ip) ?? []) }).runtime
 }
 
 export interface Attempt extends Call {

@@ -5,6 +5,7 @@ import type { ConnectionFacts, FirstBytes, RequestFacts, Resolution } from '../.
 import { buildModel, type Model } from '../../src/model/index.ts'
 import { compile, type ConnectionDecision, decide, decideRequest, type RequestDecision, type Runtime } from '../../src/runtime/index.ts'
 import { type Proxy, translate, type TranslateOptions, type Translation } from '../../src/translate/index.ts'
+import { keepForEnvoy } from '../support/envoy-acceptance.ts'
 
 export interface MeshPlan {
   readonly strictness?: 'strict' | 'istio'
@@ -36,7 +37,7 @@ export function pipeline(yaml: string, plan: MeshPlan = {}): Played {
   const model = buildModel(resources, settings)
   const base = plan.proxy?.role === 'gateway' ? gateway : sidecar
   const translation = translate(model, { ...base, ...plan.proxy }, plan.options)
-  const { runtime } = compile(translation.snapshot, { addresses: [] })
+  const { runtime } = compile(keepForEnvoy(base.role, translation.snapshot), { addresses: [] })
   return { model, translation, runtime }
 }
 

@@ -55,6 +55,11 @@ export class DeltaTypeStream extends TypeStream {
     return { resources: [], removed, version: view.version }
   }
 
+  /** It is sent although it is the same. */
+  oweAgain(name: string): void {
+    if (this.subscription.wants(name)) this.#owed.add(name)
+  }
+
   protected owe(name: string): void {
     this.#owed.add(name)
   }

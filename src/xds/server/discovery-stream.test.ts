@@ -122,6 +122,15 @@ describe('a delta stream', () => {
     expect(accepts()).toEqual(['EDS a'])
   })
 
+  test('is sent the endpoints of a cluster that it was sent again, for which Envoy does not ask a second time', () => {
+    const { accepts, subscribe, publish } = delta({ clusters: { a: 1, b: 1 }, endpoints: { a: 1, b: 1 } })
+    subscribe(cluster, [])
+    subscribe(endpoint, ['a', 'b'])
+    accepts()
+    publish({ clusters: { a: 2, b: 1 }, endpoints: { a: 1, b: 1 } })
+    expect(accepts()).toEqual(['CDS a', 'EDS a'])
+  })
+
   test('of one that comes back nothing is sent that it has, and it is told what is gone', () => {
     const versions = delta({ clusters: { a: 1, b: 1, c: 1 } })
     versions.subscribe(cluster, [])

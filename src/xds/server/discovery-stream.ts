@@ -225,7 +225,12 @@ export class DeltaStream extends DiscoveryStream {
     return deltaResponse({ typeUrl, nonce, resources, removed, version })
   }
 
-  protected sent(): void {}
+  /** Envoy warms an exchanged cluster with endpoints that it does not ask for again, because it never ceased to want them. */
+  protected sent(type: TypeStream, { resources }: Content): void {
+    const endpoints = this.types.get(typeUrls.endpoint)
+    if (type.typeUrl !== typeUrls.cluster || !(endpoints instanceof DeltaTypeStream)) return
+    for (const { name } of resources) endpoints.oweAgain(name)
+  }
 }
 
 export class StateStream extends DiscoveryStream {

@@ -1,0 +1,76 @@
+// Answers a proxy that resolves names by itself, with real addresses, and tells it none that it may not dial.
+import dgram from 'node:dgram'
+import net from 'node:net'
+import { type Address, type Ip, parseIp, SallyportError, Watchable } from '../base/index.ts'
+import { judgeAddress, type Runtime } from '../runtime/index.ts'
+import { type DnsService, serveDns } from './listener.ts'
+import { createRefusalAddresses } from './refusal-addresses.ts'
+import type { AskedType, DnsAnswer } from './upstream-answer.ts'
+import type { DnsClient } from './upstream.ts'
+
+export interface ProxyResolverOptions {
+  readonly names: Pick<DnsClient, 'query'>
+  readonly runtime: Watchable<Runtime | undefined>
+  /** The node's own addresses, which no name leads to. */
+  readonly own: ReadonlySet<Ip>
+  /** Private addresses are told for names that only a wildcard covers, too. */
+  readonly privateNames: () => boolean
+}
+
+export interface ProxyResolver extends Pick<DnsService, 'close'> {
+  readonly address: Address
+}
+
+const loopback = '127.0.0.1'
+
+/** Listens at a port of the loopback address. */
+export async function serveProxyResolver(options: ProxyResolverOptions): Promise<ProxyResolver> {
+  const udp = dgram.createSocket('udp4')
+  await new Promise<void>((resolve, reject) => {
+    udp.once('error', reject)
+    udp.bind(0, loopback, resolve)
+  })
+  const { port } = udp.address()
+  const tcp = net.createServer()
+  await new Promise<void>((resolve, reject) => {
+    tcp.once('error', reject)
+    tcp.listen(port, loopback, resolve)
+  })
+  const service = serveDns({
+    udp: [udp],
+    tcp: [tcp],
+    runtime: new Watchable<Runtime | undefined>(asksForEverything),
+    names: { query: (name, type) => judged(options, name, type) },
+    refusals: createRefusalAddresses(),
+    onRefused: () => undefined,
+    mayTell: () => true,
+  })
+  const ip = parseIp(loopback)
+  if (ip === undefined) throw new SallyportError('SLP0001', `${loopback} is no address`)
+  return { address: { ip, port }, close: () => service.close() }
+}
+
+async function judged({ names, runtime, own, privateNames }: ProxyResolverOptions, name: string, type: AskedType): Promise<DnsAnswer> {
+  const answer = await names.query(name, type)
+  const now = runtime.value
+  if (answer.status !== 'found' || now?.strict === false) return answer
+  const isExact = now?.declaredName(name)?.host.startsWith('*') !== true
+  const rules = { own, privateAllowed: isExact || privateNames() }
+  const records = answer.records.filter(({ type: kind, data }) => {
+    const ip = kind === 'A' || kind === 'AAAA' ? parseIp(String(data)) : undefined
+    return ip === undefined || judgeAddress(ip, rules) === undefined
+  })
+  return records.length === 0 ? { status: 'no-data', expires: answer.expires } : { ...answer, records }
+}
+
+/** The proxy asks only for names that clusters have, or that a declared wildcard covers: each is looked up as if it were declared. */
+const asksForEverything: Runtime = {
+  version: 0,
+  strict: true,
+  outboundPolicy: 'REGISTRY_ONLY',
+  boundListeners: [],
+  knowsNames: true,
+  declaredName: (host) => ({ host, addresses: [] }),
+  nameOfAddress: () => undefined,
+  placed: (ref) => ref,
+}

@@ -1,0 +1,35 @@
+// Says where an Envoy stands and what it has to tell us: everything about its resources that the declarations do not say.
+import type { Cidr } from '../../base/index.ts'
+
+/** How a sidecar's connections reach Envoy. */
+export type Capture =
+  /** Our process accepts them inside the seal and passes them on over this Unix socket, behind a PROXY protocol header. */
+  | { readonly kind: 'relay'; readonly path: string }
+  /** Envoy listens inside the workload's network namespace itself (root only). */
+  | {
+      readonly kind: 'namespace'
+      readonly path: string
+      readonly listens: readonly { readonly ip: string; readonly port: number }[]
+      readonly probe: { readonly addresses: readonly string[]; readonly nonce: string }
+    }
+
+export interface StockSite {
+  readonly role: 'sidecar' | 'gateway'
+  /** Where access log entries are written for us to read. */
+  readonly log: string
+  /** What the ids of requests begin with: another one for each start of Envoy, whose own numbers begin anew. */
+  readonly idPrefix: string
+  /** `NAMESPACE/WORKLOAD`, told to gateways. */
+  readonly workload: string
+  /** Of a sidecar. */
+  readonly capture?: Capture
+  /** Addresses that are reached only where a declaration names them: loopback, link-local, metadata, the own ones. */
+  readonly neverReached: readonly Cidr[]
+  /** Of a gateway: who may connect; absent = everybody. */
+  readonly peers?: readonly Cidr[]
+}
+
+/** The id of a request, in Envoy's format operators: what a refusal tells the client and a hop tells the next is what the record says. */
+export function requestId({ idPrefix }: StockSite): string {
+  return `${idPrefix}-%CONNECTION_ID%-%START_TIME(%s%9f)%`
+}

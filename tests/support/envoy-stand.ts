@@ -1,0 +1,216 @@
+// Stands stock Envoy up in a network of its own, where every address is local, and plays calls against what it is given.
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bytesOf, familyOf, parseAddress, parseCidr, parseIp } from '../../src/base/index.ts'
+import { openFeed, startEngine } from '../../src/envoy/index.ts'
+import type { FlowRecord } from '../../src/flow/index.ts'
+import { hello } from '../../src/proxy/sniff/client-hello.test-kit.ts'
+import { flowClosed } from '../../src/telemetry/index.ts'
+import { create, type Snapshot } from '../../src/xds/index.ts'
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.js'
+import { AddressSchema } from '../../src/xds/gen/envoy/config/core/v3/address_pb.js'
+import { ClusterLoadAssignmentSchema } from '../../src/xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
+import { type LbEndpoint, LbEndpointSchema } from '../../src/xds/gen/envoy/config/endpoint/v3/endpoint_components_pb.js'
+import { ListenerFilterSchema } from '../../src/xds/gen/envoy/config/listener/v3/listener_components_pb.js'
+import { type Listener, ListenerSchema } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.js'
+import { findEnvoy } from './envoy.ts'
+
+export interface StandCall {
+  readonly to: string
+  readonly listener?: string
+  readonly host?: string
+  readonly sni?: string
+  readonly path?: string
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  /** Says something that is no protocol; without this, `host` and `sni` the client says nothing. */
+  readonly bytes?: true
+  /** In the place of all these. */
+  readonly says?: Buffer
+}
+
+export interface StandOutcome {
+  readonly record: FlowRecord | undefined
+  /** What the client was told. */
+  readonly answer: string
+}
+
+export interface Stand {
+  /** `names`: what names resolve to. Resolves with what Envoy refused. */
+  put(snapshot: Snapshot, names?: Names): Promise<void>
+  call(call: StandCall): Promise<StandOutcome>
+  /** What Envoy said. */
+  readonly notes: readonly string[]
+  close(): Promise<void>
+}
+
+type Names = Readonly<Record<string, readonly string[]>>
+
+const silenceMs = 320
+const recordMs = 3000
+
+export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-stand-'))
+  const notes: string[] = []
+  const feed = await openFeed(join(folder, 'xds.sock'))
+  const engine = startEngine({
+    role,
+    binary: { path: inOwnNetwork(folder), version: '1.40.0' },
+    folder,
+    node: {
+      id: `${role === 'sidecar' ? 'sidecar' : 'router'}~127.0.0.1~client.default~default.svc.cluster.local`,
+      cluster: 'client.default',
+    },
+    resolver: { ip: '127.0.0.1', port: 9 },
+    feed,
+    neverReached: ['127.0.0.0/8', '169.254.0.0/16', '::1/128'].flatMap((text) => parseCidr(text) ?? []),
+    source: { namespace: 'default', workload: 'client', labels: {} },
+    placed: (ref) => ref,
+    nameOf: () => undefined,
+    serves: () => true,
+    onNote: (text) => notes.push(text),
+    ...(role === 'sidecar' && { capture: { kind: 'relay', path: join(folder, 'relay.sock') } }),
+  })
+  const waiting = new Map<string, (record: FlowRecord) => void>()
+  const stop = flowClosed.subscribe(({ record }) => waiting.get(record.source.address)?.(record))
+  let port = 20_000
+  return {
+    notes,
+    put: (snapshot, names = {}) => engine.put(standing(role, snapshot, { folder, names })),
+    async call(call) {
+      const source = `${call.to.startsWith('[') ? '[2001:db8::11]' : '198.18.0.11'}:${port++}`
+      const recorded = new Promise<FlowRecord | undefined>((resolve) => {
+        waiting.set(source, resolve)
+        setTimeout(() => resolve(undefined), recordMs).unref()
+      })
+      const path = join(folder, call.listener === undefined ? 'relay.sock' : `${call.listener}.sock`)
+      const answer = await talk(path, Buffer.concat([proxyHeader(source, call.to), wordsOf(call)]), recorded)
+      const record = await recorded
+      waiting.delete(source)
+      return { record, answer }
+    },
+    async close() {
+      stop()
+      await engine.close()
+      await feed.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A program that starts Envoy where nothing leads outside. */
+function inOwnNetwork(folder: string): string {
+  const path = join(folder, 'envoy.sh')
+  const routes = 'ip link set lo up; ip route add local 0.0.0.0/0 dev lo; ip -6 route add local ::/0 dev lo 2>/dev/null'
+  const unshare = process.getuid?.() === 0 ? 'unshare -n' : 'unshare -rn'
+  writeFileSync(
+    path,
+    `#!/bin/sh\nPATH=$PATH:/usr/sbin:/sbin\nexec ${unshare} sh -c '${routes}; exec ${findEnvoy()?.path ?? 'envoy'} "$@"' sh "$@"\n`,
+  )
+  chmodSync(path, 0o755)
+  return path
+}
+
+function talk(path: string, bytes: Buffer, recorded: Promise<unknown>): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = ''
+    const socket = connect(path, () => socket.write(bytes))
+    socket.setEncoding('latin1')
+    socket.on('data', (text: string) => {
+      answer += text
+      // An answer has come: one request is all that is asked.
+      setTimeout(() => socket.end(), 5)
+    })
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(answer))
+    const silence = setTimeout(() => socket.end(), silenceMs)
+    void recorded.then(() => {
+      clearTimeout(silence)
+      socket.destroy()
+    })
+  })
+}
+
+function wordsOf({ host, sni, path = '/', method = 'GET', headers = {}, bytes, says }: StandCall): Buffer {
+  if (says !== undefined) return says
+  if (host !== undefined) {
+    const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}\r\n`))
+    return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${lines.join('')}\r\n`, 'latin1')
+  }
+  if (sni !== undefined) return hello({ sni })
+  return bytes === true ? Buffer.from('\u0001\u0002 no protocol\n', 'latin1') : Buffer.alloc(0)
+}
+
+function proxyHeader(source: string, destination: string): Buffer {
+  const [from, to] = [parseAddress(source), parseAddress(destination)]
+  if (from === undefined || to === undefined) throw new Error(`no address: ${destination}`)
+  const ports = Buffer.alloc(4)
+  ports.writeUInt16BE(from.port, 0)
+  ports.writeUInt16BE(to.port, 2)
+  const body = Buffer.concat([bytesOf(from.ip), bytesOf(to.ip), ports])
+  const family = familyOf(to.ip) === 4 ? 0x11 : 0x21
+  return Buffer.concat([Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1'), Buffer.from([0x21, family, 0, body.length]), body])
+}
+
+interface Standing {
+  readonly folder: string
+  readonly names: Names
+}
+
+/** Names are resolved beforehand, and a gateway's ports are sockets. */
+function standing(role: 'sidecar' | 'gateway', snapshot: Snapshot, { folder, names }: Standing): Snapshot {
+  const clusters = new Map(Array.from(snapshot.clusters, ([name, cluster]) => [name, resolved(cluster, names)]))
+  if (role === 'sidecar') return { ...snapshot, clusters }
+  const listeners = new Map(Array.from(snapshot.listeners, ([name, listener]) => [name, onSocket(listener, folder)]))
+  return { ...snapshot, clusters, listeners }
+}
+
+function onSocket(listener: Listener, folder: string): Listener {
+  const address = create(AddressSchema, { address: { case: 'pipe', value: { path: join(folder, `${listener.name}.sock`) } } })
+  const name = 'envoy.filters.listener.proxy_protocol'
+  const value = {
+    typeUrl: 'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
+    value: new Uint8Array(),
+  }
+  const header = create(ListenerFilterSchema, {
+    name,
+    configType: { case: 'typedConfig', value: { $typeName: 'google.protobuf.Any', ...value } },
+  })
+  const others = listener.listenerFilters.filter((filter) => filter.name !== name)
+  return create(ListenerSchema, { ...(listener as object), address, listenerFilters: [header, ...others] })
+}
+
+function resolved(cluster: Cluster, names: Names): Cluster {
+  const { STRICT_DNS, LOGICAL_DNS, STATIC } = Cluster_DiscoveryType
+  const { clusterDiscoveryType: type, loadAssignment } = cluster
+  if (type.case !== 'type' || (type.value !== STRICT_DNS && type.value !== LOGICAL_DNS) || !loadAssignment) return cluster
+  const endpoints = loadAssignment.endpoints.flatMap(({ lbEndpoints }) => lbEndpoints.flatMap((one) => resolvedEndpoint(one, names)))
+  return create(ClusterSchema, {
+    ...(cluster as object),
+    clusterDiscoveryType: { case: 'type', value: STATIC },
+    lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+    loadAssignment: create(ClusterLoadAssignmentSchema, { clusterName: cluster.name, endpoints: [{ lbEndpoints: endpoints }] }),
+  })
+}
+
+function resolvedEndpoint(one: LbEndpoint, names: Names): LbEndpoint[] {
+  const address = one.hostIdentifier.case === 'endpoint' ? one.hostIdentifier.value.address?.address : undefined
+  if (address?.case !== 'socketAddress') return [one]
+  const { address: name, portSpecifier } = address.value
+  const ips = parseIp(name) === undefined ? (names[name] ?? []) : [name]
+  return ips.map((ip) =>
+    create(LbEndpointSchema, {
+      hostIdentifier: {
+        case: 'endpoint',
+        value: { address: create(AddressSchema, { address: { case: 'socketAddress', value: { address: ip, portSpecifier } } }) },
+      },
+    }),
+  )
+}
