@@ -1,6 +1,6 @@
 // Builds the commands about the configuration that proxies are given: who serves it, what is in it, and who has it.
-import type { Command } from 'commander'
-import { examples, policyOptions, sub } from './command-parts.ts'
+import { Argument, type Command, Option } from 'commander'
+import { examples, list, policyOptions, sub } from './command-parts.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
 
@@ -22,4 +22,86 @@ export function serveCommand(roles: Roles, finish: Finish): Command {
       ),
     )
     .action(async (values: Values) => finish(await (await import('./commands/serve.ts')).serve(values, roles)))
+}
+
+export function xdsCommand(finish: Finish): Command {
+  const xds = sub('xds', 'shows what a node is sent: from files, or from a server')
+  const load = () => import('./commands/xds.ts')
+  xds.addCommand(
+    nodeOptions(sub('dump', 'prints every resource'))
+      .option('--type <types>', 'only these: cds,eds,lds,rds,sds,ecds')
+      .addOption(format(['json', 'yaml', 'names'], 'json'))
+      .addHelpText(
+        'after',
+        examples(
+          'sallyport xds dump --node web.shop -f policy/ -o yaml',
+          'sallyport xds dump --node web.shop --xds 127.0.0.1:15010 -o names',
+        ),
+      )
+      .action(async (values: Values) => finish(await (await load()).xdsDump(values))),
+  )
+  xds.addCommand(
+    nodeOptions(sub('diff', 'says what would be sent otherwise under -f; exit code 1 when that is anything'))
+      .addOption(list('--against <path>', 'files to compare with, instead of a server (repeatable)'))
+      .addOption(format(['text', 'json', 'yaml'], 'text'))
+      .addHelpText(
+        'after',
+        examples('sallyport xds diff --node web.shop -f policy/ --xds 127.0.0.1:15010', 'sallyport xds diff -f new/ --against old/'),
+      )
+      .action(async (values: Values) => finish(await (await load()).xdsDiff(values))),
+  )
+  xds.addCommand(
+    nodeOptions(sub('watch', 'prints what is sent as it comes'))
+      .addOption(format(['text', 'jsonl'], 'text'))
+      .addHelpText(
+        'after',
+        examples('sallyport xds watch --node web.shop --xds 127.0.0.1:15010', 'sallyport xds watch --node web.shop -f policy/'),
+      )
+      .action(async (values: Values) => finish(await (await load()).xdsWatch(values))),
+  )
+  return xds
+}
+
+const configKinds = ['listener', 'route', 'cluster', 'endpoint', 'secret', 'all']
+
+export function proxyConfigCommand(finish: Finish): Command {
+  return nodeOptions(sub('proxy-config', 'shows the resources of a proxy, in istioctl’s columns').alias('pc'))
+    .addArgument(new Argument('<what>', 'which').choices(configKinds))
+    .argument('[admin]', 'admin address of a running proxy, ours or Envoy; without it, -f or --xds says what it would be sent')
+    .option('--port <port>', 'only of this port')
+    .option('--fqdn <host>', 'only of this host')
+    .option('--name <name>', 'only of this name')
+    .addOption(format(['short', 'json', 'yaml'], 'short'))
+    .addHelpText(
+      'after',
+      examples(
+        'sallyport proxy-config cluster 127.0.0.1:15000',
+        'sallyport proxy-config route --node web.shop -f policy/ --name 80 -o yaml',
+        'sallyport proxy-config all --node router~istio-egressgateway.istio-system -l istio=egressgateway --xds 127.0.0.1:15010',
+      ),
+    )
+    .action(async (what: string, admin: string | undefined, values: Values) =>
+      finish(await (await import('./commands/proxy-config.ts')).proxyConfig(what, admin, values)),
+    )
+}
+
+export function proxyStatusCommand(finish: Finish): Command {
+  return sub('proxy-status', 'says which proxies a server has, and what each has accepted; exit code 1 when one has refused something')
+    .alias('ps')
+    .requiredOption('--xds <addr>', 'the server: HOST:PORT, or the path of a Unix socket')
+    .addOption(format(['short', 'json', 'yaml'], 'short'))
+    .addHelpText('after', examples('sallyport proxy-status --xds 127.0.0.1:15010'))
+    .action(async (values: Values) => finish(await (await import('./commands/proxy-status.ts')).proxyStatus(values)))
+}
+
+function nodeOptions(command: Command): Command {
+  policyOptions(command)
+  return command
+    .option('--node <node>', 'whose: NAME.NAMESPACE, router~NAME.NAMESPACE, or a node id', 'workload.default')
+    .addOption(list('-l, --label <k=v>', 'label of the node (repeatable); a server knows those of the nodes that it has'))
+    .option('--xds <addr>', 'asks a server instead of reading files: HOST:PORT, or the path of a Unix socket')
+}
+
+function format(choices: readonly string[], usual: string): Option {
+  return new Option('-o, --output <format>', 'how it is printed').choices(choices).default(usual)
 }

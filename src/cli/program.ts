@@ -1,7 +1,7 @@
 // Builds the command tree and hands each command to its file, which is loaded only when the command is used.
 import { Command, CommanderError, Option } from 'commander'
 import { examples, list, policyOptions, sub } from './command-parts.ts'
-import { serveCommand } from './configuration-commands.ts'
+import { proxyConfigCommand, proxyStatusCommand, serveCommand, xdsCommand } from './configuration-commands.ts'
 import { exitCodes } from './exit-codes.ts'
 import { flowsCommand, topCommand } from './flow-commands.ts'
 import type { Roles } from './roles.ts'
@@ -46,6 +46,9 @@ function commandsOf(roles: Roles, finish: (code: number) => void): readonly Comm
     analyzeCommand(finish),
     flowsCommand(finish),
     topCommand(finish),
+    xdsCommand(finish),
+    proxyConfigCommand(finish),
+    proxyStatusCommand(finish),
     doctorCommand(roles, finish),
   ]
 }

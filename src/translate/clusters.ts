@@ -84,7 +84,7 @@ function buildCluster(ctx: Context, init: Init, clusters: Cluster[], endpoints: 
     ...(discovery.lbPolicy === Cluster_LbPolicy.LEAST_REQUEST && balancerOf(policy)),
     ...clusterPolicy(policy, begins(tls) ? autoNames(tls, subject) : undefined),
     connectTimeout: duration(connectTimeout(ctx, policy)),
-    metadata: writeMetadata(clusterMetadata(ctx, init, kind, policy)),
+    metadata: writeMetadata(clusterMetadata(ctx, init, kind, policy), init.policy?.ref),
     ...(socket && { transportSocket: socket }),
   })
   clusters.push(cluster)

@@ -35,10 +35,12 @@ export interface SallyportMetadata {
   readonly gateway?: boolean
 }
 
-export function writeMetadata(content: SallyportMetadata): Metadata {
+/** `rule`: a DestinationRule that shapes a cluster, which is said as Istio says it, for Istio's tools. */
+export function writeMetadata(content: SallyportMetadata, rule?: { readonly namespace: string; readonly name: string }): Metadata {
   const fields: JsonObject = {}
   for (const [key, value] of Object.entries(content)) if (value !== undefined) fields[key] = value
-  return create(MetadataSchema, { filterMetadata: { [namespace]: fields } })
+  const config = rule && `/apis/networking.istio.io/v1/namespaces/${rule.namespace}/destination-rule/${rule.name}`
+  return create(MetadataSchema, { filterMetadata: { [namespace]: fields, ...(config !== undefined && { istio: { config } }) } })
 }
 
 /** The empty object when the resource comes from another control plane and has none. */

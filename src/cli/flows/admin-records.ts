@@ -1,10 +1,9 @@
 // Reads flow records from the admin server of a running proxy: those that it remembers, and then each as it ends.
 import { type IncomingMessage, request } from 'node:http'
 import { messageOf } from '../../base/index.ts'
+import type { AdminTarget } from '../admin-target.ts'
 import { type RecordSource, SourceError } from './record-source.ts'
 import { linesOf } from './stream-records.ts'
-
-export type AdminTarget = { readonly socketPath: string } | { readonly host: string; readonly port: number }
 
 const CONNECT_MS = 5000
 /** The server says something every few seconds, if only that it is there. */

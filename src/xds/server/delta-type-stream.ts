@@ -75,7 +75,7 @@ export class DeltaTypeStream extends TypeStream {
       this.#takeRest(next.value, view, batch)
       return true
     }
-    if (next?.done === true) this.#endRest()
+    if (next?.done === true) this.#endRest(view.version)
     for (const [names, isAsked] of [[this.#asked, true] as const, [this.#owed, false] as const]) {
       const [name] = names
       if (name === undefined) continue
@@ -99,9 +99,11 @@ export class DeltaTypeStream extends TypeStream {
   }
 
   /** What the client knows and was not met on the walk is gone. */
-  #endRest(): void {
+  #endRest(version: string): void {
     this.#rest = undefined
     for (const name of this.#known?.keys() ?? []) if (this.subscription.wants(name)) this.gone.set(name, undefined)
+    // Whatever it was not sent it has, and has accepted elsewhere.
+    if (this.#known !== undefined && this.acceptedVersion === '') this.acceptedVersion = version
     this.#known = undefined
   }
 }

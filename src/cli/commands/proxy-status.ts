@@ -1,0 +1,77 @@
+// `sallyport proxy-status`: says which proxies a server has, and what of their configuration each has accepted.
+import { type ClientStatus, fetchClientStatus, readNode, type TypeUrl, typeShortNames, typeUrls } from '../../xds/index.ts'
+import { printable, writeColumns, writeStructured } from '../configuration/output.ts'
+import { reaching } from '../configuration/sources.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { textOf, UsageError, type Values, xdsAddressOf } from '../values.ts'
+
+const columns: readonly TypeUrl[] = [typeUrls.cluster, typeUrls.listener, typeUrls.endpoint, typeUrls.route, typeUrls.extension]
+
+/** Exit code 1 when a proxy has refused something. */
+export async function proxyStatus(values: Values): Promise<number> {
+  const address = xdsAddressOf(values)
+  if (address === undefined) throw new UsageError('SLP0002', 'nothing to ask', { fix: 'name the server with --xds' })
+  const clients = (await reaching(fetchClientStatus(address))).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+  const format = textOf(values, 'output')
+  if (format === 'json' || format === 'yaml') writeStructured(clients.map(toJson), format)
+  else {
+    writeColumns(
+      ['NAME', 'CLUSTER', ...columns.map((typeUrl) => typeShortNames[typeUrl]), 'ISTIOD', 'VERSION'],
+      clients.map((client) => [
+        nameOf(client),
+        clusterOf(client),
+        ...columns.map((typeUrl) => stateOf(client, typeUrl)),
+        address,
+        versionOf(client),
+      ]),
+    )
+    for (const client of clients) writeRefusals(client)
+  }
+  return clients.some(({ types }) => types.some(({ rejected }) => rejected !== undefined)) ? exitCodes.negative : exitCodes.ok
+}
+
+function nameOf({ node }: ClientStatus): string {
+  const identity = readNode(node)
+  return typeof identity === 'string' ? node.id : `${identity.name}.${identity.namespace}`
+}
+
+/** Where no cluster is said, Istio has one. */
+function clusterOf({ node }: ClientStatus): string {
+  const said = node.metadata?.['CLUSTER_ID']
+  return typeof said === 'string' ? said : 'Kubernetes'
+}
+
+function stateOf({ types }: ClientStatus, typeUrl: TypeUrl): string {
+  const type = types.find((one) => one.typeUrl === typeUrl)
+  return type === undefined ? 'IGNORED' : type.state
+}
+
+function versionOf({ node }: ClientStatus): string {
+  const said = node.metadata?.['ISTIO_VERSION']
+  if (typeof said === 'string') return said
+  const { case: kind, value } = node.userAgentVersionType
+  if (kind === 'userAgentVersion') return value
+  const version = kind === 'userAgentBuildVersion' ? value.version : undefined
+  return version === undefined ? '-' : `${version.majorNumber}.${version.minorNumber}.${version.patch}`
+}
+
+function writeRefusals(client: ClientStatus): void {
+  for (const { typeUrl, rejected } of client.types)
+    if (rejected !== undefined)
+      process.stdout.write(
+        `\n${nameOf(client)} has refused ${typeShortNames[typeUrl]} at ${new Date(rejected.at).toISOString()}:\n  ${printable(rejected.text)}\n`,
+      )
+}
+
+function toJson({ node, types }: ClientStatus) {
+  return {
+    node: { id: node.id, ...(node.metadata && { metadata: node.metadata }), user_agent: `${node.userAgentName}` },
+    types: types.map(({ typeUrl, state, version, rejected }) => ({
+      type: typeShortNames[typeUrl],
+      type_url: typeUrl,
+      state,
+      version,
+      ...(rejected && { rejected: { text: rejected.text, version: rejected.version, at: new Date(rejected.at).toISOString() } }),
+    })),
+  }
+}
