@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { contentHash, messageOf } from '../base/index.ts'
 import { decodeHeld, encodeHeld, type Held, type LastGoodOwner, readLastGood, writeLastGood } from '../xds/index.ts'
 
-/** Writes are so far apart at least. */
+/** Writes are so far apart at least, */
 const apartMs = 1000
+/** and so many times as long as the last one took: a large configuration that changes all the time must not keep the disk busy. */
+const apartTimes = 20
 
 /** One file for each node and server. */
 export function lastGoodPath(directory: string, { node, server }: LastGoodOwner): string {
@@ -67,12 +69,14 @@ export class LastGoodKeeper {
   #write(): void {
     this.#timer = undefined
     this.#isDirty = false
+    const began = performance.now()
     this.#writing = this.#attempt().finally(() => {
       this.#writing = undefined
+      const waitMs = Math.max(apartMs, apartTimes * (performance.now() - began))
       this.#timer = setTimeout(() => {
         this.#timer = undefined
         if (this.#isDirty) this.#write()
-      }, apartMs)
+      }, waitMs)
       this.#timer.unref()
     })
   }

@@ -1,5 +1,5 @@
 // Composes the data side's source of configuration from an xDS server: resources come, are judged, put into force, answered and kept.
-import { contentHash, messageOf, SallyportError, type Steps, systemClock, type Timer, Watchable } from '../base/index.ts'
+import { contentHash, deferred, messageOf, SallyportError, type Steps, systemClock, type Timer, Watchable } from '../base/index.ts'
 import type { AccessLogPlan, SynthesisedGateway } from '../model/index.ts'
 import { type Awaited, type Rejection, type Runtime, type Settled, settling } from '../runtime/index.ts'
 import type { ConfigPublished } from '../telemetry/index.ts'
@@ -17,6 +17,7 @@ import { type Control, Handover, nodeFacts, putInForce } from './control.ts'
 import { LastGoodKeeper, lastGoodPath, type Restored, restoreLastGood } from './last-good-keeper.ts'
 import { Line } from './line.ts'
 import { usualStateDirectory } from './state-directory.ts'
+import { type Beginning, type BeginningLimits, FirstConfiguration } from './xds-beginning.ts'
 import { XdsNotes } from './xds-notes.ts'
 
 export interface XdsControlOptions {
@@ -33,15 +34,14 @@ export interface XdsControlOptions {
 
 /** Milliseconds. */
 export interface Patience {
-  /** For the first configuration: of the server, and when that says nothing, of the file. */
-  readonly first: number
-  readonly restored: number
+  /** For the first configuration. */
+  readonly first: BeginningLimits
   /** For clusters that are named, and for endpoints and route tables, which have to be asked for (Envoy's initial_fetch_timeout). */
   readonly cluster: number
   readonly asked: number
 }
 
-const usualPatience: Patience = { first: 15_000, restored: 2000, cluster: 1000, asked: 15_000 }
+const usualPatience: Patience = { first: { kept: 2000, part: 15_000 }, cluster: 1000, asked: 15_000 }
 
 export async function startXdsControl(options: XdsControlOptions): Promise<Control> {
   const control = await XdsControl.open(options)
@@ -66,13 +66,15 @@ class XdsControl implements Control {
   readonly #notes: XdsNotes
   readonly #line = new Line<void>(() => this.#judging())
   readonly #waits = new Waits()
-  readonly #timers = new Set<Timer>()
+  readonly #first: FirstConfiguration
+  readonly #ready = deferred<void>()
   /** Timers of the connection let the process end; whoever waits for a configuration must not. */
   readonly #alive = setInterval(() => undefined, 2 ** 30)
   /** Judged last, in force or about to be. */
   #settled: Settled | undefined
-  /** Something may be put into force, although it may not be all. */
-  #isReleased = false
+  #hasBegun = false
+  /** Part of a first configuration would be taken for the whole by the next start. */
+  #isWorthKeeping: boolean
   #isClosed = false
   #expiry: Timer | undefined
   readonly #handover = new Handover()
@@ -86,6 +88,11 @@ class XdsControl implements Control {
     this.#keeper = kept.keeper
     this.#restored = kept.restored
     this.#notes = new XdsNotes(options.server)
+    this.#isWorthKeeping = kept.restored !== undefined
+    const hasKept = kept.restored !== undefined
+    this.#first = new FirstConfiguration({ limits: this.#patience.first, hasKept, begin: (how) => this.#begin(how) })
+    // Whoever does not wait for it is not troubled by it.
+    this.#ready.promise.catch(() => undefined)
   }
 
   static async open(options: XdsControlOptions): Promise<XdsControl> {
@@ -104,7 +111,7 @@ class XdsControl implements Control {
     })
     const keeper = new LastGoodKeeper(path, owner, () => session.toKeep())
     const control = new XdsControl(options, session, { keeper, restored })
-    onNews.call = () => control.#judge()
+    onNews.call = () => control.#hear()
     control.#start()
     return control
   }
@@ -137,27 +144,16 @@ class XdsControl implements Control {
     return this.#published
   }
 
+  /** Rejects when it is known that nothing comes. */
   whenReady(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let stop = (): void => undefined
-      const timer = setTimeout(() => {
-        stop()
-        reject(this.#notInTime())
-      }, this.#patience.first + 1000)
-      stop = this.runtime.watch((runtime) => {
-        if (runtime === undefined) return
-        clearTimeout(timer)
-        // The present value is told before there is anything to stop.
-        queueMicrotask(() => stop())
-        resolve()
-      })
-    })
+    return this.#ready.promise
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#alive)
-    for (const timer of this.#timers) timer.cancel()
+    this.#first.close()
+    this.#ready.resolve()
     this.#expiry?.cancel()
     this.#session.close()
     this.#line.close()
@@ -168,32 +164,25 @@ class XdsControl implements Control {
     if (this.#restored !== undefined) this.#judge()
     this.#session.connect()
     this.#session.state.watch((state) => this.#follow(state))
-    this.#after(this.#patience.restored, () => this.#releaseRestored())
-    this.#after(this.#patience.first, () => {
-      if (this.#settled !== undefined) this.#release()
-    })
-  }
-
-  #after(ms: number, act: () => void): void {
-    this.#timers.add(systemClock.setTimer(ms, act))
   }
 
   #follow(state: AdsState): void {
     this.#notes.follow(state)
-    if (!state.isConnected && state.failures > 0) this.#releaseRestored()
+    if (!state.isConnected && state.failures > 0) this.#first.away()
   }
 
-  #releaseRestored(): void {
-    if (this.#isReleased || this.#restored === undefined) return
-    this.#notes.beginsWithKept(this.#restored.savedAt)
-    this.#release()
+  #begin(how: Beginning): void {
+    if (how === 'nothing') return this.#ready.reject(this.#notInTime())
+    if (how === 'kept' && this.#restored !== undefined) this.#notes.beginsWithKept(this.#restored.savedAt)
+    if (how === 'part') this.#notes.beginsWithPart()
+    this.#hasBegun = true
+    if (this.#settled !== undefined) this.#publish(this.#settled, performance.now())
+    this.#ready.resolve()
   }
 
-  /** What there is counts from now on. */
-  #release(): void {
-    if (this.#isReleased || this.#settled === undefined) return
-    this.#isReleased = true
-    this.#publish(this.#settled, performance.now())
+  #hear(): void {
+    this.#first.heard()
+    this.#judge()
   }
 
   #judge(): void {
@@ -223,8 +212,10 @@ class XdsControl implements Control {
     this.#session.end({ good: settled.good, inForce: settled.snapshot, refusals })
     this.#notes.report(refusals, settled.rejected)
     this.#await(settled)
-    if (this.#session.isHeard && settled.waiting.length === 0) this.#isReleased = true
-    if (this.#isReleased) this.#publish(settled, began)
+    const isWhole = this.#session.isHeard && settled.waiting.length === 0
+    if (isWhole) this.#isWorthKeeping = true
+    this.#first.judged({ isWhole: isWhole && !this.#session.hasNews })
+    if (this.#hasBegun) this.#publish(settled, began)
     if (this.#session.hasNews) queueMicrotask(() => this.#judge())
   }
 
@@ -241,7 +232,7 @@ class XdsControl implements Control {
       durationMs: performance.now() - began,
     }
     this.#handover.tell(this.#published, snapshot)
-    if (this.#session.counts.size > 0) this.#keeper.changed()
+    if (this.#isWorthKeeping && this.#session.counts.size > 0) this.#keeper.changed()
   }
 
   /** What is waited for is looked at again when its time is over. */

@@ -19,6 +19,10 @@ export class XdsNotes {
     )
   }
 
+  beginsWithPart(): void {
+    say(`the xDS server ${this.#server} has not sent all that is needed: this begins with what has come, and refuses the rest`)
+  }
+
   /** A stream that ends and is opened again at once is nothing to tell of. */
   follow({ isConnected, failures, why, controlPlane }: AdsState): void {
     if (!isConnected && failures > 1 && !this.#isAway) {

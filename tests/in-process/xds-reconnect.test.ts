@@ -106,12 +106,24 @@ test('a damaged file is told of and passed over, and without the server there is
   xds.kill()
   const file = join(stateDirectory, readdirSync(stateDirectory)[0] ?? '')
   writeFileSync(file, readFileSync(file).fill(0, 1000, 1010))
-  const start = control({ server: xds.address, stateDirectory, patience: { first: 100 } })
+  const start = control({ server: xds.address, stateDirectory, patience: { first: { kept: 50, part: 100 } } })
   await expect(start).rejects.toMatchObject({
     code: 'SLP5003',
     message: expect.stringMatching(/^the xDS server \S+ gave no configuration in time, and none is kept from another time: .*ECONNREFUSED/),
   })
   expect(stderr()).toMatch(/the last good configuration \S+ is not used: it is damaged: its checksum is another\n/)
+})
+
+test('what a server has begun to send and not ended counts after a while, and is not kept', async () => {
+  const stderr = listenToStderr()
+  const stateDirectory = stateFolder()
+  const xds = await server({ silent: [types.listener] })
+  await simpleWorld(xds)
+  const begun = await control({ server: xds.address, stateDirectory, patience: { first: { kept: 50, part: 300 } } })
+  expect(begun.runtime.value?.boundListeners).toEqual([])
+  expect(stderr()).toContain('has not sent all that is needed: this begins with what has come, and refuses the rest')
+  await begun.close()
+  expect(readdirSync(stateDirectory)).toEqual([])
 })
 
 test('a folder that cannot be written is told of once, and traffic goes on', async () => {

@@ -51,6 +51,8 @@ export interface XdsServerOptions {
   readonly port?: number
   /** Path of the Unix socket to listen on instead. */
   readonly path?: string
+  /** Types that it never answers for. */
+  readonly silent?: readonly string[]
   /** Types that it sends in this order. */
   readonly order?: readonly string[]
 }
@@ -164,6 +166,10 @@ export class XdsServer {
     return known
   }
 
+  isSilent(typeUrl: string): boolean {
+    return this.#options.silent?.includes(typeUrl) === true
+  }
+
   get order(): readonly string[] {
     return this.#options.order ?? usualOrder
   }
@@ -271,6 +277,7 @@ class DeltaSubscriber implements Subscriber {
   }
 
   #send(typeUrl: string, isAsked: boolean): void {
+    if (this.#server.isSilent(typeUrl)) return
     const all = this.#known.get(typeUrl) ?? new Map<string, string>()
     const has = this.#server.of(typeUrl)
     const resources: { name: string; version: string; resource: Any }[] = []
@@ -360,7 +367,7 @@ class SotwSubscriber implements Subscriber {
   /** A version is that of what the client asks for. */
   #send(typeUrl: string): void {
     const type = this.#types.get(typeUrl)
-    if (type === undefined) return
+    if (type === undefined || this.#server.isSilent(typeUrl)) return
     const isWildcard = wildcardTypes.has(typeUrl)
     const all = Array.from(this.#server.of(typeUrl)).filter(([name]) => isWildcard || type.names.includes(name))
     const version = all.map(([name, each]) => `${name}=${each.version}`).join() || 'none'
