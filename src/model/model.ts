@@ -1,21 +1,13 @@
 // The immutable whole that translation works from: everything declared, indexed, with the mesh-wide settings applied.
 import type { MeshSettings, ResourceSet } from '../api/index.ts'
-import { changedStretch } from '../base/index.ts'
-import {
-  allocateLikeIstio,
-  allocateStable,
-  buildRegistry,
-  isWildcardHost,
-  type Registry,
-  type Service,
-  type VirtualAddresses,
-} from '../registry/index.ts'
+import { buildRegistry, type Registry, type Service, type VirtualAddresses } from '../registry/index.ts'
 import { type AccessLogPlan, accessLogsOf } from './access-logs.ts'
 import { indexDestinationRules } from './destination-rules.ts'
 import { type GatewayConfig, gatewayConfigs } from './gateways.ts'
 import { type Scope, type ScopeInput, type ScopeOptions, scopeOf } from './scope.ts'
 import { chooseSidecar, type SidecarConfig, sidecarConfig, type Workload } from './sidecars.ts'
 import { findSynthesisedGateways, type SynthesisedGateway } from './synthesised-gateways.ts'
+import { virtualAddresses } from './virtual-addresses.ts'
 import { type RuleSet, ruleSetsOf } from './virtual-services.ts'
 
 export interface Model {
@@ -37,7 +29,10 @@ export interface Model {
   accessLogsOf(workload: Workload): readonly AccessLogPlan[]
   /** What a namespace sees. */
   readonly scope: (namespace: string, options?: ScopeOptions) => Scope
-  /** The address that stands for a host without addresses; `undefined` when the settings or the host do not allow one. */
+  /**
+   * The address that stands for a host without addresses; `undefined` when the settings or the host do not allow one. The same function
+   * as in the model before when no service that both have got another address.
+   */
   readonly virtualAddresses: (service: Service) => VirtualAddresses | undefined
 }
 
@@ -76,7 +71,7 @@ export function buildModel(resources: ResourceSet, settings: MeshSettings, previ
     },
     accessLogsOf: (workload) => accessLogsOf({ telemetries: resources.of('Telemetry'), mesh: settings.mesh, rootNamespace }, workload),
     scope: scopes(input, previous?.scope),
-    virtualAddresses: allocator({ registry, settings, strict }, previous),
+    virtualAddresses: virtualAddresses({ registry, settings, strict }, previous),
   }
 }
 
@@ -100,52 +95,4 @@ function scopes(input: ScopeInput, previous: Model['scope'] | undefined): Model[
   }
   lastScopes.set(find, last)
   return find
-}
-
-type Declared = Pick<Model, 'registry' | 'settings' | 'strict'>
-
-/** The same as before when nobody who wants an address came or went. */
-function allocator(now: Declared, previous: Model | undefined): Model['virtualAddresses'] {
-  if (previous !== undefined && isAllocating(previous) === isAllocating(now) && previous.strict === now.strict) {
-    if (!isAllocating(now) || sameClaimants(previous.registry.services, now.registry.services, now.strict)) return previous.virtualAddresses
-  }
-  if (!isAllocating(now)) return () => undefined
-  const { registry, strict } = now
-  let find: Model['virtualAddresses'] | undefined
-  return (service) => (find ??= strict ? stableAddresses(registry) : istioAddresses(registry))(service)
-}
-
-function isAllocating({ settings, strict }: Declared): boolean {
-  return settings.sallyport.dns?.autoAllocate ?? strict
-}
-
-function sameClaimants(before: readonly Service[], now: readonly Service[], strict: boolean): boolean {
-  const { start, beforeEnd, nowEnd } = changedStretch(before, now)
-  const claims = (services: readonly Service[]): readonly string[] =>
-    services.filter((service) => (strict ? mayHaveAddress(service) : isResolved(service))).map(keyOf)
-  const [gone, added] = [claims(before.slice(start, beforeEnd)), claims(now.slice(start, nowEnd))]
-  return gone.length === added.length && gone.every((key, i) => key === added[i])
-}
-
-function stableAddresses(registry: Registry): Model['virtualAddresses'] {
-  const find = allocateStable(registry.services.filter(mayHaveAddress))
-  return (service) => (mayHaveAddress(service) ? find(service) : undefined)
-}
-
-/** Istio gives none under NONE, because there the dialled address would be the one that is forwarded to. */
-function istioAddresses(registry: Registry): Model['virtualAddresses'] {
-  const found = allocateLikeIstio(registry.services.filter(isResolved).map(keyOf))
-  return (service) => (isResolved(service) ? found.get(keyOf(service)) : undefined)
-}
-
-function isResolved(service: Service): boolean {
-  return mayHaveAddress(service) && service.resolution !== 'none'
-}
-
-function mayHaveAddress(service: Service): boolean {
-  return service.addresses.length === 0 && !isWildcardHost(service.host)
-}
-
-function keyOf(service: Service): string {
-  return `${service.namespace}/${service.host}`
 }

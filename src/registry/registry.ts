@@ -128,7 +128,8 @@ function groupByHost(services: readonly Service[]): Map<string, Service[]> {
   return byHost
 }
 
-function compareAge(a: Service, b: Service): number {
+/** The order of a registry's services. */
+export function compareAge(a: Service, b: Service): number {
   return (
     a.created - b.created || compareText(a.host, b.host) || compareText(a.namespace, b.namespace) || compareText(a.ref.name, b.ref.name)
   )

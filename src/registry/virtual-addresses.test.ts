@@ -1,7 +1,13 @@
 // Holds the addresses given to names to Istio’s, and that no new name takes an address from another.
 import { fnv1a32 } from '../base/index.ts'
 import { describe, expect, test } from 'vitest'
-import { allocateLikeIstio, allocateStable, type Claimant } from './virtual-addresses.ts'
+import { allocateLikeIstio, type Claimant, StableAddresses, type VirtualAddresses } from './virtual-addresses.ts'
+
+/** The address of each that claims one. */
+function allocateStable(claimants: readonly Claimant[]): (claimant: Claimant) => VirtualAddresses | undefined {
+  const addresses = new StableAddresses(claimants)
+  return (claimant) => addresses.of(claimant)
+}
 
 const claimant = (namespace: string, host: string): Claimant => ({ namespace, host, slotHash: fnv1a32(`${namespace}/${host}`) })
 

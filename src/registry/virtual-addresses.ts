@@ -42,53 +42,87 @@ export function allocateLikeIstio(keys: readonly string[]): Map<string, VirtualA
  * Differs from Istio: a name's address depends only on its own hash and on older names that hash alike, so that declaring one more
  * name never hands a known address to another. Where neither rule comes into play the addresses are Istio's.
  */
-export function allocateStable(claimants: readonly Claimant[]): (claimant: Claimant) => VirtualAddresses | undefined {
-  const owners = new Owners(claimants)
-  const displaced = new Map<string, number>()
-  let free = usableSlots
-  for (const [i, claimant] of claimants.entries()) {
-    const slot = slotFor(owners, claimant)
-    if (owners.at(slot) !== undefined) continue
-    if (free-- === 0) break
-    owners.give(slot, i)
-    if (slot !== claimant.slotHash % slots) displaced.set(keyOf(claimant), slot)
+export class StableAddresses<C extends Claimant> {
+  readonly #owners = new Map<number, C>()
+  /** Slots of those that did not get their first one, by key. */
+  readonly #displaced = new Map<string, number>()
+  /** Slots that somebody would have had, had they been free. */
+  readonly #passed = new Set<number>()
+  /** Keys that several claim. */
+  readonly #shared = new Set<string>()
+
+  /** Oldest first. */
+  constructor(claimants: Iterable<C>) {
+    for (const claimant of claimants) if (!this.#claim(claimant)) break
   }
-  return (claimant) => {
-    const first = claimant.slotHash % slots
-    const owner = owners.at(first)
-    const slot = owner !== undefined && isSame(owner, claimant) ? first : displaced.get(keyOf(claimant))
+
+  of(claimant: Claimant): VirtualAddresses | undefined {
+    const slot = this.#slotOf(claimant)
     return slot === undefined ? undefined : stableAddresses(slot)
   }
-}
 
-/** Who has which slot. */
-class Owners {
-  readonly #claimants: readonly Claimant[]
-  /** By slot, counted from 1; 0 = nobody. */
-  readonly #numbers = new Int32Array(slots)
-
-  constructor(claimants: readonly Claimant[]) {
-    this.#claimants = claimants
+  /**
+   * Some names have gone and others come, and nobody else's address has changed by it; false when it may have, and this is of no use any
+   * more. `isOlder` compares by the order in which they would claim from the beginning.
+   */
+  follow(gone: readonly C[], added: readonly C[], isOlder: (a: C, b: C) => boolean): boolean {
+    if (this.#owners.size + added.length > usableSlots / 2) return false
+    for (const claimant of gone) {
+      const slot = this.#slotOf(claimant)
+      if (slot === undefined || this.#passed.has(slot) || this.#shared.has(keyOf(claimant))) return false
+      this.#owners.delete(slot)
+      this.#displaced.delete(keyOf(claimant))
+    }
+    return added.every((claimant) => {
+      if (this.#slotOf(claimant) !== undefined) return false
+      const slot = this.#free(claimant, (owner) => isOlder(owner, claimant))
+      if (slot !== undefined) this.#give(slot, claimant)
+      return slot !== undefined
+    })
   }
 
-  at(slot: number): Claimant | undefined {
-    const number = this.#numbers[slot] ?? 0
-    return number === 0 ? undefined : this.#claimants[number - 1]
+  /** The same name, declared anew. */
+  renew(claimant: C): void {
+    const slot = this.#slotOf(claimant)
+    if (slot !== undefined) this.#owners.set(slot, claimant)
   }
 
-  give(slot: number, index: number): void {
-    this.#numbers[slot] = index + 1
+  /** False when all are given. */
+  #claim(claimant: C): boolean {
+    if (this.#slotOf(claimant) !== undefined) {
+      this.#shared.add(keyOf(claimant))
+      return true
+    }
+    if (this.#owners.size === usableSlots) return false
+    const slot = this.#free(claimant, () => true)
+    if (slot !== undefined) this.#give(slot, claimant)
+    return true
   }
-}
 
-/** The slot that is the claimant's already, or may become it. Where Istio would have to step over a last octet of 0, nobody gets one. */
-function slotFor(owners: Owners, claimant: Claimant): number {
-  const first = claimant.slotHash % slots
-  if (owners.at(first) === undefined && (first + 1) % 255 !== 0) return first
-  return freeSlot(claimant.slotHash, (slot) => {
-    const owner = owners.at(slot)
-    return owner === undefined ? (slot + 1) % 255 !== 0 : isSame(owner, claimant)
-  })
+  /** Where Istio would have to step over a last octet of 0, nobody gets a slot. Undefined when somebody may not be stepped over. */
+  #free(claimant: C, mayPass: (owner: C) => boolean): number | undefined {
+    let isBarred = false
+    const slot = freeSlot(claimant.slotHash, (one) => {
+      const owner = this.#owners.get(one)
+      if (owner === undefined) return (one + 1) % 255 !== 0
+      this.#passed.add(one)
+      isBarred ||= !mayPass(owner)
+      return false
+    })
+    return isBarred ? undefined : slot
+  }
+
+  #give(slot: number, claimant: C): void {
+    this.#owners.set(slot, claimant)
+    if (slot !== claimant.slotHash % slots) this.#displaced.set(keyOf(claimant), slot)
+  }
+
+  #slotOf(claimant: Claimant): number | undefined {
+    const first = claimant.slotHash % slots
+    const owner = this.#owners.get(first)
+    if (owner !== undefined && isSame(owner, claimant)) return first
+    return this.#displaced.size === 0 ? undefined : this.#displaced.get(keyOf(claimant))
+  }
 }
 
 function isSame(a: Claimant, b: Claimant): boolean {

@@ -42,7 +42,7 @@ export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runti
   )
   yield
   const listeners = placeListeners(all, snapshot.listeners.keys(), before, rejected)
-  const reported = reportReferences({ listeners: all, routes, clusters, before }, rejected)
+  const reported = yield* reportReferences({ listeners: all, routes, clusters, before }, rejected)
   yield
   const names = NameTable.of(snapshot.names, before?.names)
   for (const { host, problem } of names.problems) rejected.add('name', host, [problem])

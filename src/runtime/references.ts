@@ -1,5 +1,5 @@
 // Reports what is wrong in listeners and route tables, and what they name that is not there; of what was looked through before, only what may have changed is looked at.
-import { changesBetween } from '../base/index.ts'
+import { changesBetween, type Steps } from '../base/index.ts'
 import type { OriginRef } from '../flow/index.ts'
 import type { ClusterTable } from './cluster-table.ts'
 import type { CompiledRuntime, Reported } from './compiled-runtime.ts'
@@ -19,12 +19,22 @@ export interface Referring {
 }
 
 /** A reference that leads nowhere is denied when traffic follows it; here it is reported. */
-export function reportReferences(all: Referring, rejected: Rejections): Reported {
+export function* reportReferences(all: Referring, rejected: Rejections): Steps<Reported> {
   const reporter = new Reporter(all, rejected)
-  for (const name of mayHaveChanged(all, 'listeners')) reporter.listener(name)
-  for (const name of mayHaveChanged(all, 'routes')) reporter.route(name)
+  let count = 0
+  for (const name of mayHaveChanged(all, 'listeners')) {
+    yield* reporter.listener(name)
+    if (++count % STEP === 0) yield
+  }
+  for (const name of mayHaveChanged(all, 'routes')) {
+    yield* reporter.route(name)
+    if (++count % STEP === 0) yield
+  }
   return reporter
 }
+
+/** So many are looked through before others get their turn. */
+const STEP = 128
 
 class Reporter implements Reported {
   readonly incomplete = new Set<object>()
@@ -38,20 +48,20 @@ class Reporter implements Reported {
     this.#rejected = rejected
   }
 
-  listener(name: string): void {
+  *listener(name: string): Steps<void> {
     const listener = this.#all.listeners.get(name)
     if (listener === undefined) return
-    const found = missingInListener(listener, this.#all)
+    const found = yield* missingInListener(listener, this.#all)
     if (found.length > 0) this.incomplete.add(listener)
     if (listener.problems.length + found.length > 0) this.listeners.add(name)
     this.#rejected.add('listener', name, listener.problems)
     this.#rejected.add('listener', name, found)
   }
 
-  route(name: string): void {
+  *route(name: string): Steps<void> {
     const config = this.#all.routes.get(name)
     if (config === undefined) return
-    const found = missingInRoutes(config, this.#all, this.#all.before?.routes.get(name))
+    const found = yield* missingInRoutes(config, this.#all, this.#all.before?.routes.get(name))
     if (found.length > 0) this.incomplete.add(config)
     if (config.problems.length + found.length > 0) this.routes.add(name)
     this.#rejected.add('route', name, config.problems)
@@ -69,17 +79,18 @@ function mayHaveChanged({ before, clusters, listeners, routes }: Referring, what
   return new Set([...changesBetween(before.compiledListeners, listeners).map(({ key }) => key), ...before.reported.listeners])
 }
 
-function missingInListener(listener: CompiledListener, all: Referring): Problem[] {
+function* missingInListener(listener: CompiledListener, all: Referring): Steps<Problem[]> {
   const before = all.before?.compiledListeners.get(listener.name)
   const isWhole = before !== undefined && all.before?.reported.incomplete.has(before) === false
   const parts = { parts: listener.chains, namesOf: clustersOfChain }
-  const found = findMissing(parts, all.clusters, before && { parts: before.chains, isWhole }).flatMap((i) => {
+  const missingAt = yield* findMissing(parts, all.clusters, before && { parts: before.chains, isWhole })
+  const found = missingAt.flatMap((i) => {
     const chain = listener.chains[i]
     return chain === undefined
       ? []
       : missingClusters(clustersOfChain(chain), all.clusters, chainPath(listener.source, i)).map(by(chain.ref))
   })
-  return [...found, ...missingTables(listener, all)]
+  return [...found, ...(yield* missingTables(listener, all))]
 }
 
 function clustersOfChain({ action }: CompiledChain): readonly string[] {
@@ -89,24 +100,25 @@ function clustersOfChain({ action }: CompiledChain): readonly string[] {
 const none: readonly string[] = []
 
 /** Tables that HTTP chains name and nobody has, and what is wrong in those that chains bring along. */
-function missingTables(listener: CompiledListener, all: Referring): Problem[] {
+function* missingTables(listener: CompiledListener, all: Referring): Steps<Problem[]> {
   const problems: Problem[] = []
   for (const [i, { action, ref }] of listener.chains.entries()) {
     if (action.kind !== 'http') continue
     const path = chainPath(listener.source, i)
     const { inline, routeConfig } = action.manager
     if (inline) {
-      const found = [...inline.problems, ...missingInRoutes(inline, all, undefined)]
+      const found = [...inline.problems, ...(yield* missingInRoutes(inline, all, undefined))]
       problems.push(...found.map((problem) => ({ ...problem, path: `${path}.route_config.${problem.path}` })))
     } else if (!all.routes.has(routeConfig)) problems.push(by(ref)(missing('route', routeConfig, path)))
   }
   return problems
 }
 
-function missingInRoutes(config: CompiledRouteConfig, all: Referring, before: CompiledRouteConfig | undefined): Problem[] {
+function* missingInRoutes(config: CompiledRouteConfig, all: Referring, before: CompiledRouteConfig | undefined): Steps<Problem[]> {
   const isWhole = before !== undefined && all.before?.reported.incomplete.has(before) === false
   const parts = { parts: config.virtualHosts, namesOf: clustersOfHost }
-  return findMissing(parts, all.clusters, before && { parts: before.virtualHosts, isWhole }).flatMap((index) =>
+  const places = yield* findMissing(parts, all.clusters, before && { parts: before.virtualHosts, isWhole })
+  return places.flatMap((index) =>
     (config.virtualHosts[index]?.routes ?? []).flatMap(({ action, ref }, at) => {
       return missingClusters(clustersOfRoute(action), all.clusters, `virtual_hosts[${index}].routes[${at}]`).map(by(ref))
     }),

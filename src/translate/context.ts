@@ -7,12 +7,12 @@ import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { ClusterLoadAssignment } from '../xds/gen/envoy/config/endpoint/v3/endpoint_pb.js'
 import type { Listener } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
-import type { VirtualHost } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { DnsTable_DnsVirtualDomain } from '../xds/gen/envoy/data/dns/v3/dns_table_pb.js'
 import type { TranslationCode } from './issue-codes.ts'
 import type { Arrival } from './listener-entry.ts'
-import type { Closed, ClosedContext, ClosedPorts, KeptListeners, KeptTables, Want, Wildcards } from './kept-parts.ts'
+import type { Closed, ClosedContext, ClosedPorts, KeptListeners, KeptTables, Wildcards } from './kept-parts.ts'
 import type { PartMap } from '../base/index.ts'
+import type { PlacedHost, Want } from './plain-table.ts'
 import type { Assemblies, Memo, Parallel } from './memo.ts'
 
 export interface Proxy {
@@ -82,12 +82,6 @@ export interface Kept {
 export interface BuiltClusters {
   readonly clusters: readonly Cluster[]
   readonly endpoints: readonly ClusterLoadAssignment[]
-}
-
-/** A virtual host with all the domains that it may have. */
-export interface PlacedHost {
-  readonly host: VirtualHost
-  readonly domains: readonly string[]
 }
 
 export function policyOf(ctx: Context, service: Service): DestinationPolicy | undefined {

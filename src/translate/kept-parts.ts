@@ -2,7 +2,8 @@
 import type { HostIndex, Service } from '../registry/index.ts'
 import type { Listener } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
-import type { ArrivalCounts } from './touched-listeners.ts'
+import type { ListenerTracker } from './listener-tracker.ts'
+import type { PlainTable, Want } from './plain-table.ts'
 
 /** A declared host, and a port that only a wider wildcard opens for it. */
 export interface Closed {
@@ -33,19 +34,8 @@ export interface ClosedContext {
 export interface KeptListeners {
   readonly inputs: readonly unknown[]
   readonly closed: readonly Closed[]
-  readonly counts: ArrivalCounts
+  readonly tracker: ListenerTracker
   readonly map: ReadonlyMap<string, Listener>
-}
-
-/** The tables that one service asks for. */
-export interface Want {
-  readonly service: Service
-  /** Ports of shared tables that there have to be, */
-  readonly shared: readonly number[]
-  /** and those in which the service may be asked for. */
-  readonly joined: readonly number[]
-  /** Ports for which it has a table of its own, behind an address of its own. */
-  readonly own: readonly number[]
 }
 
 /** What the tables were made of last time. */
@@ -55,5 +45,7 @@ export interface KeptTables {
   readonly wants: readonly Want[]
   /** Names of tables in which rules have a say: those depend on more than the services that ask for them. */
   readonly ruled: ReadonlySet<string>
+  /** By name, those that can be followed. */
+  readonly plain: Map<string, PlainTable>
   readonly map: ReadonlyMap<string, RouteConfiguration>
 }

@@ -55,12 +55,8 @@ export class Assemblies {
   assemble<P, V>(name: string, { inputs, parts, keyOf, isEqual }: Parts<P>, make: (parts: readonly P[]) => V): V {
     const known = this.#next.get(name) ?? this.#entries.get(name)
     const isComparable = known !== undefined && sameItems(known.inputs, inputs)
-    if (isComparable && sameItems(known.given, parts)) {
-      this.#next.set(name, known)
-      return known.value as V
-    }
     const settled = known === undefined ? parts : settle(known as Before<P>, parts, { keyOf, isEqual })
-    const value = isComparable && sameItems(known.settled, settled) ? (known.value as V) : make(settled)
+    const value = isComparable && settled === known.settled ? (known.value as V) : make(settled)
     this.#next.set(name, { inputs, given: parts, settled, value })
     return value
   }
@@ -83,15 +79,19 @@ interface Before<P> {
   readonly settled: readonly P[]
 }
 
-/** Parts outside of the changed stretch stand for what they stood for before; the others are compared with what they replace. */
+/**
+ * Parts outside of the changed stretch stand for what they stood for before; the others are compared with what they replace. The same
+ * list when all of them say what was said before.
+ */
 function settle<P>(before: Before<P>, parts: readonly P[], how: Pick<Parts<P>, 'keyOf' | 'isEqual'>): readonly P[] {
   const { start, beforeEnd, nowEnd } = changedStretch(before.given, parts)
-  const known = new Map(before.settled.slice(start, beforeEnd).map((part) => [how.keyOf(part), part]))
+  const replaced = before.settled.slice(start, beforeEnd)
+  const known = new Map(replaced.map((part) => [how.keyOf(part), part]))
   const settled = parts.slice(start, nowEnd).map((part) => {
     const old = known.get(how.keyOf(part))
     return old !== undefined && how.isEqual(old, part) ? old : part
   })
-  return [...before.settled.slice(0, start), ...settled, ...before.settled.slice(beforeEnd)]
+  return sameItems(replaced, settled) ? before.settled : spliced(before.settled, start, beforeEnd, settled)
 }
 
 /** How a value of a list is come by. */

@@ -41,7 +41,8 @@ export function routeTable(ctx: Context, name: string, hosts: readonly VirtualHo
       ignorePortInHostMatching: true,
       maxDirectResponseBodySizeBytes: 1 << 20,
     })
-    table.virtualHosts = [...settled]
+    // Nobody writes to it: ten thousand hosts need no second list.
+    table.virtualHosts = settled as VirtualHost[]
     return table
   })
 }

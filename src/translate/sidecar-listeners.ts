@@ -11,13 +11,13 @@ import { routeInputs } from './destinations.ts'
 import { governing } from './governed.ts'
 import { httpManager } from './http-manager.ts'
 import { type ChainSite, tcpChains, tlsChains } from './l4-chains.ts'
-import { addChain, type Arrival, ListenerEntries, type ListenerEntry } from './listener-entry.ts'
+import type { Arrival, ListenerEntry } from './listener-entry.ts'
+import { ListenerTracker } from './listener-tracker.ts'
 import { type Beside, type Filling, sameItems } from './memo.ts'
 import { duration, filterChain, httpInspector, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
 import type { Closed } from './kept-parts.ts'
 import { refusingChain } from './narrower-hosts.ts'
 import { anyV4, blackHole, listenerName, outboundPort, passthrough, tableName } from './names.ts'
-import { ArrivalCounts } from './touched-listeners.ts'
 
 export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Steps<ReadonlyMap<string, Listener>> {
   const governed = governing(ctx)
@@ -28,22 +28,20 @@ export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Step
   const inputs = [fallback, last, ctx.strict, ctx.policy, ctx.model.settings.mesh.protocolDetectionTimeout]
   const before = ctx.kept.listeners
   const isKnown = before !== undefined && sameItems(before.inputs, inputs) && sameItems(before.closed, closed)
-  const counts = before?.counts ?? new ArrivalCounts()
-  const followed = counts.follow(lists)
-  const touched = isKnown ? followed.names : undefined
+  const tracker = before?.tracker ?? new ListenerTracker()
   yield
-  const entries = new ListenerEntries()
-  for (const list of touched === undefined ? lists : touched.size === 0 ? [] : followed.lists) {
-    for (const arrival of list) if (touched === undefined || touched.has(arrival.name)) entries.arrive(arrival)
-  }
+  const tracked = yield* tracker.follow(lists, isKnown)
+  const { names, fresh, followed } = tracked
   for (const one of closed) {
-    const entry = entries.onPort(one.port)
-    if (entry !== undefined && one.family === 'tls') addChain(entry, refusingChain(ctx, one))
+    const entry = fresh.onPort(one.port)
+    if (entry !== undefined && one.family === 'tls') entry.add(refusingChain(ctx, one))
   }
-  const made = byName([...entries.all.map((entry) => listenerOf(ctx, entry, fallback)), ...(touched ? [] : [last])])
-  const map = isKnown && touched ? PatchedMap.of(before.map, new Map(Array.from(touched, (name) => [name, made.get(name)]))) : made
-  if (before) for (const name of touched ?? before.map.keys()) if (!map.has(name)) ctx.kept.lasting.forget(`listener ${name}`)
-  ctx.kept.listeners = { inputs, closed, counts, map }
+  tracker.keep(tracked)
+  yield
+  const made = byName([...[...fresh.all, ...followed].map((entry) => listenerOf(ctx, entry, fallback)), ...(names ? [] : [last])])
+  const map = names && before ? PatchedMap.of(before.map, new Map(Array.from(names, (name) => [name, made.get(name)]))) : made
+  if (before) for (const name of names ?? before.map.keys()) if (!map.has(name)) ctx.kept.lasting.forget(`listener ${name}`)
+  ctx.kept.listeners = { inputs, closed, tracker, map }
   return map
 }
 
@@ -207,7 +205,7 @@ function listenerOf(ctx: Context, entry: ListenerEntry, fallback: FilterChain): 
   const name = listenerName(entry.bind, entry.port)
   const wait = inspectionTimeout(ctx, entry)
   // It is not part of a listener that takes everything.
-  const last = entry.chains.some((plan) => plan.isMatchAll) ? undefined : fallback
+  const last = entry.counts.matchAll > 0 ? undefined : fallback
   const parts = { inputs: [wait, last, entry.extraBinds.join()], parts: entry.chains, keyOf: keyOfPlan, isEqual: isSamePlan }
   return ctx.kept.lasting.assemble(`listener ${name}`, parts, (plans) => {
     const listener = create(ListenerSchema, {
@@ -233,20 +231,17 @@ function keyOfPlan(plan: ChainPlan): string {
   return plan.key
 }
 
-function inspectors(entry: ListenerEntry) {
-  const looksAtNames = entry.chains.some((plan) => plan.looksAtNames)
-  const looksAtHttp = entry.chains.some((plan) => plan.looksAtHttp)
-  return [...(looksAtNames ? [tlsInspector()] : []), ...(looksAtHttp ? [httpInspector()] : [])]
+function inspectors({ counts }: ListenerEntry) {
+  return [...(counts.looksAtNames > 0 ? [tlsInspector()] : []), ...(counts.looksAtHttp > 0 ? [httpInspector()] : [])]
 }
 
 /** 0 = no limit said here. */
-function inspectionTimeout(ctx: Context, entry: ListenerEntry): number {
-  const looksAtHttp = entry.chains.some((plan) => plan.looksAtHttp)
-  const looks = looksAtHttp || entry.chains.some((plan) => plan.looksAtNames)
+function inspectionTimeout(ctx: Context, { counts }: ListenerEntry): number {
+  const looksAtHttp = counts.looksAtHttp > 0
   if (!ctx.strict) return looksAtHttp ? (parseDuration(ctx.model.settings.mesh.protocolDetectionTimeout ?? '') ?? 0) : 0
   // Differs from Istio: a server that speaks first is not kept waiting for ever behind an inspected port.
-  const servesSilence = ctx.policy === 'ALLOW_ANY' || entry.chains.some((plan) => plan.servesSilence)
-  return looks && servesSilence ? 250 : 0
+  const servesSilence = ctx.policy === 'ALLOW_ANY' || counts.servesSilence > 0
+  return (looksAtHttp || counts.looksAtNames > 0) && servesSilence ? 250 : 0
 }
 
 function virtualOutbound(ctx: Context, refusal?: SallyportMetadata): Listener {

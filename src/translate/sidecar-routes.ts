@@ -6,12 +6,13 @@ import { type Route, type VirtualHost, VirtualHostSchema } from '../xds/gen/envo
 import type { RuleSet } from '../model/index.ts'
 import { compareText, defaultPort, isRange, type Service } from '../registry/index.ts'
 import { clusterKind } from './cluster-kind.ts'
-import { type Context, type PlacedHost, refMetadata } from './context.ts'
+import { type Context, refMetadata } from './context.ts'
 import { defaultRoute, httpRoutes } from './http-routes.ts'
 import { type Filling, Parallel } from './memo.ts'
 import type { Closed } from './kept-parts.ts'
 import { refusingHost } from './narrower-hosts.ts'
 import { clusterName, shortForms } from './names.ts'
+import type { PlacedHost } from './plain-table.ts'
 import { routeTable, ruleMetadata, unknownHosts, virtualHost } from './route-tables.ts'
 
 export interface TablePlan {
@@ -25,12 +26,14 @@ export interface BuiltTable {
   readonly table: RouteConfiguration
   /** Some VirtualService has a say in it. */
   readonly isRuled: boolean
+  /** Its virtual hosts, where each stands for the name of one service and nothing else can come in between. */
+  readonly plain?: readonly VirtualHost[]
 }
 
 /** The table of a port: every visible service that may speak HTTP there, and the hosts that VirtualServices add. */
 export function* sharedTable(ctx: Context, plan: TablePlan): Steps<BuiltTable> {
   const { port } = plan
-  const table: Table = { port, services: byHostName(ctx, plan.services), claimed: new Set(), hosts: [] }
+  const table: Table = { port, services: byHostName(ctx, plan.services), claimed: new Set(), hosts: [], isPlain: ctx.strict }
   const served = new Set<Service>()
   const ruled = ruledHosts(ctx, table)
   for (const one of ruled) {
@@ -42,8 +45,17 @@ export function* sharedTable(ctx: Context, plan: TablePlan): Steps<BuiltTable> {
   for (const closed of plan.closed) if (closed.family === 'http') placeClosed(ctx, table, closed)
   // Services came by name, so this is nearly sorted.
   table.hosts.sort((a, b) => compareText(a.name, b.name))
-  const made = routeTable(ctx, String(port), [...table.hosts, unknownHosts(ctx)])
-  return { table: made, isRuled: ruled.length > 0 }
+  yield
+  const hosts = [...table.hosts, unknownHosts(ctx)]
+  const isPlain = table.isPlain && ctx.scope.rules('mesh').all.length === 0 && table.services.size === plan.services.length
+  return { table: routeTable(ctx, String(port), hosts), isRuled: ruled.length > 0, ...(isPlain && { plain: hosts }) }
+}
+
+/** How a service stands in the table of a port when no rule speaks about it. */
+export function defaultHost(ctx: Context, service: Service, port: number): PlacedHost {
+  const host = service.host.toLowerCase()
+  const domains = domainsOf(host, service, ctx.proxy.namespace)
+  return { host: buildHost(ctx, { host, port, service }, domains), domains }
 }
 
 /** The table of a sniffed service behind an address of its own. */
@@ -69,6 +81,8 @@ interface Table {
   /** Domains that are taken; names of services are taken by them from the beginning. */
   readonly claimed: Set<string>
   readonly hosts: VirtualHost[]
+  /** No host has asked for more than its name. */
+  isPlain: boolean
 }
 
 interface HostInit {
@@ -184,16 +198,13 @@ function hostsOf(ctx: Context, port: number): Parallel<Context, Service, PlacedH
 }
 
 function fillHost(ctx: Context, service: Service, port: number): Filling<PlacedHost> {
-  const make = (): PlacedHost => {
-    const host = service.host.toLowerCase()
-    const domains = domainsOf(host, service, ctx.proxy.namespace)
-    return { host: buildHost(ctx, { host, port, service }, domains), domains }
-  }
+  const make = (): PlacedHost => defaultHost(ctx, service, port)
   return { inputs: [ctx.model.settings.mesh.defaultHttpRetryPolicy], isSettled: true, make }
 }
 
 /** Left out when its name is taken; loses those of its other domains that are. */
 function place(ctx: Context, table: Table, { host, domains }: PlacedHost): void {
+  table.isPlain = false
   const free = domains.filter((domain, i) => isFree(table, domain, i === 0))
   if (free[0] === undefined || free[0] !== domains[0]) return
   for (const domain of free) table.claimed.add(domain)
