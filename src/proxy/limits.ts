@@ -76,7 +76,7 @@ export const defaultLimits: Limits = {
   connections: 20_000,
   requests: 10_000,
   calmRequests: 64,
-  turnMs: 20,
+  turnMs: 10,
   proxyHeaderMs: 5000,
   replayBytes: 262_144,
   mirrorBytes: 262_144,
