@@ -11,6 +11,7 @@ import { formatSection, isMet, type Section } from './report.ts'
 import { measureScale } from './scale.ts'
 import { measureStarts } from './starts.ts'
 import { measureTcp } from './tcp.ts'
+import { measureWarmStart } from './warm-start.ts'
 
 /** By the names that `BENCH` takes, in the order in which they run. */
 const sections: Readonly<Record<string, (place: Place, rounds: number) => Section | Promise<Section>>> = {
@@ -20,6 +21,7 @@ const sections: Readonly<Record<string, (place: Place, rounds: number) => Sectio
   memory: measureMemory,
   overload: measureOverload,
   scale: measureScale,
+  warm: measureWarmStart,
 }
 
 const rounds = Number(process.env['ROUNDS'] ?? '5')
