@@ -50,7 +50,17 @@ interface Served {
 
 /** Lets a server say everything once, and ends it. */
 async function fillFile(run: readonly string[], { policy, address, state }: Served): Promise<void> {
-  const server = start('sallyport serve', [process.execPath, program, 'serve', '-f', policy, '--outbound', 'REGISTRY_ONLY', '--xds', address])
+  const server = start('sallyport serve', [
+    process.execPath,
+    program,
+    'serve',
+    '-f',
+    policy,
+    '--outbound',
+    'REGISTRY_ONLY',
+    '--xds',
+    address,
+  ])
   await untilSaid(server, 'configuration at')
   timeOf(run)
   await server.stop()

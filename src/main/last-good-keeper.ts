@@ -25,9 +25,8 @@ export function restoreLastGood(path: string, owner: LastGoodOwner): Restored | 
   const read = readLastGood(path, owner)
   if (read.kind === 'absent') return undefined
   if (read.kind === 'refused') return notUsed(path, read.why)
-  const { body, savedAt } = read.content
-  const held = decodeHeld(body, savedAt)
-  return typeof held === 'string' ? notUsed(path, held) : { held, savedAt }
+  const held = decodeHeld(read.content)
+  return typeof held === 'string' ? notUsed(path, held) : { held, savedAt: read.content.savedAt }
 }
 
 function notUsed(path: string, why: string): undefined {

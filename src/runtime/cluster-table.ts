@@ -1,6 +1,6 @@
 // Holds the clusters of one snapshot; each is compiled when it is first needed, because of many thousand few are ever used.
 import { changesBetween, type Steps } from '../base/index.ts'
-import type { Snapshot } from '../xds/index.ts'
+import { isUnread, type Snapshot } from '../xds/index.ts'
 import { type ClusterPlan, type ClusterResult, compileCluster } from './cluster.ts'
 
 type Source = Pick<Snapshot, 'clusters' | 'endpoints'>
@@ -62,7 +62,8 @@ function assignmentOf({ clusters, endpoints }: Source, name: string) {
 /** What is wrong with a cluster has to be told before anybody uses it; what it was compiled to is let go again. */
 function problemsOf(source: Source, name: string): ClusterProblems | undefined {
   const message = source.clusters.get(name)
-  if (message === undefined) return undefined
+  // What was good at another time is not even read before it is used.
+  if (message === undefined || isUnread(message)) return undefined
   const { problems, endpointProblems } = compileCluster(message, assignmentOf(source, name), 'forget')
   return problems.length + endpointProblems.length === 0 ? undefined : { problems, endpointProblems }
 }

@@ -1,6 +1,7 @@
 // Says how bytes travel to a cluster: plain, in TLS, or behind a PROXY protocol header; what would need more is a problem, never plain bytes.
 import type { Any } from '@bufbuild/protobuf/wkt'
-import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
+import { anyIs } from '@bufbuild/protobuf/wkt'
+import { unpackAny } from '../xds/index.ts'
 import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
@@ -31,7 +32,7 @@ const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
 
 export function httpOptionsOf(cluster: Cluster): HttpProtocolOptions | undefined {
   const options: Any | undefined = cluster.typedExtensionProtocolOptions[httpOptions]
-  return options && anyUnpack(options, HttpProtocolOptionsSchema)
+  return options && unpackAny(options, HttpProtocolOptionsSchema)
 }
 
 const rawBuffer = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'
@@ -51,12 +52,12 @@ function compileSocket(socket: TransportSocket | undefined, around: Around): Clu
   if (!socket) return { proxyProtocol: false }
   const config = socket.configType.case === 'typedConfig' ? socket.configType.value : undefined
   if (config && anyIs(config, rawBuffer)) return { proxyProtocol: false }
-  const secure = config && anyUnpack(config, UpstreamTlsContextSchema)
+  const secure = config && unpackAny(config, UpstreamTlsContextSchema)
   if (secure) {
     const compiled = compileTls(secure, around.options?.upstreamHttpProtocolOptions, around.host)
     return { proxyProtocol: false, ...('problem' in compiled ? compiled : { tls: compiled }) }
   }
-  const header = config && anyUnpack(config, ProxyProtocolUpstreamTransportSchema)
+  const header = config && unpackAny(config, ProxyProtocolUpstreamTransportSchema)
   if (!header) return { proxyProtocol: false, problem: `connecting by "${socket.name}" is not carried out` }
   const inner = compileSocket(header.transportSocket, around)
   if (header.config && header.config.passThroughTlvs) return { ...inner, problem: 'passing PROXY protocol TLVs on is not carried out' }

@@ -1,7 +1,8 @@
 // Compiles a CORS policy: which preflight requests are answered in the origin's place, and what is added to the other responses.
 import { messageOf } from '../base/index.ts'
-import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
+import type { Any } from '@bufbuild/protobuf/wkt'
 import type { RequestFacts } from '../flow/index.ts'
+import { unpackAny } from '../xds/index.ts'
 import { type CorsPolicy, CorsPolicySchema } from '../xds/gen/envoy/extensions/filters/http/cors/v3/cors_pb.js'
 import type { HeaderChange } from './decision.ts'
 import { shareOf } from './share.ts'
@@ -57,7 +58,7 @@ function valueOf(facts: RequestFacts, name: string): string {
 export function compileCors(config: Any): { readonly plan: CorsPlan | undefined } | { readonly problem: string } {
   let policy: CorsPolicy | undefined
   try {
-    policy = anyUnpack(config, CorsPolicySchema)
+    policy = unpackAny(config, CorsPolicySchema)
   } catch (error) {
     return { problem: `the CORS policy cannot be read: ${messageOf(error)}` }
   }

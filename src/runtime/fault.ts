@@ -1,7 +1,8 @@
 // Compiles fault injection: the share of requests that wait first, and the share that is answered with an error instead of being forwarded.
 import { messageOf } from '../base/index.ts'
-import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt'
+import type { Any } from '@bufbuild/protobuf/wkt'
 import type { Chance } from '../flow/index.ts'
+import { unpackAny } from '../xds/index.ts'
 import { type FaultAbort, type HTTPFault, HTTPFaultSchema } from '../xds/gen/envoy/extensions/filters/http/fault/v3/fault_pb.js'
 import type { FaultDelay } from '../xds/gen/envoy/extensions/filters/common/fault/v3/fault_pb.js'
 import { milliseconds } from './milliseconds.ts'
@@ -32,7 +33,7 @@ export function drawFault({ delay, abort }: FaultPlan, chance: Chance): FaultDra
 export function compileFault(config: Any): { readonly plan: FaultPlan | undefined } | { readonly problem: string } {
   let fault: HTTPFault | undefined
   try {
-    fault = anyUnpack(config, HTTPFaultSchema)
+    fault = unpackAny(config, HTTPFaultSchema)
   } catch (error) {
     return { problem: `the configuration of the fault filter cannot be read: ${messageOf(error)}` }
   }

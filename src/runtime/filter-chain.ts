@@ -1,8 +1,8 @@
 // Compiles a filter chain into what becomes of a connection that it takes; filters that are not carried out make it refuse.
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
-import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import { messageOf } from '../base/index.ts'
 import type { OriginRef } from '../flow/index.ts'
+import { unpackAny } from '../xds/index.ts'
 import type { Filter, FilterChain, FilterChainMatch } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { HttpConnectionManagerSchema } from '../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { FilterConfigSchema } from '../xds/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js'
@@ -158,5 +158,5 @@ function problemOfTcpProxy(tcp: TcpProxy): string | undefined {
 
 /** `undefined` when the filter is another one. Throws on bytes that are no such message. */
 function unpack<Desc extends DescMessage>(filter: Filter, schema: Desc): MessageShape<Desc> | undefined {
-  return filter.configType.case === 'typedConfig' ? anyUnpack(filter.configType.value, schema) : undefined
+  return filter.configType.case === 'typedConfig' ? unpackAny(filter.configType.value, schema) : undefined
 }

@@ -1,6 +1,7 @@
 // Names the extensions that resources use, and packs their typed configuration into `Any`.
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
-import { type Any, anyPack } from '@bufbuild/protobuf/wkt'
+import { type Any, anyIs, anyPack } from '@bufbuild/protobuf/wkt'
+import { decode } from './decode.ts'
 
 /** Names of the extensions that are used, as Envoy registers them. */
 export const extensionNames = {
@@ -22,4 +23,9 @@ export const extensionNames = {
 
 export function packAny<D extends DescMessage>(schema: D, message: MessageShape<D>): Any {
   return anyPack(schema, message)
+}
+
+/** Undefined when it is of another type. Throws on bytes that are no such message. */
+export function unpackAny<D extends DescMessage>(any: Any, schema: D): MessageShape<D> | undefined {
+  return anyIs(any, schema) ? decode(schema, any.value) : undefined
 }

@@ -113,7 +113,8 @@ test('serve is killed while it is read and while it pushes: no request fails, an
   const address = join(folder, 'serve.sock')
   const entry = (host: string): string => serviceEntry({ host, port: 80, protocol: 'HTTP' })
   const many = (count: number): string => documents(...Array.from({ length: count }, (_, i) => entry(`h${i}.example.test`)))
-  const serve = () => w1.spawn(process.execPath, [bundled('bin.js'), 'serve', '-f', policy, '--outbound', 'REGISTRY_ONLY', '--xds', address])
+  const serve = () =>
+    w1.spawn(process.execPath, [bundled('bin.js'), 'serve', '-f', policy, '--outbound', 'REGISTRY_ONLY', '--xds', address])
   const kill = async (running: NodeProcess): Promise<void> => {
     running.signal('SIGKILL')
     await running.ended

@@ -32,6 +32,8 @@ export const emptySnapshot: Snapshot = {
 }
 
 export class ChangeSet {
+  /** Grows with every change. */
+  version = 0
   readonly #changes = new Map<ResourceKey, Map<string, Held | undefined>>()
 
   get all(): Changes {
@@ -47,9 +49,15 @@ export class ChangeSet {
   }
 
   set(key: ResourceKey, name: string, held: Held | undefined): void {
+    this.version++
     const changes = this.#changes.get(key) ?? new Map<string, Held | undefined>()
     this.#changes.set(key, changes.set(name, held))
   }
+}
+
+function present(resources: Map<string, unknown>): ReadonlyMap<string, unknown> {
+  for (const [name, resource] of resources) if (resource === undefined) resources.delete(name)
+  return resources
 }
 
 /** The snapshot with these changes; what does not change keeps its identity. */
@@ -61,7 +69,7 @@ export function patched(before: Snapshot, changes: Changes): Snapshot {
       const resource = held?.read.resource
       if (before[key].get(name) !== resource) resources.set(name, resource)
     }
-    if (resources.size > 0) parts[key] = PatchedMap.of<unknown>(before[key], resources)
+    if (resources.size > 0) parts[key] = before[key].size === 0 ? present(resources) : PatchedMap.of<unknown>(before[key], resources)
   }
   if (Object.keys(parts).length === 0) return before
   const next = { ...before, ...parts, version: before.version + 1 }

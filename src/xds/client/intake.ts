@@ -71,7 +71,11 @@ export class Intake implements Known {
   #good: Snapshot = emptySnapshot
   #judged: ChangeSet | undefined
   #judgedResponses: readonly Response[] = []
+  /** What is being judged. */
+  #offered: Snapshot = emptySnapshot
   #pending = new ChangeSet()
+  /** As it was looked at last. */
+  #newest = { pending: this.#pending, version: 0, snapshot: emptySnapshot }
   #responses: Response[] = []
   readonly #failures = new Map<string, Failure>()
   readonly #states = new WeakMap<object, ResourceState>()
@@ -108,8 +112,12 @@ export class Intake implements Known {
 
   /** All that has come, whatever becomes of it. */
   get newest(): Snapshot {
-    const judged = this.#judged === undefined ? this.#good : patched(this.#good, this.#judged.all)
-    return patched(judged, this.#pending.all)
+    const { pending, version, snapshot } = this.#newest
+    if (pending === this.#pending && version === pending.version) return snapshot
+    const base = this.#judged === undefined ? this.#good : this.#offered
+    const now = patched(base, this.#pending.all)
+    this.#newest = { pending: this.#pending, version: this.#pending.version, snapshot: now }
+    return now
   }
 
   versionsOf(typeUrl: string): ReadonlyMap<string, string> {
@@ -167,11 +175,12 @@ export class Intake implements Known {
 
   /** Begins to judge what has come since; what comes meanwhile is judged next. */
   begin(): Batch {
+    this.#offered = this.newest
     this.#judged = this.#pending
     this.#judgedResponses = this.#responses
     this.#pending = new ChangeSet()
     this.#responses = []
-    return { good: this.#good, offered: patched(this.#good, this.#judged.all) }
+    return { good: this.#good, offered: this.#offered }
   }
 
   /** `good` is what of the offer may go on being offered. */
@@ -189,16 +198,21 @@ export class Intake implements Known {
       const all = [...problems, ...carried.flatMap(({ key, name }) => refused.get(`${key} ${name}`) ?? [])]
       return { received, ...(all.length > 0 && { problem: all.join('\n') }) }
     })
+    this.#overWithJudging()
+    return answers
+  }
+
+  #overWithJudging(): void {
     this.#judged = undefined
     this.#judgedResponses = []
-    return answers
+    // It was made from what was offered, of which not all is good.
+    this.#newest = { pending: this.#pending, version: -1, snapshot: emptySnapshot }
   }
 
   /** Nothing of what is being judged counts. */
   abandon(problem: string): readonly Answer[] {
     const answers = this.#judgedResponses.map(({ received }) => ({ received, problem }))
-    this.#judged = undefined
-    this.#judgedResponses = []
+    this.#overWithJudging()
     return answers
   }
 

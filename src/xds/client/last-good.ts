@@ -4,6 +4,8 @@ import { messageOf } from '../../base/index.ts'
 import { DeltaDiscoveryResponseSchema } from '../gen/envoy/service/discovery/v3/discovery_pb.js'
 import { decodeResource, snapshotParts } from '../resource-type.ts'
 import type { Held } from './held.ts'
+import type { LastGoodContent } from './last-good-file.ts'
+import { readLater } from './read-later.ts'
 
 /** Resources in one response: as many as are encoded in one go. */
 const most = 256
@@ -35,8 +37,8 @@ function* encodeResponse(typeUrl: string, all: readonly Held[]): Generator<Uint8
   yield bytes
 }
 
-/** A text is what is wrong with it: the sums were right, so another program wrote it, or this one has a fault. */
-export function decodeHeld(body: Buffer, updated: number): readonly Held[] | string {
+/** A text is what is wrong with it: the sums were right, so another program wrote it, or this one has a fault. What this very program found good is not all read at once. */
+export function decodeHeld({ body, savedAt, isOwn }: LastGoodContent): readonly Held[] | string {
   const all: Held[] = []
   try {
     for (let at = 0; at < body.length; ) {
@@ -45,8 +47,8 @@ export function decodeHeld(body: Buffer, updated: number): readonly Held[] | str
       at += 4 + length
       for (const { version, resource } of resources) {
         if (resource === undefined) continue
-        const read = decodeResource(typeUrl, resource.value)
-        all.push({ read, version, shownVersion: version, body: resource.value, updated })
+        const read = (isOwn ? readLater(typeUrl, resource.value) : undefined) ?? decodeResource(typeUrl, resource.value)
+        all.push({ read, version, shownVersion: version, body: resource.value, updated: savedAt })
       }
     }
     return all

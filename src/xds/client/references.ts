@@ -1,9 +1,11 @@
 // Finds what resources name of others that travel apart: route tables in listeners, endpoints of clusters.
-import { anyIs, anyUnpack } from '@bufbuild/protobuf/wkt'
+import { anyIs } from '@bufbuild/protobuf/wkt'
 import { type Cluster, Cluster_DiscoveryType } from '../gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { FilterChain } from '../gen/envoy/config/listener/v3/listener_components_pb.js'
 import type { Listener } from '../gen/envoy/config/listener/v3/listener_pb.js'
 import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
+import { isUnread } from '../decode-lazily.ts'
+import { unpackAny } from '../extensions.ts'
 import { hasOwnMetadata } from '../metadata.ts'
 import type { Snapshot } from '../snapshot.ts'
 
@@ -58,7 +60,7 @@ function routesOfChain(chain: FilterChain): readonly string[] {
 
 function routeOfManager(config: Parameters<typeof anyIs>[0]): readonly string[] {
   try {
-    const specifier = anyUnpack(config, HttpConnectionManagerSchema)?.routeSpecifier
+    const specifier = unpackAny(config, HttpConnectionManagerSchema)?.routeSpecifier
     return specifier?.case === 'rds' && specifier.value.routeConfigName !== '' ? [specifier.value.routeConfigName] : []
   } catch {
     // It names nothing that could be asked for; that it cannot be read is said by whoever compiles it.
@@ -68,13 +70,16 @@ function routeOfManager(config: Parameters<typeof anyIs>[0]): readonly string[] 
 
 function endpointsOf(clusters: Iterable<Cluster>): ReadonlySet<string> {
   const names = new Set<string>()
-  for (const { name, clusterDiscoveryType: type, edsClusterConfig } of clusters) {
+  for (const cluster of clusters) {
+    // What is read lazily has its endpoints in itself.
+    if (isUnread(cluster)) continue
+    const { name, clusterDiscoveryType: type, edsClusterConfig } = cluster
     if (type.case === 'type' && type.value === Cluster_DiscoveryType.EDS) names.add(edsClusterConfig?.serviceName || name)
   }
   return names
 }
 
 function hasOwn(resources: Iterable<Listener | Cluster>): boolean {
-  for (const { metadata } of resources) if (hasOwnMetadata(metadata)) return true
+  for (const resource of resources) if (!isUnread(resource) && hasOwnMetadata(resource.metadata)) return true
   return false
 }
