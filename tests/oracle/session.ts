@@ -10,6 +10,7 @@ import type { ProbeReport } from '../support/probe.ts'
 import { openWorkload } from '../support/workload.ts'
 import type { Workload } from '../support/workload.ts'
 import type { World, WorldNode } from '../support/world.ts'
+import type { Engine } from './differences.ts'
 import type { RecordedProbe, Scenario, WorkloadName, WorkloadPlan } from './scenario.ts'
 
 export interface Session {
@@ -27,18 +28,19 @@ export function sessionKey({ workloads }: Scenario): string {
   return JSON.stringify(workloads)
 }
 
-export async function openSession(world: World, workloads: Scenario['workloads']): Promise<Session> {
+export async function openSession(world: World, workloads: Scenario['workloads'], engine: Engine): Promise<Session> {
   const folder = mkdtempSync(join(tmpdir(), 'oracle-'))
   const declarations = new Declarations(folder)
   declarations.write('', { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } })
-  const gateway = startGateway(world, folder)
+  const start = { world, folder, engine }
+  const gateway = startGateway(start)
   const sidecars = new Map<WorkloadName, Workload>()
   const nodes: WorldNode[] = [world.node('gw')]
   for (const name of ['w1', 'w2'] as const) {
     const plan = workloads[name]
     if (plan === undefined) continue
     nodes.push(world.node(name))
-    sidecars.set(name, await startWorkload(world, folder, name, plan))
+    sidecars.set(name, await startWorkload(start, name, plan))
   }
   await until(async () => (await world.node('gw').exec('curl', ['-fsS', '-m', '1', `http://${admin}/ready`])).code === 0, gateway)
   return {
@@ -57,6 +59,9 @@ export async function openSession(world: World, workloads: Scenario['workloads']
       for (const workload of sidecars.values()) await workload.end()
       gateway.signal('SIGTERM')
       await gateway.ended
+      // Envoy says so when it is given what it does not take, or what is deprecated.
+      const said = [gateway.stderr(), ...Array.from(sidecars.values(), (workload) => workload.stderr())].join('')
+      if (/Envoy( refuses|: )/.test(said)) throw new Error(said)
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -84,22 +89,28 @@ class Declarations {
 }
 
 /** As Istio: what Sallyport does more strictly by default is held elsewhere. */
-function commonArguments(folder: string): string[] {
-  const envoy = process.env['ORACLE_ENGINE'] === 'envoy' ? ['--engine', 'envoy', '--envoy-path', findEnvoy()?.path ?? ''] : []
+function commonArguments({ folder, engine }: Start): string[] {
+  const envoy = engine === 'envoy' ? ['--engine', 'envoy', '--envoy-path', findEnvoy()?.path ?? ''] : []
   return [...envoy, '--strictness', 'istio', '--resolver', addresses.out, '--admin', admin, '-f', join(folder, 'policy')]
 }
 
-function startGateway(world: World, folder: string): NodeProcess {
-  const labels = ['-l', 'istio=egressgateway', '-l', 'app=istio-egressgateway']
-  const place = ['gateway', '-n', 'istio-system', ...labels, '--from', '198.18.0.0/24']
-  return world.node('gw').spawn(process.execPath, [bundled('bin.js'), ...place, ...commonArguments(folder)])
+interface Start {
+  readonly world: World
+  readonly folder: string
+  readonly engine: Engine
 }
 
-function startWorkload(world: World, folder: string, name: WorkloadName, plan: WorkloadPlan): Promise<Workload> {
+function startGateway(start: Start): NodeProcess {
+  const labels = ['-l', 'istio=egressgateway', '-l', 'app=istio-egressgateway']
+  const place = ['gateway', '-n', 'istio-system', ...labels, '--from', '198.18.0.0/24']
+  return start.world.node('gw').spawn(process.execPath, [bundled('bin.js'), ...place, ...commonArguments(start)])
+}
+
+function startWorkload(start: Start, name: WorkloadName, plan: WorkloadPlan): Promise<Workload> {
   const labels = Object.entries(plan.labels ?? { app: 'client' }).flatMap(([key, value]) => ['-l', `${key}=${value}`])
   const place = ['run', '-n', plan.namespace ?? 'default', '--name', 'client', ...labels, '--flows', '/dev/null']
   const command = ['--', process.execPath, bundled('test-probe.js')]
-  return openWorkload(world.node(name).spawn(process.execPath, [bundled('bin.js'), ...place, ...commonArguments(folder), ...command]))
+  return openWorkload(start.world.node(name).spawn(process.execPath, [bundled('bin.js'), ...place, ...commonArguments(start), ...command]))
 }
 
 interface Published {
