@@ -1,5 +1,4 @@
 // Composes stock Envoy as the engine of a sidecar or gateway: its folder, its resolver, its resources, and what is ours beside it.
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Cidr, cidrContains, familyOf, formatCidr, parseAddress, parseIp } from '../base/index.ts'
 import type { ProxyOptions } from '../cli/index.ts'
@@ -10,7 +9,7 @@ import type { FlowSink } from '../proxy/index.ts'
 import { neverReached } from '../runtime/index.ts'
 import { writeNodeId } from '../xds/index.ts'
 import { type Control, nodeFacts } from './control.ts'
-import { makeSocketDirectory, nameSocketDirectory } from './socket-directory.ts'
+import { makeSocketDirectory, nameSocketDirectory, removal } from './socket-directory.ts'
 
 export interface EnvoyPlaneOptions {
   readonly role: 'sidecar' | 'gateway'
@@ -43,7 +42,7 @@ export async function startEnvoyPlane(parts: EnvoyPlaneOptions): Promise<EnvoyPl
   const folder = nameSocketDirectory(parts.exposed)
   makeSocketDirectory(folder, parts.exposed)
   const own = nodeFacts().addresses
-  const closers: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })]
+  const closers: (() => Promise<void> | void)[] = [removal(folder)]
   try {
     const resolver = await serveProxyResolver({
       names,

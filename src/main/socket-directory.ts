@@ -1,6 +1,7 @@
 // Places the Unix sockets of gateways beside a sidecar where its sealed command cannot reach them.
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, mkdirSync, realpathSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { accessSync, constants, mkdirSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, SallyportError } from '../base/index.ts'
 import { unseenTrees } from '../seal/index.ts'
@@ -26,6 +27,21 @@ export function makeSocketDirectory(path: string, exposed: readonly string[]): v
     mkdirSync(path, { mode: 0o700 })
   } catch (cause) {
     throw new SallyportError('SLP5001', `the sockets of a gateway beside the sidecar have no place: ${messageOf(cause)}`, { fix, cause })
+  }
+}
+
+/** Removes the folder when asked to, and also when this process was killed: what waits for its end is another one. */
+export function removal(path: string): () => void {
+  const waiting = spawn('/bin/sh', ['-c', 'cat >/dev/null; exec rm -rf -- "$1"', 'sh', path], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    env: { PATH: '/usr/bin:/bin' },
+  })
+  waiting.on('error', () => undefined)
+  waiting.unref()
+  return () => {
+    waiting.stdin.destroy()
+    rmSync(path, { recursive: true, force: true })
   }
 }
 
