@@ -6,9 +6,9 @@ import { type Steps, Watchable } from '../base/index.ts'
 import type { PolicyOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore } from '../config/index.ts'
 import { type AccessLogPlan, buildModel, type Model, type SynthesisedGateway } from '../model/index.ts'
-import { compiling, type Runtime } from '../runtime/index.ts'
+import { compilingRuntime, type Rejection, type Runtime } from '../runtime/index.ts'
 import type { ConfigPublished } from '../telemetry/index.ts'
-import { type Proxy, translating } from '../translate/index.ts'
+import { type Proxy, type Translation, translating } from '../translate/index.ts'
 import { ConfigVersion, countResources } from './config-version.ts'
 import { type Control, Handover, nodeFacts, putInForce } from './control.ts'
 import { issueReporter } from './issue-reporter.ts'
@@ -40,8 +40,9 @@ export function startControl(options: ControlOptions): Control {
   let model: Model | undefined
   let view: ConfigView | undefined
   let published: ConfigPublished | undefined
+  let inForce: Translation['snapshot'] | undefined
   const handover = new Handover()
-  function* applying(config: ConfigSnapshot): Steps<void> {
+  function* applying(config: ConfigSnapshot): Steps<Steps<void>> {
     const began = performance.now()
     const now = buildModel(config.resources, config.settings, model)
     model = now
@@ -52,15 +53,19 @@ export function startControl(options: ControlOptions): Control {
       options.sockets === undefined ? {} : { embeddedGateway: { socketDirectory: options.sockets } },
     )
     yield
-    const compiled = yield* compiling(translated.snapshot, nodeFacts(), runtime.value)
+    const compiled = yield* compilingRuntime(translated.snapshot, nodeFacts(), runtime.value)
     synthesised.set(now.synthesised)
     accessLogs.set(now.accessLogsOf(options.proxy))
     putInForce(runtime, compiled.runtime, options.quiet === true)
+    inForce = translated.snapshot
     const durationMs = performance.now() - began
+    return telling({ config, model: now, translated, rejecting: compiled.rejecting, durationMs })
+  }
+  function* telling({ config, model: now, translated, rejecting, durationMs }: InForce): Steps<void> {
+    const rejected = yield* rejecting
     yield
     const found = options.quiet === true ? [] : yield* analyzing(now)
     yield
-    const { rejected } = compiled
     report({ issues: options.quiet === true ? [] : [config.issues, translated.issues, found], rejected })
     yield
     published = { ...countsOf(config), version: version.of(config.resources), rejections: rejected.length, durationMs }
@@ -77,7 +82,7 @@ export function startControl(options: ControlOptions): Control {
     errors: () => errorsOf(store.snapshot.value),
     view: () => view,
     discovery: () => undefined,
-    handOver: (take) => handover.begin(take, view?.snapshot),
+    handOver: (take) => handover.begin(take, inForce),
     published: () => published,
     async close() {
       stop()
@@ -85,6 +90,15 @@ export function startControl(options: ControlOptions): Control {
       store.close()
     },
   }
+}
+
+/** A configuration that traffic is judged by, of which nobody has been told. */
+interface InForce {
+  readonly config: ConfigSnapshot
+  readonly model: Model
+  readonly translated: Translation
+  readonly rejecting: Steps<readonly Rejection[]>
+  readonly durationMs: number
 }
 
 /** Errors that keep documents from counting. */

@@ -1,13 +1,18 @@
-// Puts configurations into force one after the other: the first at once, the others in slices between which traffic goes on.
+// Puts configurations into force one after the other: the first at once, the others in slices between which traffic goes on, and so what is to be told of each.
 import { finish, inSlices, type SlicedWork, type Steps, warnOfListener } from '../base/index.ts'
 
+/** Ends when the configuration is in force; what is to be told of it then comes as further steps. */
+type Applying<Config> = (config: Config) => Steps<Steps<void> | void>
+
 export class Line<Config> {
-  readonly #applying: (config: Config) => Steps<void>
+  readonly #applying: Applying<Config>
   #work: SlicedWork | undefined
   #isFirst = true
+  /** What is to be told of the first has not all been told. */
+  #isTellingFirst = false
   #waiting: { readonly config: Config } | undefined
 
-  constructor(applying: (config: Config) => Steps<void>) {
+  constructor(applying: Applying<Config>) {
     this.#applying = applying
   }
 
@@ -15,30 +20,40 @@ export class Line<Config> {
   take(config: Config): void {
     if (this.#isFirst) {
       this.#isFirst = false
-      finish(this.#applying(config))
-    } else if (this.#work === undefined) this.#begin(config)
+      const telling = finish(this.#applying(config))
+      if (!telling) return
+      this.#isTellingFirst = true
+      this.#begin(telling)
+    } else if (this.#work === undefined) this.#begin(whole(this.#applying(config)))
     else this.#waiting = { config }
   }
 
   close(): void {
     this.#waiting = undefined
-    this.#work?.cancel()
+    if (this.#isTellingFirst) this.#work?.finish()
+    else this.#work?.cancel()
   }
 
-  #begin(config: Config): void {
+  #begin(steps: Steps<void>): void {
     let isOver = false
     const over = (): void => {
       isOver = true
+      this.#isTellingFirst = false
       this.#work = undefined
       const next = this.#waiting
       this.#waiting = undefined
-      if (next !== undefined) this.#begin(next.config)
+      if (next !== undefined) this.#begin(whole(this.#applying(next.config)))
     }
     const failed = (error: unknown): void => {
       warnOfListener(error)
       over()
     }
-    const work = inSlices(this.#applying(config), { done: over, failed })
+    const work = inSlices(steps, { done: over, failed })
     if (!isOver) this.#work = work
   }
+}
+
+function* whole(applying: Steps<Steps<void> | void>): Steps<void> {
+  const telling = yield* applying
+  if (telling) yield* telling
 }

@@ -10,34 +10,38 @@ export interface ClusterProblems {
   readonly endpointProblems: ClusterResult['endpointProblems']
 }
 
+/** So many clusters are looked at before others get their turn. */
+const STEP = 64
+
 export class ClusterTable {
   readonly #source: Source
   readonly #compiled = new Map<string, ClusterPlan>()
-  /** Of the few clusters that have any, by name. */
-  readonly problems: ReadonlyMap<string, ClusterProblems>
+  /** In what the table differs from the one before. */
+  readonly #changed: ReadonlySet<string> | undefined
   /** Names that the table before had and this one has not; undefined when there was none before. */
   readonly gone: ReadonlySet<string> | undefined
+  #problems: ReadonlyMap<string, ClusterProblems> | undefined
 
-  private constructor(source: Source, problems: ReadonlyMap<string, ClusterProblems>, gone: ReadonlySet<string> | undefined) {
+  constructor(source: Source, before?: ClusterTable) {
     this.#source = source
-    this.problems = problems
-    this.gone = gone
+    this.#changed = before && changedNames(before.#source, source)
+    this.gone = this.#changed && new Set(Array.from(this.#changed).filter((name) => !source.clusters.has(name)))
   }
 
-  /** `before` spares the search for problems in what both have. */
-  static *of(source: Source, before?: ClusterTable): Steps<ClusterTable> {
-    const gone = new Set<string>()
-    const problems = new Map(before?.problems)
-    const names = before ? changedNames(before.#source, source) : source.clusters.keys()
+  /** Of the few clusters that have any, by name. What is known of the table before spares the search in what both have. */
+  *problems(before?: ClusterTable): Steps<ReadonlyMap<string, ClusterProblems>> {
+    if (this.#problems !== undefined) return this.#problems
+    const known = this.#changed === undefined || before === undefined ? undefined : before.#problems
+    const problems = new Map(known)
     let count = 0
-    for (const name of names) {
-      if (++count % 64 === 0) yield
-      const found = problemsOf(source, name)
+    for (const name of (known && this.#changed) ?? this.#source.clusters.keys()) {
+      if (++count % STEP === 0) yield
+      const found = problemsOf(this.#source, name)
       if (found === undefined) problems.delete(name)
       else problems.set(name, found)
-      if (!source.clusters.has(name)) gone.add(name)
     }
-    return new ClusterTable(source, problems, before && gone)
+    this.#problems = problems
+    return problems
   }
 
   get(name: string): ClusterPlan | undefined {

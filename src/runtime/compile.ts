@@ -7,7 +7,7 @@ import type { BoundListener, NodeFacts, Runtime } from './compiled.ts'
 import { CompiledRuntime } from './compiled-runtime.ts'
 import { compileFilterChain } from './filter-chain.ts'
 import { type CompiledListener, compileListener } from './listener.ts'
-import { ListenerTable } from './listener-match.ts'
+import { ListenerTable, type TakenAddress } from './listener-match.ts'
 import { NameTable } from './name-table.ts'
 import { reportReferences } from './references.ts'
 import { type Rejection, Rejections } from './rejection.ts'
@@ -26,14 +26,19 @@ export function compile(snapshot: Snapshot, node: NodeFacts, previous?: Runtime)
 
 /** As `compile`, in steps. */
 export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runtime): Steps<Compiled> {
+  const { runtime, rejecting } = yield* compilingRuntime(snapshot, node, previous)
+  return { runtime, rejected: yield* rejecting }
+}
+
+/** As `compiling`, and may be put into force before it is known what of the snapshot it refuses. */
+export function* compilingRuntime(
+  snapshot: Snapshot,
+  node: NodeFacts,
+  previous?: Runtime,
+): Steps<{ readonly runtime: Runtime; readonly rejecting: Steps<Compiled['rejected']> }> {
   const before = previous instanceof CompiledRuntime ? previous : undefined
-  const rejected = new Rejections()
-  const clusters = yield* ClusterTable.of(snapshot, before?.clusters)
+  const clusters = new ClusterTable(snapshot, before?.clusters)
   yield* compileParts(snapshot, before)
-  for (const [name, { problems, endpointProblems }] of clusters.problems) {
-    rejected.add('cluster', name, problems)
-    rejected.add('endpoints', name, endpointProblems)
-  }
   const routes = compileAll(snapshot.routes, before && { messages: before.snapshot.routes, compiled: before.routes }, compileRouteConfig)
   const all = compileAll(
     snapshot.listeners,
@@ -41,11 +46,9 @@ export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runti
     compileListener,
   )
   yield
-  const listeners = placeListeners(all, snapshot.listeners.keys(), before, rejected)
-  const reported = yield* reportReferences({ listeners: all, routes, clusters, before }, rejected)
-  yield
+  const { listeners, taken } = placeListeners(all, snapshot.listeners.keys(), before)
   const names = NameTable.of(snapshot.names, before?.names)
-  for (const { host, problem } of names.problems) rejected.add('name', host, [problem])
+  yield
   const { catchAll } = listeners
   const runtime = new CompiledRuntime({
     snapshot,
@@ -53,7 +56,6 @@ export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runti
     routes,
     listeners,
     compiledListeners: all,
-    reported,
     names,
     strict: isStrict(all, catchAll),
     outboundPolicy: outboundPolicy(catchAll),
@@ -63,7 +65,28 @@ export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runti
     boundListeners: allBound(all, before),
     own: ownAddresses(node, before),
   })
-  return { runtime, rejected: rejected.all }
+  return { runtime, rejecting: rejectionsOf(runtime, before, taken) }
+}
+
+function* rejectionsOf(
+  runtime: CompiledRuntime,
+  before: CompiledRuntime | undefined,
+  taken: readonly TakenAddress[],
+): Steps<Compiled['rejected']> {
+  const { clusters, compiledListeners: listeners, routes, names } = runtime
+  const rejected = new Rejections()
+  for (const [name, { problems, endpointProblems }] of yield* clusters.problems(before?.clusters)) {
+    rejected.add('cluster', name, problems)
+    rejected.add('endpoints', name, endpointProblems)
+  }
+  yield
+  for (const { listener, address } of taken) {
+    const message = `an earlier listener has ${address.ip} port ${address.port}; it keeps it`
+    rejected.add('listener', listener.name, [{ path: 'address', message }])
+  }
+  runtime.reported = yield* reportReferences({ listeners, routes, clusters, before }, rejected)
+  for (const { host, problem } of names.problems) rejected.add('name', host, [problem])
+  return rejected.all
 }
 
 /** So many parts are compiled before others get their turn. */
@@ -114,16 +137,18 @@ function compileAll<M, C>(
 
 type Listeners = ReadonlyMap<string, CompiledListener>
 
-function placeListeners(all: Listeners, order: Iterable<string>, before: CompiledRuntime | undefined, rejected: Rejections): ListenerTable {
+interface Placed {
+  readonly listeners: ListenerTable
+  /** What some listener wanted to have and did not get. */
+  readonly taken: readonly TakenAddress[]
+}
+
+function placeListeners(all: Listeners, order: Iterable<string>, before: CompiledRuntime | undefined): Placed {
   const patched = before?.listeners.patched(changesBetween(before.compiledListeners, all))
-  if (patched !== undefined) return patched
+  if (patched !== undefined) return { listeners: patched, taken: [] }
   // In the order of the snapshot, because the first one keeps an address that two of them want.
   const { table, taken } = ListenerTable.of(Array.from(order, (name) => all.get(name)).filter((listener) => listener !== undefined))
-  for (const { listener, address } of taken) {
-    const message = `an earlier listener has ${address.ip} port ${address.port}; it keeps it`
-    rejected.add('listener', listener.name, [{ path: 'address', message }])
-  }
-  return table
+  return { listeners: table, taken }
 }
 
 /** Strict unless a resource of ours says `istio`: another control plane's resources say nothing. */

@@ -34,7 +34,6 @@ export interface RuntimeParts {
   readonly clusters: ClusterTable
   /** By name, whatever they listen on. */
   readonly compiledListeners: ReadonlyMap<string, CompiledListener>
-  readonly reported: Reported
   readonly names: NameTable
   readonly own: ReadonlySet<Ip>
 }
@@ -54,7 +53,8 @@ export class CompiledRuntime implements Runtime {
   readonly clusters: ClusterTable
   /** By name, whatever they listen on. */
   readonly compiledListeners: ReadonlyMap<string, CompiledListener>
-  readonly reported: Reported
+  /** Undefined until it is known what is to be reported. */
+  reported: Reported | undefined
   readonly names: NameTable
   readonly own: ReadonlySet<Ip>
   readonly judged: JudgedNames
@@ -81,7 +81,6 @@ export class CompiledRuntime implements Runtime {
     this.passthrough = makeReason('allow-any', reasonCodes['allow-any'].text, parts.policyRef)
     this.snapshot = parts.snapshot
     this.compiledListeners = parts.compiledListeners
-    this.reported = parts.reported
   }
 
   declaredName(name: string): DeclaredName | undefined {

@@ -72,7 +72,7 @@ class Reporter implements Reported {
 /** Names of all, unless nothing has gone that something unchanged could name. */
 function mayHaveChanged({ before, clusters, listeners, routes }: Referring, what: 'listeners' | 'routes'): Iterable<string> {
   const all = what === 'listeners' ? listeners : routes
-  if (before === undefined || clusters.gone?.size !== 0) return all.keys()
+  if (before?.reported === undefined || clusters.gone?.size !== 0) return all.keys()
   const tables = changesBetween(before.routes, routes)
   if (what === 'routes') return new Set([...tables.map(({ key }) => key), ...before.reported.routes])
   if (tables.some(({ now }) => now === undefined)) return all.keys()
@@ -81,7 +81,7 @@ function mayHaveChanged({ before, clusters, listeners, routes }: Referring, what
 
 function* missingInListener(listener: CompiledListener, all: Referring): Steps<Problem[]> {
   const before = all.before?.compiledListeners.get(listener.name)
-  const isWhole = before !== undefined && all.before?.reported.incomplete.has(before) === false
+  const isWhole = before !== undefined && all.before?.reported?.incomplete.has(before) === false
   const parts = { parts: listener.chains, namesOf: clustersOfChain }
   const missingAt = yield* findMissing(parts, all.clusters, before && { parts: before.chains, isWhole })
   const found = missingAt.flatMap((i) => {
@@ -115,7 +115,7 @@ function* missingTables(listener: CompiledListener, all: Referring): Steps<Probl
 }
 
 function* missingInRoutes(config: CompiledRouteConfig, all: Referring, before: CompiledRouteConfig | undefined): Steps<Problem[]> {
-  const isWhole = before !== undefined && all.before?.reported.incomplete.has(before) === false
+  const isWhole = before !== undefined && all.before?.reported?.incomplete.has(before) === false
   const parts = { parts: config.virtualHosts, namesOf: clustersOfHost }
   const places = yield* findMissing(parts, all.clusters, before && { parts: before.virtualHosts, isWhole })
   return places.flatMap((index) =>
