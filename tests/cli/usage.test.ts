@@ -56,6 +56,21 @@ const wrong: Record<string, { args: readonly string[]; code: number; says: RegEx
   'a gateway for peers that are none': { args: ['gateway', '-l', 'a=b', '--from', 'x'], code: 2, says: /--from "x"/ },
   'a label without a value': { args: ['gateway', '-l', 'a'], code: 2, says: /key=value/ },
   'run without a command': { args: ['run'], code: 125, says: /missing required argument 'command'/ },
+  'run under files and a server': {
+    args: ['run', '--xds', '127.0.0.1:1', '-f', 'x', '--', 'true'],
+    code: 125,
+    says: /-f and --xds exclude each other/,
+  },
+  'a gateway under a server and a policy': {
+    args: ['gateway', '-l', 'a=b', '--xds', '/run/x.sock', '--outbound', 'ALLOW_ANY'],
+    code: 2,
+    says: /--outbound and --xds exclude each other/,
+  },
+  'a server that is no address': {
+    args: ['run', '--xds', 'localhost', '--', 'true'],
+    code: 125,
+    says: /--xds "localhost" is neither HOST:PORT nor the path/,
+  },
   'run with an unknown option': { args: ['run', '--no-such', '--', 'true'], code: 125, says: /unknown option/ },
   'run with a label without a value': { args: ['run', '-l', 'a', '--', 'true'], code: 125, says: /key=value/ },
   'run with a port that is none': { args: ['run', '--publish', 'x', '--', 'true'], code: 125, says: /--publish.*\n.*fix: / },

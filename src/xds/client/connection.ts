@@ -1,5 +1,5 @@
 // Opens one ADS stream over gRPC, in either form of the protocol, and reads what comes on it into plain values.
-import { type ChannelOptions, Client, type ClientDuplexStream, credentials, status } from '@grpc/grpc-js'
+import { type ChannelOptions, Client, type ClientDuplexStream, credentials, logVerbosity, setLogVerbosity, status } from '@grpc/grpc-js'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { type Any, anyIs } from '@bufbuild/protobuf/wkt'
 import { messageOf as textOf } from '../../base/index.ts'
@@ -53,6 +53,8 @@ export interface ConnectionOptions {
 const mostMessageBytes = 256 * 1024 * 1024
 
 export function openConnection(options: ConnectionOptions, events: ConnectionEvents): Connection {
+  // What goes wrong is told by `onEnd`.
+  setLogVerbosity(logVerbosity.NONE)
   return new GrpcConnection(options, events)
 }
 
