@@ -74,6 +74,20 @@ test('a route that names a cluster which does not come waits, and then counts wi
   await expect.poll(() => get(port, 'a.test')).toBe('at last')
 })
 
+test('a listener keeps its route table while a newer version waits for another one', async () => {
+  const { xds, port } = await running()
+  xds.set(types.listener, 'http', httpListener('http', port, 'later')).push()
+  await expect.poll(() => xds.heard.find(({ names }) => names.includes('later'))).toBeDefined()
+  await expect.poll(() => xds.acks(types.listener)).toBe(2)
+  xds.set(types.route, 'routes', routeTable('routes', { 'a.test': 'first', 'b.test': 'first' })).push()
+  await expect.poll(() => get(port, 'b.test')).toBe('first')
+  expect(xds.heard.flatMap(({ unsubscribed }) => unsubscribed)).toEqual([])
+  xds.set(types.route, 'later', routeTable('later', { 'c.test': 'first' })).push()
+  await expect.poll(() => get(port, 'c.test')).toBe('first')
+  expect(await get(port, 'a.test')).toBe('404')
+  await expect.poll(() => xds.heard.flatMap(({ unsubscribed }) => unsubscribed)).toEqual(['routes'])
+})
+
 test('a resource that is removed while it is used is gone at once, and what came from it is refused', async () => {
   const { xds, port } = await running()
   xds.remove(types.cluster, 'first').push()
