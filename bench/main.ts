@@ -12,6 +12,7 @@ import { measureScale } from './scale.ts'
 import { measureStarts } from './starts.ts'
 import { measureTcp } from './tcp.ts'
 import { measureWarmStart } from './warm-start.ts'
+import { measureXds } from './xds.ts'
 
 /** By the names that `BENCH` takes, in the order in which they run. */
 const sections: Readonly<Record<string, (place: Place, rounds: number) => Section | Promise<Section>>> = {
@@ -22,6 +23,7 @@ const sections: Readonly<Record<string, (place: Place, rounds: number) => Sectio
   overload: measureOverload,
   scale: measureScale,
   warm: measureWarmStart,
+  xds: measureXds,
 }
 
 const rounds = Number(process.env['ROUNDS'] ?? '5')

@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { generatorFile, generatorPath } from './generator.ts'
+import { lateness } from './lateness.ts'
 import type { Place } from './peers.ts'
 import { cpuOf, type Program, rssOf, start, stopAll, treeOf } from './processes.ts'
 import { type Aim, median, type Row, type Section } from './report.ts'
@@ -130,23 +131,6 @@ async function startWatcher({ folder }: Declarations, late: string): Promise<Wat
     return { address, at: BigInt(at) }
   }
   return { program, first: (await next()).at, next }
-}
-
-/** Keeps in a file by how many milliseconds the event loop was late at most since somebody wrote `again` there. */
-function lateness(path: string): string {
-  const script = `import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-const path = ${JSON.stringify(path)}
-const delay = monitorEventLoopDelay({ resolution: 1 })
-let most = 0
-delay.enable()
-setInterval(() => {
-  const isBegun = existsSync(path) && readFileSync(path, 'utf8') === 'again'
-  most = isBegun ? 0 : Math.max(most, delay.max / 1e6 - 1)
-  delay.reset()
-  writeFileSync(path, String(most))
-}, 100).unref()`
-  return `data:text/javascript,${encodeURIComponent(script)}`
 }
 
 async function change(declarations: Declarations, watcher: Watcher, i: number): Promise<number> {

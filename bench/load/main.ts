@@ -6,10 +6,12 @@ import { watchName } from './names.ts'
 import { serveOrigin } from './origin.ts'
 import { bulk, connections, dribble, hold, release } from './tcp-client.ts'
 import { closed } from './wrk.ts'
+import { holdStreams } from './xds-client.ts'
 
 const [mode, what = ''] = process.argv.slice(2)
 if (mode === 'origin') serveOrigin(Number(what))
 else if (mode === 'names') await watchName(what)
+else if (mode === 'xds') await holdStreams(what)
 else await serveJobs()
 
 async function serveJobs(): Promise<void> {

@@ -1,5 +1,5 @@
 // Finds the place of a field in the text of a document, also inside of a text that is YAML itself.
-import { parseFieldPath } from '../api/index.ts'
+import { fieldAt, parseFieldPath } from '../api/index.ts'
 import type { FieldPath } from '../api/index.ts'
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar } from 'yaml'
 import { parseYaml } from './yaml-reader.ts'
@@ -30,33 +30,60 @@ export function spotOf(text: string, ast: Document, path: FieldPath, at: 'key' |
 /** Fields that `spotsBelow` tells of, at the most: who wants an inner one beyond is shown the field around it. */
 const mostSpots = 1024
 
-/** Every field below `base` with where its spot begins, outer ones first; paths begin at `base`. */
-export function* spotsBelow(text: string, ast: Document, base: FieldPath): Iterable<{ readonly path: FieldPath; readonly offset: number }> {
-  let left = mostSpots
-  const waiting: { readonly node: Node | null; readonly path: FieldPath }[] = [{ node: nodeOf(ast, base), path: [] }]
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const node = innerNode(isAlias(next.node) ? (next.node.resolve(ast) ?? null) : next.node)
-    for (const segment of segmentsOf(node)) {
-      if (left-- === 0) return
-      const path = [...next.path, segment]
-      yield { path, offset: spotOf(text, ast, [...base, ...path]).offset }
-      waiting.push({ node: stepInto(node, segment)?.value ?? null, path })
+interface Place {
+  readonly node: Node | null
+  readonly field: string
+  readonly path: FieldPath
+  /** Where what has no spot of its own is said to stand. */
+  readonly around: Spot
+  /** In a text that is YAML itself, spots are found by their path only. */
+  readonly isInner: boolean
+}
+
+/** Every field below `base` with where its spot begins, as `spotOf` tells it; outer ones first. Paths begin at `base`. */
+export function* spotsBelow(text: string, ast: Document, base: FieldPath): Iterable<{ readonly field: string; readonly offset: number }> {
+  const top = nodeOf(ast, base)
+  const waiting: Place[] = [{ node: top, field: '', path: [], around: nodeSpot(top) ?? { offset: 0, end: 0 }, isInner: false }]
+  for (let i = 0; i < waiting.length; i++) {
+    const place = waiting[i]
+    if (place === undefined) return
+    for (const below of placesBelow(text, ast, { ...place, base })) {
+      if (waiting.length > mostSpots) return
+      yield { field: below.field, offset: below.offset }
+      waiting.push(below)
     }
   }
 }
 
-/** What a block of text holds that is YAML itself. */
-function innerNode(node: Node | null): Node | null {
-  if (!isScalar(node) || node.type !== 'BLOCK_LITERAL' || typeof node.value !== 'string') return node
-  const inner = parseYaml(node.value)
-  return inner.errors.length > 0 ? node : inner.contents
+function* placesBelow(
+  text: string,
+  ast: Document,
+  at: Place & { readonly base: FieldPath },
+): Iterable<Place & { readonly offset: number }> {
+  const { node: inner, isInner } = innerNode(isAlias(at.node) ? (at.node.resolve(ast) ?? null) : at.node, at.isInner)
+  for (const step of stepsOf(inner)) {
+    const path = [...at.path, step.segment]
+    const spot = isInner ? spotOf(text, ast, [...at.base, ...path]) : (valueSpot(step) ?? at.around)
+    const around = nodeSpot(step.key ?? step.value) ?? at.around
+    yield { node: step.value, field: fieldAt(at.field, step.segment), path, around, isInner, offset: spot.offset }
+  }
 }
 
-/** Names and positions of what is directly below a node. */
-function segmentsOf(node: Node | null): readonly (string | number)[] {
-  if (isSeq(node)) return node.items.map((_item, i) => i)
-  if (isMap(node)) return node.items.flatMap((pair) => keyOf(pair) ?? [])
-  return []
+/** What a block of text holds that is YAML itself. */
+function innerNode(node: Node | null, isInner: boolean): { readonly node: Node | null; readonly isInner: boolean } {
+  if (!isScalar(node) || node.type !== 'BLOCK_LITERAL' || typeof node.value !== 'string') return { node, isInner }
+  const { errors, contents } = parseYaml(node.value)
+  return errors.length > 0 ? { node, isInner } : { node: contents, isInner: true }
+}
+
+function stepsOf(node: Node | null): readonly (Step & { readonly segment: string | number })[] {
+  if (isSeq(node)) return node.items.map((item, segment) => ({ segment, key: null, value: isNode(item) ? item : null }))
+  if (!isMap(node)) return []
+  return node.items.flatMap((pair) => {
+    const segment = keyOf(pair)
+    if (segment === undefined) return []
+    return [{ segment, key: isNode(pair.key) ? pair.key : null, value: isNode(pair.value) ? pair.value : null }]
+  })
 }
 
 /** The node at a path, where the document itself has one. */

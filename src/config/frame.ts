@@ -45,6 +45,25 @@ export function lineAndColumn(text: string, offset: number): { readonly line: nu
   return { line, column: Math.max(0, Math.min(offset, text.length) - start) }
 }
 
+/** Offsets at which lines begin, for asking `placeIn` often. */
+export function lineStarts(text: string): readonly number[] {
+  const starts = [0]
+  for (let newline = text.indexOf('\n'); newline >= 0; newline = text.indexOf('\n', newline + 1)) starts.push(newline + 1)
+  return starts
+}
+
+/** As `lineAndColumn`, of an offset that is in the text. */
+export function placeIn(starts: readonly number[], offset: number): { readonly line: number; readonly column: number } {
+  let low = 0
+  let high = starts.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1
+    if ((starts[middle] ?? 0) <= offset) low = middle
+    else high = middle - 1
+  }
+  return { line: low, column: offset - (starts[low] ?? 0) }
+}
+
 /** A terminal must not be steered by what a file holds, and a tab is one character wide here. */
 function shown(line: string): string {
   const plain = Array.from(line.replace(/\r$/, ''), (character) => (isControl(character) ? ' ' : character)).join('')

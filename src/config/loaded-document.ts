@@ -1,7 +1,7 @@
 // Puts a parsed document into its file: resources get their origin, findings their line and the lines around it.
-import { type FieldPath, formatFieldPath, type Issue, parseFieldPath, type Place, type Resource } from '../api/index.ts'
+import { type FieldPath, type Issue, parseFieldPath, type Place, type Resource } from '../api/index.ts'
 import { spotOf, spotsBelow } from './field-spot.ts'
-import { drawFrame, lineAndColumn } from './frame.ts'
+import { drawFrame, lineAndColumn, lineStarts, placeIn } from './frame.ts'
 import type { Entry, ParsedDocument, PlacedFinding } from './parsed-document.ts'
 import { treeOf } from './syntax-trees.ts'
 
@@ -120,9 +120,10 @@ class DocumentOrigin {
 
   *fields(): Iterable<readonly [string, Place]> {
     const { parsed, base, position } = this.#parts
-    for (const { path, offset } of spotsBelow(parsed.text, treeOf(parsed.text), base)) {
-      const { line, column } = lineAndColumn(parsed.text, offset)
-      yield [formatFieldPath(path), { line: position.line + line, column: column + 1 }]
+    const lines = lineStarts(parsed.text)
+    for (const { field, offset } of spotsBelow(parsed.text, treeOf(parsed.text), base)) {
+      const { line, column } = placeIn(lines, offset)
+      yield [field, { line: position.line + line, column: column + 1 }]
     }
   }
 }

@@ -1,6 +1,7 @@
 // Writes and reads the content of `origin/KIND/NS/NAME`: where a declaration stands, as a google.protobuf.Struct.
-import { create, type JsonObject, toBinary } from '@bufbuild/protobuf'
-import { type Any, AnySchema, type Struct, StructSchema, type Value, ValueSchema } from '@bufbuild/protobuf/wkt'
+import { create, type JsonObject } from '@bufbuild/protobuf'
+import { type Any, AnySchema, StructSchema } from '@bufbuild/protobuf/wkt'
+import { delimited, delimitedText, joined } from './delimited.ts'
 import { readStruct } from './decode-struct.ts'
 import type { FieldPlace, OriginPlace } from './snapshot.ts'
 
@@ -12,11 +13,13 @@ const mostFields = 512
  * is 0. So a document that moves changes one number.
  */
 export function writeOrigin(origin: OriginPlace): Any {
-  const content = { source: origin.source, line: origin.line, fields: fieldsOf(origin) }
-  return create(AnySchema, {
-    typeUrl: `type.googleapis.com/${StructSchema.typeName}`,
-    value: toBinary(StructSchema, structOf(content)),
-  })
+  // Written by hand: there is one for every declaration, with dozens of fields each.
+  const parts = [
+    entryOf('source', delimitedText(stringValue, origin.source)),
+    entryOf('line', numberOf(origin.line)),
+    entryOf('fields', delimited(structValue, ...fieldsOf(origin))),
+  ]
+  return create(AnySchema, { typeUrl: `type.googleapis.com/${StructSchema.typeName}`, value: joined(parts) })
 }
 
 /** Throws when `any` holds something else. */
@@ -43,24 +46,28 @@ export function readOriginLater(read: () => OriginPlace): OriginPlace {
   }
 }
 
-function fieldsOf(origin: OriginPlace): Record<string, string> {
-  const fields: Record<string, string> = {}
-  let left = mostFields
+/** Field numbers of google.protobuf.Value. */
+const [numberValue, stringValue, structValue] = [2, 3, 5]
+
+/** An entry of a google.protobuf.Struct. */
+function entryOf(key: string, value: Uint8Array): Uint8Array {
+  return delimited(1, delimitedText(1, key), delimited(2, value))
+}
+
+function numberOf(value: number): Uint8Array {
+  const bytes = Buffer.alloc(9)
+  bytes[0] = (numberValue << 3) | 1
+  bytes.writeDoubleLE(value, 1)
+  return bytes
+}
+
+function fieldsOf(origin: OriginPlace): readonly Uint8Array[] {
+  const fields: Uint8Array[] = []
   for (const [path, { line, column }] of origin.fields?.() ?? []) {
-    if (left-- === 0) break
-    fields[path] = `${line - origin.line}:${column}`
+    if (fields.length === mostFields) break
+    fields.push(entryOf(path, delimitedText(stringValue, `${line - origin.line}:${column}`)))
   }
   return fields
-}
-
-function structOf(content: Record<string, string | number | Record<string, string>>): Struct {
-  return create(StructSchema, { fields: Object.fromEntries(Object.entries(content).map(([key, value]) => [key, valueOf(value)])) })
-}
-
-function valueOf(value: string | number | Record<string, string>): Value {
-  if (typeof value === 'string') return create(ValueSchema, { kind: { case: 'stringValue', value } })
-  if (typeof value === 'number') return create(ValueSchema, { kind: { case: 'numberValue', value } })
-  return create(ValueSchema, { kind: { case: 'structValue', value: structOf(value) } })
 }
 
 /** Undefined when the text is no place. */

@@ -10,6 +10,7 @@ import { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.j
 import { DnsTable_DnsVirtualDomainSchema } from './gen/envoy/data/dns/v3/dns_table_pb.js'
 import { SecretSchema } from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 import { readOrigin, writeOrigin } from './origin-resource.ts'
+import { encodeListener, encodeRouteConfiguration } from './piecewise.ts'
 import type { Snapshot } from './snapshot.ts'
 import { type TypeUrl, typeUrls } from './type-urls.ts'
 
@@ -33,8 +34,8 @@ export interface SnapshotPart<K extends ResourceKey = ResourceKey> {
 }
 
 export const snapshotParts = {
-  listeners: plain('listeners', typeUrls.listener, ListenerSchema),
-  routes: plain('routes', typeUrls.route, RouteConfigurationSchema),
+  listeners: { key: 'listeners', typeUrl: typeUrls.listener, prefix: '', encode: (_name, listener) => encodeListener(listener) },
+  routes: { key: 'routes', typeUrl: typeUrls.route, prefix: '', encode: (_name, table) => encodeRouteConfiguration(table) },
   clusters: plain('clusters', typeUrls.cluster, ClusterSchema),
   endpoints: plain('endpoints', typeUrls.endpoint, ClusterLoadAssignmentSchema),
   secrets: plain('secrets', typeUrls.secret, SecretSchema),

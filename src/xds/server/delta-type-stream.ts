@@ -2,6 +2,7 @@
 import type { EncodedResource } from './encoded-resource.ts'
 import type { TypeView } from './resource-view.ts'
 import type { SubscriptionChange } from './subscription.ts'
+import { typeUrls } from '../type-urls.ts'
 import { type Next, type Turn, TypeStream } from './type-stream.ts'
 
 export class DeltaTypeStream extends TypeStream {
@@ -10,6 +11,8 @@ export class DeltaTypeStream extends TypeStream {
   #rest: Iterator<string> | undefined
   /** What the client said it had from an earlier stream, as far as that was not compared yet. */
   #known: Map<string, string> | undefined
+  /** A response that is being put together. */
+  #batch: Batch | undefined
   /** Nothing was sent and nothing was known: a client that waits for its first answer is given an empty one. */
   #isUnanswered = false
   readonly #owed = new Set<string>()
@@ -17,7 +20,14 @@ export class DeltaTypeStream extends TypeStream {
   readonly #asked = new Set<string>()
 
   get hasAdditions(): boolean {
-    return this.#begins || this.#rest !== undefined || this.#isUnanswered || this.#owed.size > 0 || this.#asked.size > 0
+    return (
+      this.#begins ||
+      this.#batch !== undefined ||
+      this.#rest !== undefined ||
+      this.#isUnanswered ||
+      this.#owed.size > 0 ||
+      this.#asked.size > 0
+    )
   }
 
   ask(change: SubscriptionChange, known: Readonly<Record<string, string>>): void {
@@ -35,16 +45,17 @@ export class DeltaTypeStream extends TypeStream {
 
   additions(view: TypeView, turn: Turn): Next {
     if (this.#begins) {
-      if (!view.encode(() => turn.isOver())) return 'again'
+      // Of places there are many, and each is dear: what comes first is not kept waiting for the last.
+      if (view.typeUrl !== typeUrls.extension && !view.encode(() => turn.isOver())) return 'again'
       this.#begins = false
       this.#rest = (this.subscription.isWildcard ? view.resources.names() : this.subscription.names)[Symbol.iterator]()
     }
-    const batch = new Batch(turn.mostBytes)
-    for (let i = 0; i < mostAtOnce && !batch.isFull; i++) if (!this.#takeOne(view, batch)) break
-    if (batch.isEmpty) {
-      if (this.#rest !== undefined || this.#owed.size > 0 || this.#asked.size > 0) return 'again'
-      if (!this.#isUnanswered) return 'nothing'
-    }
+    const batch = (this.#batch ??= new Batch(turn.mostBytes))
+    let isMore = true
+    while (isMore && !batch.isFull && !turn.isOver()) isMore = this.#takeOne(view, batch)
+    if (isMore && !batch.isFull && !batch.isOld) return 'again'
+    this.#batch = undefined
+    if (batch.isEmpty && !this.#isUnanswered) return 'nothing'
     this.#isUnanswered = false
     return { resources: batch.resources, removed: batch.removed, version: view.version }
   }
@@ -75,7 +86,7 @@ export class DeltaTypeStream extends TypeStream {
       this.#takeRest(next.value, view, batch)
       return true
     }
-    if (next?.done === true) this.#endRest(view.version)
+    if (next?.done === true) this.#endRest(view)
     for (const [names, isAsked] of [[this.#asked, true] as const, [this.#owed, false] as const]) {
       const [name] = names
       if (name === undefined) continue
@@ -99,23 +110,26 @@ export class DeltaTypeStream extends TypeStream {
   }
 
   /** What the client knows and was not met on the walk is gone. */
-  #endRest(version: string): void {
+  #endRest(view: TypeView): void {
     this.#rest = undefined
+    // All of it is encoded by now.
+    if (this.subscription.isWildcard) view.encode(() => false)
     for (const name of this.#known?.keys() ?? []) if (this.subscription.wants(name)) this.gone.set(name, undefined)
     // Whatever it was not sent it has, and has accepted elsewhere.
-    if (this.#known !== undefined && this.acceptedVersion === '') this.acceptedVersion = version
+    if (this.#known !== undefined && this.acceptedVersion === '') this.acceptedVersion = view.version
     this.#known = undefined
   }
 }
 
-/** Resources that are looked at in one turn; they are encoded already. */
-const mostAtOnce = 10_000
+/** A response that takes longer to put together goes out as it is. */
+const mostWaitMs = 50
 
 /** What one response holds. */
 class Batch {
   readonly resources: EncodedResource[] = []
   readonly removed: string[] = []
   readonly #mostBytes: number
+  readonly #began = performance.now()
   #bytes = 0
 
   constructor(mostBytes: number) {
@@ -124,6 +138,11 @@ class Batch {
 
   get isFull(): boolean {
     return this.#bytes >= this.#mostBytes
+  }
+
+  /** What is in it has waited long enough for the rest. */
+  get isOld(): boolean {
+    return !this.isEmpty && performance.now() - this.#began > mostWaitMs
   }
 
   get isEmpty(): boolean {

@@ -1,6 +1,6 @@
 // Encodes a resource once, for all streams that it is sent to, and gives it the version that its content has.
 import { createHash } from 'node:crypto'
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { delimited, delimitedText } from '../delimited.ts'
 import type { ResourceKey, ResourceOf, SnapshotPart } from '../resource-type.ts'
 
 export interface EncodedResource {
@@ -63,6 +63,5 @@ export class SetVersion {
 }
 
 function elementOf(typeUrl: string, value: Uint8Array): Uint8Array {
-  const any = new BinaryWriter().tag(1, WireType.LengthDelimited).string(typeUrl).tag(2, WireType.LengthDelimited).bytes(value).finish()
-  return new BinaryWriter().tag(2, WireType.LengthDelimited).bytes(any).finish()
+  return delimited(2, delimitedText(1, typeUrl), delimited(2, value))
 }

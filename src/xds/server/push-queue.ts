@@ -9,7 +9,7 @@ export interface Pushing {
 /** Milliseconds after which the event loop gets its turn. */
 const sliceMs = 5
 /** Bytes that may be on their way to clients that read. */
-const mostInFlight = 64 * 1024 * 1024
+const mostInFlight = 16 * 1024 * 1024
 /** A client that takes nothing for so long is no longer counted among those that read. */
 const stalledMs = 1000
 

@@ -77,6 +77,7 @@ function* differing(type: TypeView, before: Snapshot, now: Snapshot): Steps<read
   const resources = typedResources(type.typeUrl, now)
   const changes: ResourceChange[] = []
   for (const name of changedNames(type.typeUrl, before, now)) {
+    for (const _step of resources.preparing(name)) yield
     const was = type.resources.get(name)
     if (was?.version !== resources.get(name)?.version) changes.push({ name, before: was })
     yield
@@ -92,14 +93,14 @@ export class TypeView {
   #generation: number
   /** Of what is encoded: of everything, once nothing is left to encode. */
   #version = new SetVersion()
-  #toEncode: Iterator<string> | undefined
+  #toEncode: Iterator<void> | undefined
 
   constructor(typeUrl: TypeUrl, resources: TypedResources, generation: number) {
     this.typeUrl = typeUrl
     this.#resources = resources
     this.#generation = generation
     this.log = new ChangeLog(generation)
-    this.#toEncode = resources.names()[Symbol.iterator]()
+    this.#toEncode = this.#encoding()
   }
 
   get generation(): number {
@@ -117,14 +118,9 @@ export class TypeView {
 
   /** Encodes until the time is over; says whether everything is. */
   encode(isOver: () => boolean): boolean {
-    for (let next = this.#toEncode?.next(); next !== undefined; next = this.#toEncode?.next()) {
-      if (next.done === true) {
-        this.#toEncode = undefined
-        return true
-      }
-      const resource = this.#resources.get(next.value)
-      if (resource !== undefined) this.#version.add(resource)
-      if (isOver()) return false
+    while (this.#toEncode !== undefined) {
+      if (this.#toEncode.next().done === true) this.#toEncode = undefined
+      else if (isOver()) return false
     }
     return true
   }
@@ -144,7 +140,17 @@ export class TypeView {
   /** What is encoded already is passed quickly. */
   #startAgain(): void {
     this.#version = new SetVersion()
-    this.#toEncode = this.#resources.names()[Symbol.iterator]()
+    this.#toEncode = this.#encoding()
+  }
+
+  *#encoding(): Iterator<void> {
+    const resources = this.#resources
+    for (const name of resources.names()) {
+      yield* resources.preparing(name)
+      const resource = resources.get(name)
+      if (resource !== undefined) this.#version.add(resource)
+      yield
+    }
   }
 
   #exchange(before: EncodedResource | undefined, now: EncodedResource | undefined): void {

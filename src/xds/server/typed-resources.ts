@@ -4,6 +4,7 @@ import { changesBetween } from '../../base/index.ts'
 import { create } from '../create.ts'
 import { encodeOnce, type EncodedResource, encodeResource } from './encoded-resource.ts'
 import { type NameTable, NameTableSchema } from '../gen/istio/networking/nds/v1/nds_pb.js'
+import { encodingPieces } from '../piecewise.ts'
 import { partsOf, type ResourceKey, type SnapshotPart } from '../resource-type.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { type TypeUrl, typeUrls } from '../type-urls.ts'
@@ -13,6 +14,8 @@ export interface TypedResources {
   has(name: string): boolean
   /** Encodes it when nobody has before. */
   get(name: string): EncodedResource | undefined
+  /** Encodes it in so many steps beforehand. */
+  preparing(name: string): Iterable<void>
 }
 
 export function typedResources(typeUrl: TypeUrl, snapshot: Snapshot): TypedResources {
@@ -46,11 +49,21 @@ class Parts implements TypedResources {
   }
 
   get(name: string): EncodedResource | undefined {
+    const found = this.#find(name)
+    return found && encodeResource(found.part, found.key, found.resource)
+  }
+
+  preparing(name: string): Iterable<void> {
+    const found = this.#find(name)
+    return found === undefined ? [] : encodingPieces(found.resource)
+  }
+
+  #find(name: string): { readonly part: SnapshotPart; readonly key: string; readonly resource: never } | undefined {
     for (const part of this.#parts) {
       if (!name.startsWith(part.prefix)) continue
       const key = name.slice(part.prefix.length)
       const resource = mapOf(this.#snapshot, part.key).get(key)
-      if (resource !== undefined) return encodeResource(part, key, resource)
+      if (resource !== undefined) return { part, key, resource }
     }
     return undefined
   }
@@ -77,6 +90,10 @@ class OneNameTable implements TypedResources {
 
   has(name: string): boolean {
     return name === theTable
+  }
+
+  preparing(): Iterable<void> {
+    return []
   }
 
   get(name: string): EncodedResource | undefined {
