@@ -48,6 +48,11 @@ export const engineDifferences = {
     sallyport: 'goes to the name’s own address',
     envoy: 'refused',
   },
+  'cut-hello': {
+    what: 'a ClientHello or request head that comes in hundreds of pieces, where Envoy does not listen inside the seal (not as root)',
+    sallyport: 'is put together',
+    envoy: 'waits for ever: the socket on the way to Envoy holds fewer pieces, and Envoy takes none before it has seen the whole',
+  },
   'live-change': {
     what: 'a change that concerns a listener’s filter chain',
     sallyport: 'cuts at once the TCP connections that are no longer allowed, and no others',

@@ -122,16 +122,11 @@ async function startPlane(parts: Parts, names: DnsClient, refusals: RefusalAddre
     virtualNames: nameOf,
     probe: { addresses: seal.probeAddresses, nonce },
   } as const
-  const carrier =
-    options.engine === 'envoy'
-      ? await (await import('./envoy-sidecar.ts')).envoyCarrier({ options, control, nameOf, plane: common })
-      : ownCarrier(createDataPlane(common))
-  carrier.plane.adoptSidecarServer(seal.tcp4, 4)
-  carrier.plane.adoptSidecarServer(seal.tcp6, 6)
-  return carrier
-}
-
-function ownCarrier(plane: DataPlane): Carrier {
+  if (options.engine === 'envoy')
+    return (await import('./envoy-sidecar.ts')).envoyCarrier({ options, control, seal, nonce, nameOf, plane: common })
+  const plane = createDataPlane(common)
+  plane.adoptSidecarServer(seal.tcp4, 4)
+  plane.adoptSidecarServer(seal.tcp6, 6)
   return { plane, drain: (ms) => plane.drain(ms) }
 }
 

@@ -34,6 +34,8 @@ export interface Seal {
   readonly tcp4: net.Server
   /** Does not listen where the kernel has no IPv6. */
   readonly tcp6: net.Server
+  /** File that names the workload's network namespace, for whoever may enter it. */
+  readonly networkNamespace: string
   /** Where port 53 leads, whatever address was asked. */
   readonly dns: { readonly udp: readonly dgram.Socket[]; readonly tcp: readonly net.Server[] }
   /** `ip:port` destinations of the self-test: whoever serves `tcp4` and `tcp6` answers these with the nonce and closes. */

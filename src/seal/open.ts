@@ -41,6 +41,7 @@ class OpenSeal implements Seal {
   readonly #dnsUdp: dgram.Socket[] = []
   readonly #doors: net.Server[] = []
   readonly probeAddresses: readonly string[]
+  readonly networkNamespace: string
   readonly exited: Promise<{ readonly code: number }>
 
   readonly #options: SealOptions
@@ -72,6 +73,7 @@ class OpenSeal implements Seal {
     this.#isLent = launched.setup.terminal?.lent ?? false
     this.#known = new Map(launched.setup.hostSockets.map((path) => [path, identityOf(path)]))
     this.exited = this.#exit.promise
+    this.networkNamespace = `/proc/${launched.child.pid ?? 0}/ns/net`
     this.probeAddresses = Object.values(probeHosts).flatMap((host) => {
       const ip = parseIp(host)
       return ip === undefined ? [] : [formatAddress({ ip, port: launched.probePort })]

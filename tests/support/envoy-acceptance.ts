@@ -46,7 +46,7 @@ async function putAll(role: Role, binary: { readonly path: string; readonly vers
     idPrefix: 'e0',
     workload: 'default/client',
     neverReached: ['127.0.0.0/8', '169.254.0.0/16', '::1/128'].flatMap((text) => parseCidr(text) ?? []),
-    ...(role === 'sidecar' && { capture: { kind: 'relay', path: join(folder, 'relay.sock') } }),
+    ...(role === 'sidecar' && { capture: { relay: join(folder, 'relay.sock') } }),
   })
   try {
     for (const { snapshot } of mine)

@@ -76,7 +76,7 @@ export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
     nameOf: () => undefined,
     serves: () => true,
     onNote: (text) => notes.push(text),
-    ...(role === 'sidecar' && { capture: { kind: 'relay', path: join(folder, 'relay.sock') } }),
+    ...(role === 'sidecar' && { capture: { relay: join(folder, 'relay.sock') } }),
   })
   const waiting = new Map<string, (record: FlowRecord) => void>()
   const stop = flowClosed.subscribe(({ record }) => waiting.get(record.source.address)?.(record))

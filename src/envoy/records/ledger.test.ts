@@ -146,6 +146,17 @@ describe('a connection that was relayed', () => {
   })
 })
 
+test('a connection that came to Envoy itself is recorded as Envoy tells of it, unless its requests are', () => {
+  const it = ledger()
+  it.hear(tcp)
+  it.hear(request)
+  it.hear(line({}))
+  expect(records).toMatchObject([
+    { id: 'e1-c1', kind: 'connection', cluster: 'outbound|80||web', source: { workload: 'app' } },
+    { id: 'e1-1-10', kind: 'request', connection: 'e1-c1' },
+  ])
+})
+
 describe('what was decided', () => {
   const cases: Record<string, { role?: 'gateway'; fields: Record<string, unknown>; is: Record<string, unknown> }> = {
     'a chain that refuses, in its own words': {
@@ -221,6 +232,7 @@ describe('what was decided', () => {
   }
   test.each(Object.entries(cases))('%s', (_name, { role, fields, is }) => {
     const it = ledger(role ?? 'sidecar')
+    if (role === undefined) it.begin('f1', client)
     it.hear(line(fields))
     if (role === undefined) it.end({ record: carried(), access: undefined })
     expect(records).toMatchObject([is])

@@ -85,12 +85,13 @@ export class Ledger {
     const source = entry.text('source') ?? ''
     // Somebody who looked whether the socket is there.
     if (!source.includes(':')) return
-    if (this.#options.relay === undefined) {
+    const key = keyOf(source, entry.text('destination') ?? '')
+    const relayed = this.#relayed.get(key)
+    // It came to Envoy itself: the relay knows of its own before Envoy does.
+    if (relayed === undefined && !this.#open.has(source)) {
       if (!hadRequests) this.#publish(recordOf(entry, this.#connectionId(connection), this.#options), entry)
       return
     }
-    const key = keyOf(source, entry.text('destination') ?? '')
-    const relayed = this.#relayed.get(key)
     if (relayed === undefined) {
       this.#told.set(key, hadRequests ? 'requests' : entry)
       if (this.#told.size > mostWaiting) for (const first of this.#told.keys()) return void this.#told.delete(first)

@@ -48,7 +48,11 @@ export interface RefusingInit {
 }
 
 /** The chain that takes what `match` takes, and refuses it. */
-export function refusingChain({ metadata }: RefusingInit, name: string, match: FilterChainMatch | undefined): FilterChain {
+export function refusingChain(
+  { metadata }: Pick<RefusingInit, 'metadata'>,
+  name: string,
+  match: FilterChainMatch | undefined,
+): FilterChain {
   return chainOf(name, match, metadata, [nowhere()])
 }
 

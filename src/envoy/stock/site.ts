@@ -2,16 +2,19 @@
 import type { Cidr } from '../../base/index.ts'
 
 /** How a sidecar's connections reach Envoy. */
-export type Capture =
-  /** Our process accepts them inside the seal and passes them on over this Unix socket, behind a PROXY protocol header. */
-  | { readonly kind: 'relay'; readonly path: string }
-  /** Envoy listens inside the workload's network namespace itself (root only). */
-  | {
-      readonly kind: 'namespace'
-      readonly path: string
-      readonly listens: readonly { readonly ip: string; readonly port: number }[]
-      readonly probe: { readonly addresses: readonly string[]; readonly nonce: string }
-    }
+export interface Capture {
+  /** Unix socket, at which our process passes on what it accepts inside the seal, behind a PROXY protocol header. */
+  readonly relay: string
+  /** Envoy listens inside the workload's network namespace itself, which takes root. */
+  readonly inside?: {
+    /** File that names the namespace. */
+    readonly namespace: string
+    /** Where the capture leads. */
+    readonly listens: readonly { readonly ip: string; readonly port: number }[]
+    /** What the seal's self-test is answered with, at these addresses. */
+    readonly probe: { readonly addresses: readonly { readonly ip: string; readonly port: number }[]; readonly nonce: string }
+  }
+}
 
 export interface StockSite {
   readonly role: 'sidecar' | 'gateway'

@@ -25,7 +25,7 @@ import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/list
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { altered } from './altered.ts'
 import { connectionLog } from './access-log.ts'
-import { explainingChains, refusingChain } from './refusals.ts'
+import { directResponse, explainingChains, refusingChain } from './refusals.ts'
 import type { Capture } from './site.ts'
 import { type ChainSite, type StockChains, stockChain } from './stock-chain.ts'
 
@@ -110,11 +110,11 @@ function guards(chains: readonly FilterChain[], { site, strict, fallback }: List
     ({ filterChainMatch: match }) => match !== undefined && match.prefixRanges.some((range) => (range.prefixLen ?? 0) < 32),
   )
   if (!strict || !isWide || site.neverReached.length === 0) return []
-  return [privateChain({ site, strict, metadata: { ...fallback, refuse: 'private-address' } }, site.neverReached)]
+  return [privateChain({ ...fallback, refuse: 'private-address' }, site.neverReached)]
 }
 
-function privateChain(init: Parameters<typeof refusingChain>[0], ranges: readonly Cidr[]): FilterChain {
-  return refusingChain(init, 'never-reached', create(FilterChainMatchSchema, { prefixRanges: ranges.map(rangeOf) }))
+function privateChain(metadata: SallyportMetadata, ranges: readonly Cidr[]): FilterChain {
+  return refusingChain({ metadata }, 'never-reached', create(FilterChainMatchSchema, { prefixRanges: ranges.map(rangeOf) }))
 }
 
 /** The listener to which the capture leads, once or once for each address family. */
@@ -126,39 +126,70 @@ function captured(listener: Listener, at: ListenerSite): readonly Listener[] {
   const [said] = listener.filterChains.slice(-1)
   const metadata = readMetadata(said?.metadata)
   const isClosed = metadata.refuse !== undefined
-  const never =
-    strict && !isClosed ? [privateChain({ site, strict, metadata: { ...metadata, refuse: 'private-address' } }, site.neverReached)] : []
+  const never = strict && !isClosed ? [privateChain({ ...metadata, refuse: 'private-address' }, site.neverReached)] : []
   const explaining = isClosed ? explainingChains({ site, strict, metadata }, 'undeclared', undefined) : []
   const inspectors = explaining.length > 0 ? [tlsInspector(at.ownPorts), httpInspector(at.ownPorts)] : []
-  return placesOf(capture).map((place, i) =>
+  const listeners = placesOf(capture).map((place, i) =>
     altered(ListenerSchema, listener, {
       name: i === 0 ? listener.name : `${listener.name}-${i}`,
       address: place.address,
-      filterChains: [...stock.chains, ...explaining, ...(site.neverReached.length > 0 ? never : [])],
+      filterChains: [...place.chains, ...stock.chains, ...explaining, ...(site.neverReached.length > 0 ? never : [])],
       listenerFilters: [place.filter, ...inspectors],
       listenerFiltersTimeout: create(DurationSchema, { nanos: waitMs * 1e6 }),
       continueOnListenerFiltersTimeout: true,
       accessLog: [connectionLog(site)],
     }),
   )
+  return [...listeners, ...probes(capture.inside)]
 }
 
 interface CapturePlace {
   readonly address: Address
   readonly filter: ListenerFilter
+  /** Ahead of the others. */
+  readonly chains: readonly FilterChain[]
 }
 
-function placesOf(capture: Capture): readonly CapturePlace[] {
-  if (capture.kind === 'relay') return [{ address: pipe(capture.path), filter: proxyProtocol() }]
-  return capture.listens.map(({ ip, port }) => ({
-    address: create(AddressSchema, {
-      address: {
-        case: 'socketAddress',
-        value: { address: ip, portSpecifier: { case: 'portValue', value: port }, networkNamespaceFilepath: capture.path },
-      },
+function placesOf({ relay, inside }: Capture): readonly CapturePlace[] {
+  const over = { address: pipe(relay), filter: proxyProtocol(), chains: [] }
+  if (inside === undefined) return [over]
+  const originalDst = filter(extensionNames.originalDst, packAny(OriginalDstSchema, create(OriginalDstSchema)))
+  return [
+    over,
+    ...inside.listens.map(({ ip, port }) => ({
+      address: addressOf(ip, port, inside.namespace),
+      filter: originalDst,
+      // Whoever was not redirected has no other destination than this.
+      chains: [
+        refusingChain(
+          { metadata: { refuse: 'capture-bypass' } },
+          'not-captured',
+          create(FilterChainMatchSchema, { destinationPort: port }),
+        ),
+      ],
+    })),
+  ]
+}
+
+function addressOf(address: string, port: number, networkNamespaceFilepath = ''): Address {
+  const value = { address, portSpecifier: { case: 'portValue', value: port }, networkNamespaceFilepath } as const
+  return create(AddressSchema, { address: { case: 'socketAddress', value } })
+}
+
+/** The seal tests itself with connections to addresses that nobody else has: they are answered with its secret, and are no flow. */
+function probes(inside: Capture['inside']): Listener[] {
+  const [first, ...others] = inside?.probe.addresses ?? []
+  if (inside === undefined || first === undefined) return []
+  const secret = directResponse(Buffer.from(inside.probe.nonce, 'utf8'))
+  return [
+    create(ListenerSchema, {
+      name: 'self-test',
+      address: addressOf(first.ip, first.port),
+      additionalAddresses: others.map(({ ip, port }) => create(AdditionalAddressSchema, { address: addressOf(ip, port) })),
+      bindToPort: false,
+      filterChains: [create(FilterChainSchema, { name: 'self-test', filters: [secret] })],
     }),
-    filter: filter(extensionNames.originalDst, packAny(OriginalDstSchema, create(OriginalDstSchema))),
-  }))
+  ]
 }
 
 /** A gateway's listener is bound for real, and serves its peers only. */
