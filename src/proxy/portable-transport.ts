@@ -4,7 +4,7 @@ import { type Address, formatAddress, SallyportError } from '../base/index.ts'
 import type { Target } from '../runtime/index.ts'
 import { addressOf, connectSocket } from './dial-socket.ts'
 import { type Sendable, SendQueue } from './send-queue.ts'
-import { descriptorOf, loadSendNow } from './socket-send.ts'
+import { descriptorOf, loadSocketSend } from './socket-send.ts'
 import { dialTls } from './tls-wire.ts'
 import { type Dialling, type DialHandler, type DialOptions, nobody, type Transport, type Wire, type WireHandler } from './transport.ts'
 
@@ -27,8 +27,8 @@ export function createPortableTransport(reclaimMs = RECLAIM_MS): Transport {
 
 class PortableTransport implements Transport {
   readonly shared = Buffer.allocUnsafeSlow(SHARED_BYTES)
-  readonly sendNow = loadSendNow()
-  readonly queue = new SendQueue()
+  readonly kernel = loadSocketSend()
+  readonly queue = new SendQueue(this.kernel.addressOf)
   readonly #reclaimMs: number
   readonly #promoted = new Set<PortableWire>()
   #isSweeping = false
@@ -219,9 +219,13 @@ class PortableWire implements Wire, Sendable {
     return this.#socket.writableLength === 0
   }
 
-  sendHeld(bytes: Uint8Array, start: number, end: number): void {
+  sendHeld(bytes: Uint8Array, address: number, start: number, end: number): void {
     this.#held -= end - start
-    if (this.#socket.writable) this.guard(() => this.#sendCopy(bytes, start, end))
+    const socket = this.#socket
+    if (!socket.writable) return
+    const isDirect = address !== 0 && socket.writableLength === 0
+    const from = isDirect ? start + this.#transport.kernel.at(this.#descriptor, address, start, end) : start
+    if (from < end) this.guard(() => this.#sendCopy(bytes, from, end))
   }
 
   /** False: there is no room for it, or others wait before it in Node's queue. */
@@ -250,7 +254,7 @@ class PortableWire implements Wire, Sendable {
   /** How far the kernel took it. While bytes wait in Node's queue, others must not overtake them. */
   #sendNow(bytes: Uint8Array, start: number, end: number): number {
     if (this.#descriptor < 0 || this.#socket.writableLength > 0) return start
-    return start + this.#transport.sendNow(this.#descriptor, bytes, start, end)
+    return start + this.#transport.kernel.now(this.#descriptor, bytes, start, end)
   }
 
   finish(): void {

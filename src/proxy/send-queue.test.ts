@@ -6,7 +6,7 @@ function setUp() {
   const queue = new SendQueue()
   const sent: string[] = []
   const sendable = (name: string, then?: () => void) => ({
-    sendHeld: (bytes: Uint8Array, start: number, end: number) => {
+    sendHeld: (bytes: Uint8Array, _address: number, start: number, end: number) => {
       sent.push(`${name} ${Buffer.from(bytes.subarray(start, end)).toString('latin1')}`)
       then?.()
     },

@@ -2,7 +2,8 @@
 
 /** Where the bytes go at the end of the turn. */
 export interface Sendable {
-  sendHeld(bytes: Uint8Array, start: number, end: number): void
+  /** `address` is where `bytes` begins; 0 where that is not known. */
+  sendHeld(bytes: Uint8Array, address: number, start: number, end: number): void
 }
 
 /** Bytes that may be held back at one time, for all connections together. */
@@ -13,8 +14,13 @@ export class SendQueue {
   readonly #sendables: Sendable[] = []
   /** Where the bytes of each end in the arena. */
   readonly #ends: number[] = []
+  readonly #address: number
   #length = 0
   #isFlushing = false
+
+  constructor(addressOf: (buffer: Uint8Array) => number = () => 0) {
+    this.#address = addressOf(this.#arena)
+  }
 
   /** Copies the bytes. False: there is no room for them. */
   add(sendable: Sendable, bytes: Uint8Array, start: number, end: number): boolean {
@@ -35,7 +41,7 @@ export class SendQueue {
     let start = 0
     for (let index = 0; index < this.#sendables.length; index++) {
       const end = this.#ends[index] as number
-      this.#sendables[index]?.sendHeld(this.#arena, start, end)
+      this.#sendables[index]?.sendHeld(this.#arena, this.#address, start, end)
       start = end
     }
     this.#sendables.length = 0
