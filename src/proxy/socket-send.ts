@@ -4,11 +4,11 @@ import koffi from 'koffi'
 
 /** How many of the bytes the kernel took; 0 also where it takes none, and where the socket is in a state that Node's own write will tell of. */
 export interface SocketSend {
-  now(descriptor: number, bytes: Uint8Array, start: number, end: number): number
+  readonly now: (descriptor: number, bytes: Uint8Array, start: number, end: number) => number
   /** As `now`, of bytes whose buffer begins at this address, which is quicker; see `addressOf`. */
-  at(descriptor: number, address: number, start: number, end: number): number
+  readonly at: (descriptor: number, address: number, start: number, end: number) => number
   /** Of a buffer outside of the heap that lives as long as the address is used. 0: not known. */
-  addressOf(buffer: Uint8Array): number
+  readonly addressOf: (buffer: Uint8Array) => number
 }
 
 /** linux/socket.h: a peer that is gone raises no signal, and a full socket is no reason to wait. */

@@ -21,8 +21,8 @@ export interface Deny {
   readonly explain: boolean
   /** Envoy's response code details, such as `direct_response` or `route_not_found`. */
   readonly details: string
-  readonly cluster?: string
-  readonly route?: string
+  readonly cluster?: string | undefined
+  readonly route?: string | undefined
 }
 
 /** A change of one header, in the order of application; names are in lower case. */
@@ -88,8 +88,8 @@ export interface Forward {
   readonly targets: readonly Target[]
   readonly path: FlowPath
   readonly timeouts: Timeouts
-  readonly route?: string
-  readonly http?: HttpPlan
+  readonly route?: string | undefined
+  readonly http?: HttpPlan | undefined
 }
 
 export interface Passthrough {
@@ -99,8 +99,8 @@ export interface Passthrough {
   readonly targets: readonly Target[]
   readonly path: FlowPath
   readonly timeouts: Timeouts
-  readonly route?: string
-  readonly http?: HttpPlan
+  readonly route?: string | undefined
+  readonly http?: HttpPlan | undefined
 }
 
 /** Facts still missing. The executor learns them and asks again with more facts; asking is free of side effects. */

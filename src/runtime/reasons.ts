@@ -110,20 +110,17 @@ export interface DenyExtras {
 /** A denial as an HTTP client sees it; a connection's executor gets it with the status its protocol can carry. */
 export function deny(strict: boolean, reason: Reason, extras: DenyExtras): Deny {
   const { flag, details, status } = (strict ? undefined : answersOfIstio[reason.code]) ?? answers[reason.code] ?? fallback
-  const denial: Writable<Deny> = {
+  return {
     verdict: 'deny',
     reason,
     flag: extras.flag ?? flag,
     status: extras.status ?? status,
     explain: strict,
     details: extras.details ?? details,
+    cluster: extras.cluster,
+    route: extras.route,
   }
-  if (extras.cluster !== undefined) denial.cluster = extras.cluster
-  if (extras.route !== undefined) denial.route = extras.route
-  return denial
 }
-
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 interface Answer {
   readonly status: number

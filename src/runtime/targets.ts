@@ -99,9 +99,17 @@ function makeForward(leg: Leg, cluster: ClusterPlan, targets: readonly Target[],
   const timeouts = { connect: cluster.connect, request: leg.request, idle }
   const path = cluster.gateway ? 'gateway' : 'direct'
   const reason: Reason = leg.reason ?? cluster.reason
-  if (leg.route === undefined) return { verdict: 'forward', reason, cluster, targets, path, timeouts }
-  if (leg.plan) return { verdict: 'forward', reason, cluster, targets, path, timeouts, route: leg.route, http: leg.plan }
-  return { verdict: 'forward', reason, cluster, targets, path, timeouts, route: leg.route }
+  // All fields in every one, so that whoever reads them finds them in the same places.
+  return {
+    verdict: 'forward',
+    reason,
+    cluster,
+    targets,
+    path,
+    timeouts,
+    route: leg.route,
+    http: leg.route === undefined ? undefined : leg.plan,
+  }
 }
 
 /** Every name is asked for before any address is used, as Envoy waits for a DNS cluster to warm. One endpoint is the common case. */
