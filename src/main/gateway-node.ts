@@ -67,10 +67,17 @@ function peersOf(options: GatewayOptions): readonly Cidr[] | undefined {
 
 function announce(options: GatewayOptions, control: Control): void {
   if (options.sockets !== undefined) return
-  const ports = control.runtime.value?.boundListeners.map((listener) => listener.name) ?? []
-  process.stderr.write(
-    `sallyport gateway: ${options.namespace}/${options.name} serves ${ports.length === 0 ? 'no port yet' : ports.join(', ')}\n`,
-  )
+  const say = (what: string): void => void process.stderr.write(`sallyport gateway: ${options.namespace}/${options.name} ${what}\n`)
+  let isConfigured = false
+  const stop = control.runtime.watch((runtime) => {
+    if (runtime === undefined || isConfigured) return
+    isConfigured = true
+    const ports = runtime.boundListeners.map((listener) => listener.name)
+    say(`serves ${ports.length === 0 ? 'no port yet' : ports.join(', ')}`)
+    // The present value is told before there is anything to stop.
+    queueMicrotask(() => stop())
+  })
+  if (!isConfigured) say('waits for its configuration')
   if (options.from.length === 0)
     process.stderr.write(
       'sallyport gateway: no peer is served: without identities an open port would be an open relay; name peers with --from CIDR\n',

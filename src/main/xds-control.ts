@@ -167,7 +167,7 @@ class XdsControl implements Control {
   }
 
   #follow(state: AdsState): void {
-    this.#notes.follow(state)
+    this.#notes.follow(state, this.runtime.value !== undefined)
     if (!state.isConnected && state.failures > 0) this.#first.away()
   }
 

@@ -24,11 +24,12 @@ export class XdsNotes {
   }
 
   /** A stream that ends and is opened again at once is nothing to tell of. */
-  follow({ isConnected, failures, why, controlPlane }: AdsState): void {
+  follow({ isConnected, failures, why }: AdsState, isConfigured: boolean): void {
     if (!isConnected && failures > 1 && !this.#isAway) {
       this.#isAway = true
-      say(`the xDS server ${this.#server} is away (${why ?? 'no reason given'}): what was sent last goes on`)
-    } else if (isConnected && this.#isAway && controlPlane !== '') {
+      const goesOn = isConfigured ? 'what was sent last goes on' : 'nothing is allowed yet'
+      say(`the xDS server ${this.#server} is away (${why ?? 'no reason given'}): ${goesOn}`)
+    } else if (isConnected && this.#isAway && failures === 0) {
       this.#isAway = false
       say(`the xDS server ${this.#server} is back`)
     }

@@ -202,12 +202,14 @@ async function silencer(to: number): Promise<{ readonly port: number; silence():
 }
 
 test('a server that nobody answers at is given up, and one that comes later is found', async () => {
+  const stderr = listenToStderr()
   const port = await closedPort()
   const late = new XdsServer({ port })
   const { port: served } = await simpleWorld(late)
   const starting = control({ server: `127.0.0.1:${port}` })
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await expect.poll(stderr).toMatch(/is away \(.*ECONNREFUSED.*\): nothing is allowed yet\n/)
   closeAfterwards(await late.start())
   gateway(await starting)
   await expect.poll(() => get(served, 'a.test')).toBe('first')
+  expect(stderr()).toMatch(/is back\n/)
 })
