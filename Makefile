@@ -24,8 +24,8 @@ build: modules ## Bundles the programs into dist/.
 demo: setup build ## Runs the two walk-throughs, HTTP and TCP, in a world of its own (ENGINE=envoy: with stock Envoy).
 	@ENGINE=$(ENGINE) node dist/demo.js
 
-escape: setup build ## Tries to get out of the seal in every way we know.
-	@node dist/escape.js
+escape: setup build ## Tries to get out of the seal in every way we know (ENGINE=envoy: with stock Envoy).
+	@ENGINE=$(ENGINE) node dist/escape.js
 
 test: setup build ## Runs every test.
 	@mkdir -p $(dir $(results)) && rm -f $(results) $(tally) $(counts) && : > $(tally) && chmod a+rw $(tally)

@@ -1,7 +1,7 @@
 // Answers a proxy that resolves names by itself, with real addresses, and tells it none that it may not dial.
 import dgram from 'node:dgram'
 import net from 'node:net'
-import { type Address, type Ip, parseIp, SallyportError, Watchable } from '../base/index.ts'
+import { type Address, type Ip, parseIp, SallyportError, systemClock, Watchable } from '../base/index.ts'
 import { judgeAddress, type Runtime } from '../runtime/index.ts'
 import { type DnsService, serveDns } from './listener.ts'
 import { createRefusalAddresses } from './refusal-addresses.ts'
@@ -22,6 +22,7 @@ export interface ProxyResolver extends Pick<DnsService, 'close'> {
 }
 
 const loopback = '127.0.0.1'
+const mostWaitMs = 1000
 
 /** Listens at a port of the loopback address. */
 export async function serveProxyResolver(options: ProxyResolverOptions): Promise<ProxyResolver> {
@@ -51,7 +52,7 @@ export async function serveProxyResolver(options: ProxyResolverOptions): Promise
 }
 
 async function judged({ names, runtime, own, privateNames }: ProxyResolverOptions, name: string, type: AskedType): Promise<DnsAnswer> {
-  const answer = await names.query(name, type)
+  const answer = await Promise.race([names.query(name, type), tooLate()])
   const now = runtime.value
   if (answer.status !== 'found' || now?.strict === false) return answer
   const isExact = now?.declaredName(name)?.host.startsWith('*') !== true
@@ -61,6 +62,12 @@ async function judged({ names, runtime, own, privateNames }: ProxyResolverOption
     return ip === undefined || judgeAddress(ip, rules) === undefined
   })
   return records.length === 0 ? { status: 'no-data', expires: answer.expires } : { ...answer, records }
+}
+
+/** A proxy starts, and takes over changes, when every name was asked for once: one that nobody answers keeps the others waiting no longer. */
+async function tooLate(): Promise<DnsAnswer> {
+  await new Promise((resolve) => systemClock.setTimer(mostWaitMs, () => resolve(undefined)))
+  return { status: 'failed', reason: `no resolver answered within ${mostWaitMs} ms`, expires: systemClock.now() }
 }
 
 /** The proxy asks only for names that clusters have, or that a declared wildcard covers: each is looked up as if it were declared. */

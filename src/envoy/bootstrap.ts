@@ -37,6 +37,8 @@ export function bootstrap({ node, ads, admin, resolver }: BootstrapInit): JsonOb
         dns_resolver_options: { no_default_search_domain: true },
         // Neither files nor another resolver are asked when ours says no.
         use_resolvers_as_fallback: false,
+        query_timeout_seconds: 3,
+        query_tries: 1,
         filter_unroutable_families: false,
       },
     },

@@ -11,6 +11,7 @@ import { attempts, planRuns, policy, type Seal, trialsOf } from './plans.ts'
 import { type BatchResult, runBatch, type Stage } from './run.ts'
 import { findStrays, judge, lineOf, type Phase, type Verdict } from './verdict.ts'
 import { buildWorld, releaseAgentDirectory } from './world/world.ts'
+import { findEnvoy } from '../support/envoy.ts'
 
 export interface InsideOptions {
   readonly dist: string
@@ -96,6 +97,9 @@ async function runOpen(stage: Stage, trials: Phase['trials']): Promise<BatchResu
   return { runs: all.flatMap(({ runs }) => runs), evidence: all.flatMap(({ evidence }) => evidence) }
 }
 
+/** ENGINE=envoy: stock Envoy stands where the attacks would have to pass. */
+const engine = process.env['ENGINE'] === 'envoy' ? ['--engine', 'envoy', '--envoy-path', findEnvoy()?.path ?? 'envoy'] : []
+
 function sealOf({ without, dist }: InsideOptions, program: string): Seal {
   if (without !== undefined)
     return ({ flows, hasPolicy }) => [
@@ -119,6 +123,7 @@ function sealOf({ without, dist }: InsideOptions, program: string): Seal {
     String(doorPort),
     '--flows',
     flows,
+    ...engine,
     ...(hasPolicy ? ['-f', policyDirectory] : []),
     '--',
   ]

@@ -1,7 +1,7 @@
 // Says which attempts run together, on what, and what happens to the seal meanwhile.
 import { type Attempt, placesOf } from './attempt.ts'
 import { waitFor } from './attacker/network.ts'
-import { declaredAttempts, declaredHost } from './attempts/declared.ts'
+import { declaredAddress, declaredAttempts, declaredHost } from './attempts/declared.ts'
 import { doorAttempts } from './attempts/door.ts'
 import { fileAttempts } from './attempts/files.ts'
 import { kernelAttempts } from './attempts/kernel.ts'
@@ -38,6 +38,7 @@ export function trialsOf(
 }
 
 /** What declares the one host. */
+/** Envoy asks a resolver on loopback, which in this world is the machine's own that nobody may reach: it is told the address. */
 export const policy = `apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata:
@@ -46,7 +47,7 @@ metadata:
 spec:
   hosts: [${declaredHost}]
   location: MESH_EXTERNAL
-  resolution: DNS
+  resolution: ${process.env['ENGINE'] === 'envoy' ? `STATIC\n  endpoints: [{ address: ${declaredAddress} }]` : 'DNS'}
   ports:
     - { number: 80, name: http, protocol: HTTP }
     - { number: 443, name: tls, protocol: TLS }

@@ -71,6 +71,7 @@ function line(fields: Readonly<Record<string, unknown>>): string {
     source: client,
     destination: dialled,
     start: '10',
+    moment: '7',
     duration: 9,
     flags: '-',
     ...fields,
@@ -152,7 +153,7 @@ test('a connection that came to Envoy itself is recorded as Envoy tells of it, u
   it.hear(request)
   it.hear(line({}))
   expect(records).toMatchObject([
-    { id: 'e1-c1', kind: 'connection', cluster: 'outbound|80||web', source: { workload: 'app' } },
+    { id: 'e1-c1-7', kind: 'connection', cluster: 'outbound|80||web', source: { workload: 'app' } },
     { id: 'e1-1-10', kind: 'request', connection: 'e1-c1' },
   ])
 })
@@ -179,6 +180,10 @@ describe('what was decided', () => {
         clusterMetadata: { kind: 'DestinationRule', name: 'd', namespace: 'n', refuse: 'not-supported' },
       },
       is: { verdict: 'deny', by: { kind: 'DestinationRule' } },
+    },
+    'a client that left before it was decided': {
+      fields: { connection: 0 },
+      is: { verdict: 'deny', reason: { code: 'no-filter-chain', text: expect.stringContaining('left before') }, path: 'none' },
     },
     'no endpoint': { fields: { cluster: 'x', flags: 'UH' }, is: { verdict: 'deny', reason: { code: 'no-endpoints' } } },
     'no cluster': { fields: { cluster: 'x', flags: 'NC' }, is: { verdict: 'deny', reason: { code: 'no-cluster' } } },

@@ -89,7 +89,9 @@ export class Ledger {
     const relayed = this.#relayed.get(key)
     // It came to Envoy itself: the relay knows of its own before Envoy does.
     if (relayed === undefined && !this.#open.has(source)) {
-      if (!hadRequests) this.#publish(recordOf(entry, this.#connectionId(connection), this.#options), entry)
+      // Those that end before a filter chain is chosen have no number of their own.
+      const id = `${this.#connectionId(connection)}-${entry.text('moment') ?? '0'}`
+      if (!hadRequests) this.#publish(recordOf(entry, id, this.#options), entry)
       return
     }
     if (relayed === undefined) {

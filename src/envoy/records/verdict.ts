@@ -20,6 +20,7 @@ export function judgeEntry(entry: Entry, site: VerdictSite): Judgement {
   const by = layers.map(refOf).find((ref) => ref !== undefined)
   const refusing = layers.find(({ refuse }) => refuse !== undefined)
   if (refusing !== undefined) return deny(codeOf(refusing.refuse), refusing.refuseText, refOf(refusing) ?? by)
+  if (isUndecided(entry)) return deny('no-filter-chain', 'the client left before it was decided', by)
   const failed = failureOf(entry, site)
   if (failed !== undefined) return deny(failed, undefined, by)
   const path = pathOf(entry)
@@ -61,6 +62,11 @@ function allow(code: ReasonCode, by: OriginRef | undefined): Pick<Judgement, 've
 
 function describe({ kind, namespace, name, field }: OriginRef): string {
   return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}${field === undefined ? '' : ` (${field})`}`
+}
+
+/** It ended while its first bytes were awaited: no filter has seen it. */
+function isUndecided(entry: Entry): boolean {
+  return entry.kind === 'connection' && entry.text('cluster') === undefined && entry.text('flags') === undefined
 }
 
 function failureOf(entry: Entry, site: VerdictSite): ReasonCode | undefined {

@@ -14,6 +14,7 @@ const ofConnections = {
   source: '%DOWNSTREAM_REMOTE_ADDRESS%',
   destination: '%DOWNSTREAM_LOCAL_ADDRESS%',
   start: '%START_TIME(%s%3f)%',
+  moment: '%START_TIME(%s%9f)%',
   duration: '%DURATION%',
   flags: '%RESPONSE_FLAGS%',
   cluster: '%UPSTREAM_CLUSTER_RAW%',

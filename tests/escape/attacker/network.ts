@@ -33,6 +33,8 @@ async function tcpTo(to: string, send: readonly string[], how: Pick<TcpAttack, '
   const { host, port } = splitTarget(to)
   const local = how.from === undefined ? undefined : splitTarget(how.from)
   const socket = net.connect({ host, port, ...(local === undefined ? {} : { localAddress: local.host, localPort: local.port }) })
+  // Whoever is reset while he talks has had his answer.
+  socket.on('error', () => undefined)
   socket.setTimeout(connectMs, () => socket.destroy(new Error('no answer')))
   try {
     await once(socket, 'connect')
@@ -48,6 +50,7 @@ async function tcpTo(to: string, send: readonly string[], how: Pick<TcpAttack, '
 
 async function secure(socket: net.Socket, serverName: string, protocol: string): Promise<tls.TLSSocket> {
   const stream = tls.connect({ socket, servername: serverName, rejectUnauthorized: false, ALPNProtocols: [protocol] })
+  stream.on('error', () => undefined)
   await once(stream, 'secureConnect')
   return stream
 }
