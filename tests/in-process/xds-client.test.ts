@@ -191,6 +191,25 @@ test('a regular expression that would take a backtracking engine for ever costs 
   expect(status).toBe(404)
 })
 
+test.each([undefined, 'delta'] as const)(
+  'a server that sends again at once what was refused is answered more and more slowly',
+  async (unknown) => {
+    listenToStderr()
+    const xds = await server({ insists: true, ...(unknown && { unknown }) })
+    const { port } = await simpleWorld(xds)
+    gateway(await control({ server: xds.address }))
+    await expect.poll(() => get(port, 'a.test')).toBe('first')
+    const began = performance.now()
+    xds.set(types.route, 'routes', { ...routeTable('routes', { 'a.test': 'first' }), vhost_header: 'x' }).push()
+    await expect.poll(() => xds.nacks().length, { timeout: 5000 }).toBeGreaterThanOrEqual(6)
+    // At least half of 20 + 40 + 80 + 160 ms.
+    expect(performance.now() - began).toBeGreaterThanOrEqual(150)
+    expect(await get(port, 'a.test')).toBe('first')
+    xds.set(types.route, 'routes', routeTable('routes', { 'b.test': 'first' })).push()
+    await expect.poll(() => get(port, 'b.test'), { timeout: 5000 }).toBe('first')
+  },
+)
+
 test('a resource of 64 MB is refused without being read, and the stream goes on', async () => {
   const { xds, port } = await running()
   const any = pack(types.cluster, staticCluster('huge'))

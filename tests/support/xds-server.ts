@@ -51,6 +51,8 @@ export interface XdsServerOptions {
   readonly port?: number
   /** Path of the Unix socket to listen on instead. */
   readonly path?: string
+  /** What is refused is sent again at once. */
+  readonly insists?: boolean
   /** Types that it never answers for. */
   readonly silent?: readonly string[]
   /** Types that it sends in this order. */
@@ -166,6 +168,10 @@ export class XdsServer {
     return known
   }
 
+  get insists(): boolean {
+    return this.#options.insists === true
+  }
+
   isSilent(typeUrl: string): boolean {
     return this.#options.silent?.includes(typeUrl) === true
   }
@@ -273,6 +279,8 @@ class DeltaSubscriber implements Subscriber {
     if (isFirst) for (const [name, version] of Object.entries(known)) all.set(name, version)
     for (const name of names) if (name !== '*' && !all.has(name)) all.set(name, '')
     for (const name of unsubscribed) all.delete(name)
+    if (errorDetail !== undefined && this.#server.insists) for (const name of all.keys()) all.set(name, '')
+    if (errorDetail !== undefined && this.#server.insists) this.#send(typeUrl, true)
     if (isFirst || names.length > 0) this.#send(typeUrl, true)
   }
 
@@ -360,7 +368,7 @@ class SotwSubscriber implements Subscriber {
     if (responseNonce !== type.nonce) return
     const isMore = names.some((name) => !type.names.includes(name))
     type.names = names
-    if (isMore) type.sent = ''
+    if (isMore || (errorDetail !== undefined && this.#server.insists)) type.sent = ''
     this.#send(typeUrl)
   }
 

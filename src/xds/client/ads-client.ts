@@ -76,6 +76,7 @@ class ReconnectingClient implements AdsClient {
   readonly #timing: AdsTiming
   readonly #clock: Clock
   readonly #backoff: Backoff
+  readonly #refusals: Refusals
   #form: Form = 'delta'
   /** Of the state-of-the-world streams before. */
   #accepted: ReadonlyMap<string, string> = new Map()
@@ -89,6 +90,7 @@ class ReconnectingClient implements AdsClient {
     this.#timing = { ...usualTiming, ...options.timing }
     this.#clock = options.clock ?? systemClock
     const { retryMs: baseMs, longestRetryMs: maxMs } = this.#timing
+    this.#refusals = new Refusals(this.#clock, this.#timing)
     this.#backoff = new Backoff({ baseMs, maxMs, ...(options.random && { random: options.random }) })
     this.state = new Watchable<AdsState>({ isConnected: false, failures: 0, form: this.#form, controlPlane: '' })
     this.#connect()
@@ -104,6 +106,12 @@ class ReconnectingClient implements AdsClient {
   }
 
   answer(received: Received, problem?: string): void {
+    const waitMs = this.#refusals.waitFor(received.typeUrl, problem !== undefined)
+    if (waitMs === 0) this.#say(received, problem)
+    else this.#clock.setTimer(waitMs, () => this.#say(received, problem))
+  }
+
+  #say(received: Received, problem?: string): void {
     const stream = this.#stream
     if (stream?.received.has(received) !== true) return
     const request = stream.state.answer(received, problem)
@@ -172,5 +180,34 @@ class ReconnectingClient implements AdsClient {
     const waitMs = isOtherFormNext ? 0 : this.#backoff.next()
     log.debug(() => `the stream to the xDS server ended: ${why}`, { address: this.#options.address, waitMs })
     this.#retry = this.#clock.setTimer(waitMs, () => this.#connect())
+  }
+}
+
+/** Some servers send again at once what was refused: each refusal that follows another one is told later than the one before. */
+class Refusals {
+  readonly #clock: Clock
+  readonly #timing: AdsTiming
+  readonly #last = new Map<string, { readonly backoff: Backoff; at: number }>()
+
+  constructor(clock: Clock, timing: AdsTiming) {
+    this.#clock = clock
+    this.#timing = timing
+  }
+
+  /** Milliseconds. */
+  waitFor(typeUrl: string, isRefused: boolean): number {
+    if (!isRefused) {
+      this.#last.delete(typeUrl)
+      return 0
+    }
+    const { retryMs: baseMs, longestRetryMs: maxMs } = this.#timing
+    const now = this.#clock.monotonic()
+    const last = this.#last.get(typeUrl)
+    if (last === undefined || now - last.at > 2 * maxMs) {
+      this.#last.set(typeUrl, { backoff: new Backoff({ baseMs, maxMs }), at: now })
+      return 0
+    }
+    last.at = now
+    return last.backoff.next()
   }
 }
