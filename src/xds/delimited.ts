@@ -4,14 +4,14 @@
 export function delimited(field: number, ...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const part of parts) length += part.length
+  return joined([delimitedHead(field, length), ...parts])
+}
+
+/** What comes before so many bytes, to make them a field of this number. */
+export function delimitedHead(field: number, length: number): Uint8Array {
   const tag = (field << 3) | 2
-  const out = Buffer.allocUnsafe(sizeOf(tag) + sizeOf(length) + length)
-  let at = putVarint(out, 0, tag)
-  at = putVarint(out, at, length)
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
+  const out = Buffer.allocUnsafe(sizeOf(tag) + sizeOf(length))
+  putVarint(out, putVarint(out, 0, tag), length)
   return out
 }
 

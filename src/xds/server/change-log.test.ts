@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { ChangeLog } from './change-log.ts'
 import type { EncodedResource } from './encoded-resource.ts'
 
-const was = (version: string): EncodedResource => ({ name: 'a', version, mark: 0, element: new Uint8Array() })
+const none = new Uint8Array()
+const was = (version: string): EncodedResource => ({ name: 'a', version, mark: 0, element: none, head: none, tail: none })
 
 test('the first change after a generation says what there was at it', () => {
   const log = new ChangeLog(1)

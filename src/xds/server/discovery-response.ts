@@ -1,5 +1,5 @@
 // Puts responses together from resources that are encoded already.
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { delimitedText, joined } from '../delimited.ts'
 import type { EncodedResource } from './encoded-resource.ts'
 
 interface ResponseParts {
@@ -11,32 +11,18 @@ interface ResponseParts {
 }
 
 /** An envoy.service.discovery.v3.DiscoveryResponse. */
-export function stateResponse(parts: ResponseParts): Uint8Array {
-  const writer = new BinaryWriter()
-  text(writer, 1, parts.version)
-  for (const { element } of parts.resources) writer.raw(element)
-  text(writer, 4, parts.typeUrl)
-  text(writer, 5, parts.nonce)
-  return writer.finish()
+export function stateResponse({ version, typeUrl, nonce, resources }: ResponseParts): Uint8Array {
+  return joined([delimitedText(1, version), ...resources.map(({ element }) => element), delimitedText(4, typeUrl), delimitedText(5, nonce)])
 }
 
 /** An envoy.service.discovery.v3.DeltaDiscoveryResponse. */
 export function deltaResponse(parts: ResponseParts & { readonly removed: readonly string[] }): Uint8Array {
-  const writer = new BinaryWriter()
-  text(writer, 1, parts.version)
-  for (const { name, version, element } of parts.resources) {
-    writer.tag(2, WireType.LengthDelimited).fork()
-    text(writer, 1, version)
-    writer.raw(element)
-    text(writer, 3, name)
-    writer.join()
-  }
-  text(writer, 4, parts.typeUrl)
-  text(writer, 5, parts.nonce)
-  for (const name of parts.removed) text(writer, 6, name)
-  return writer.finish()
-}
-
-function text(writer: BinaryWriter, field: number, value: string): void {
-  if (value !== '') writer.tag(field, WireType.LengthDelimited).string(value)
+  const { version, typeUrl, nonce, resources, removed } = parts
+  return joined([
+    delimitedText(1, version),
+    ...resources.flatMap(({ head, element, tail }) => [head, element, tail]),
+    delimitedText(4, typeUrl),
+    delimitedText(5, nonce),
+    ...removed.map((name) => delimitedText(6, name)),
+  ])
 }

@@ -1,6 +1,6 @@
 // Encodes a resource once, for all streams that it is sent to, and gives it the version that its content has.
 import { createHash } from 'node:crypto'
-import { delimited, delimitedText } from '../delimited.ts'
+import { delimited, delimitedHead, delimitedText, joined } from '../delimited.ts'
 import type { ResourceKey, ResourceOf, SnapshotPart } from '../resource-type.ts'
 
 export interface EncodedResource {
@@ -12,6 +12,9 @@ export interface EncodedResource {
   readonly mark: number
   /** Field 2 of a DiscoveryResponse, and of a delta Resource too: an `Any` with its tag and length. */
   readonly element: Uint8Array
+  /** What comes before and after it in a DeltaDiscoveryResponse. */
+  readonly head: Uint8Array
+  readonly tail: Uint8Array
 }
 
 /** Resources are messages that never change; what is sent of one lives as long as it does. */
@@ -34,7 +37,9 @@ export function encodeOnce(
   const { name, typeUrl, bytes } = encode()
   const element = elementOf(typeUrl, bytes)
   const digest = createHash('sha256').update(name).update('\0').update(element).digest()
-  const now = { name, version: digest.toString('base64url', 0, 12), mark: digest.readUIntBE(12, 6), element }
+  const version = digest.toString('base64url', 0, 12)
+  const tail = delimitedText(3, name)
+  const now = { name, version, mark: digest.readUIntBE(12, 6), element, tail, head: headOf(version, element.length + tail.length) }
   encoded.set(resource, now)
   return now
 }
@@ -60,6 +65,11 @@ export class SetVersion {
   toString(): string {
     return `${this.#sum.toString(36)}.${this.#count}`
   }
+}
+
+function headOf(version: string, rest: number): Uint8Array {
+  const text = delimitedText(1, version)
+  return joined([delimitedHead(2, text.length + rest), text])
 }
 
 function elementOf(typeUrl: string, value: Uint8Array): Uint8Array {
