@@ -60,6 +60,24 @@ async function withSidecar(plan: Omit<SidecarPlan, 'command'>, script: (played: 
   }
 }
 
+/** Declarations in the hands of another process, `sallyport serve`. */
+async function serve(text: string) {
+  const policy = join(folder, 'served.yaml')
+  const xds = join(folder, 'served.sock')
+  const declare = (next: string): void => writeFileSync(policy, next)
+  declare(text)
+  const serving = w1.spawn(process.execPath, [bundled('bin.js'), 'serve', '-f', policy, '--outbound', 'REGISTRY_ONLY', '--xds', xds])
+  await serving.says('configuration at')
+  return {
+    plan: { xds, options: ['--state-dir', join(folder, 'served-state')] },
+    declare,
+    async close() {
+      serving.signal('SIGTERM')
+      expect(await serving.ended).toMatchObject({ code: 0 })
+    },
+  }
+}
+
 const keepAlive = (host: string): string => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`
 const d2iq = serviceEntry({ host: 'd2iq.com', port: 80, protocol: 'HTTP' })
 const plain = serviceEntry({ host: 'plain.example.test', port: 80, protocol: 'HTTP' })
@@ -67,20 +85,26 @@ const echo = serviceEntry({ host: 'tcp-a.example.test', port: 7000, protocol: 'T
 const otherEcho = serviceEntry({ host: 'tcp-b.example.test', port: 7000, protocol: 'TCP' })
 
 describe('a change', () => {
-  test('of lines alone, above a thousand entries, touches no connection, and records tell the new lines', async () => {
-    const many = Array.from({ length: 997 }, (_, index) => serviceEntry({ host: `h${index}.many.test`, port: 443, protocol: 'TLS' }))
-    const before = documents(...many, d2iq, echo)
-    await withSidecar({ declarations: before }, async ({ sidecar, play, get }) => {
-      await play({ id: 'tcp', kind: 'hold', dial: 'tcp-a.example.test:7000', send: 'one\n' })
-      await play({ id: 'http', kind: 'hold', dial: 'd2iq.com:80', send: keepAlive('d2iq.com') })
-      const line = await recordedLine(sidecar, get)
-      sidecar.declare(`${'# nothing\n'.repeat(10)}${before}`)
-      await expect.poll(() => recordedLine(sidecar, get), { timeout: 10_000 }).toBe(line + 10)
-      expect(await play({ id: 'a', kind: 'held', of: 'tcp', send: 'two\n' })).toMatchObject({ outcome: 'answered' })
-      expect(await play({ id: 'b', kind: 'held', of: 'http', send: keepAlive('d2iq.com') })).toMatchObject({ status: 200 })
-      expect(sidecar.records().filter(({ details }) => details !== 'via_upstream' && details !== undefined)).toEqual([])
-    })
-  })
+  test.each(['files', 'a server'])(
+    'of lines alone, above a thousand entries of %s, touches no connection, and records tell the new lines',
+    async (from) => {
+      const many = Array.from({ length: 997 }, (_, index) => serviceEntry({ host: `h${index}.many.test`, port: 443, protocol: 'TLS' }))
+      const before = documents(...many, d2iq, echo)
+      const served = from === 'files' ? undefined : await serve(before)
+      await withSidecar(served?.plan ?? { declarations: before }, async ({ sidecar, play, get }) => {
+        await play({ id: 'tcp', kind: 'hold', dial: 'tcp-a.example.test:7000', send: 'one\n' })
+        await play({ id: 'http', kind: 'hold', dial: 'd2iq.com:80', send: keepAlive('d2iq.com') })
+        const line = await recordedLine(sidecar, get)
+        const declare = served?.declare ?? ((text) => sidecar.declare(text))
+        declare(`${'# nothing\n'.repeat(10)}${before}`)
+        await expect.poll(() => recordedLine(sidecar, get), { timeout: 10_000 }).toBe(line + 10)
+        expect(await play({ id: 'a', kind: 'held', of: 'tcp', send: 'two\n' })).toMatchObject({ outcome: 'answered' })
+        expect(await play({ id: 'b', kind: 'held', of: 'http', send: keepAlive('d2iq.com') })).toMatchObject({ status: 200 })
+        expect(sidecar.records().filter(({ details }) => details !== 'via_upstream' && details !== undefined)).toEqual([])
+      })
+      await served?.close()
+    },
+  )
 
   test('cuts the live connection that it forbids, and no other', async () => {
     await withSidecar({ declarations: documents(echo, otherEcho, d2iq, plain) }, async ({ sidecar, play }) => {
