@@ -50,6 +50,36 @@ describe('a delta stream', () => {
     expect(accepts()).toEqual([])
   })
 
+  test('is not even woken by equal content in other objects', () => {
+    const { says, accepts, subscribe, view, wakes } = delta({ clusters: { a: 1, b: 1 } })
+    subscribe(cluster, [])
+    accepts()
+    const before = wakes()
+    finish(view.publishing(new World().snapshot({ clusters: { a: 1, b: 1 } })))
+    expect([says(), wakes()]).toEqual([[], before])
+  })
+
+  test('is not told of what went and came back while its going had to wait', () => {
+    const { says, acceptsOne, accepts, subscribe, publish } = delta({ clusters: { a: 1, b: 1 }, listeners: { l: 1 } })
+    for (const typeUrl of [cluster, listener]) subscribe(typeUrl, ['*'])
+    accepts()
+    publish({ clusters: { a: 1 }, listeners: { l: 2 } })
+    expect(says()).toEqual(['LDS l'])
+    publish({ clusters: { a: 1, b: 1 }, listeners: { l: 2 } })
+    expect([says(), acceptsOne(listener)]).toEqual([[], []])
+  })
+
+  test('is not sent a listener before the clusters that wait for an answer', () => {
+    const { says, acceptsOne, accepts, subscribe, publish } = delta({ clusters: { a: 1 }, listeners: { l: 1 } })
+    for (const typeUrl of [cluster, listener]) subscribe(typeUrl, ['*'])
+    accepts()
+    publish({ clusters: { a: 2 }, listeners: { l: 1 } })
+    expect(says()).toEqual(['CDS a'])
+    publish({ clusters: { a: 2, b: 1 }, listeners: { l: 2 } })
+    expect(says()).toEqual([])
+    expect(acceptsOne(cluster)).toEqual(['CDS b', 'LDS l'])
+  })
+
   test('is sent the newest when it is slow to answer', () => {
     const { says, accepts, subscribe, publish, ack } = delta({ clusters: { a: 1 } })
     subscribe(cluster, [])
@@ -295,9 +325,11 @@ describe('a stream of the state of the world', () => {
     ack(route)
     publish({ routes: { r: 2, s: 1 } })
     says()
-    send({ typeUrl: route, responseNonce: '1', resourceNames: ['r', 's'] })
+    send({ typeUrl: route, responseNonce: '1', resourceNames: [] })
     expect(says()).toEqual([])
     expect(stream.oddities.staleNonces).toBe(1)
+    ack(route)
+    expect(says()).toEqual([])
   })
 
   test('that asks for Istio’s name table is sent the names that have addresses', () => {

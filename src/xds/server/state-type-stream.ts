@@ -17,6 +17,7 @@ export class StateTypeStream extends TypeStream {
 
   ask(change: SubscriptionChange, version: string): void {
     for (const name of this.gone.keys()) if (!this.subscription.wants(name)) this.gone.delete(name)
+    for (const name of this.#owed) if (!this.subscription.wants(name)) this.#owed.delete(name)
     if (change.isFirst) this.#known = version
     if (change.isFirst || change.all) this.#isAsked = true
     if (change.names.length === 0) return
