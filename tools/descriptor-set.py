@@ -46,6 +46,7 @@ ROOTS = [
     "envoy/extensions/filters/network/rbac/v3/rbac",
     "envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy",
     "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy",
+    "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts",
     "envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol",
     "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer",
     "envoy/extensions/transport_sockets/tls/v3/tls",

@@ -1,8 +1,7 @@
 // Turns rules that forward into Envoy's route actions: destinations by weight, time-outs, retries, rewrites and copies.
-import type { Any } from '@bufbuild/protobuf/wkt'
 import type { Destination, HttpRetry, HttpRoute, RouteDestination } from '../api/index.ts'
 import { parseDuration } from '../base/index.ts'
-import { create } from '../xds/index.ts'
+import { create, packAny } from '../xds/index.ts'
 import {
   type RetryPolicy,
   RetryPolicySchema,
@@ -12,6 +11,7 @@ import {
   RouteActionSchema,
   WeightedCluster_ClusterWeightSchema,
 } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
+import { PreviousHostsPredicateSchema } from '../xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js'
 import type { FractionalPercent } from '../xds/gen/envoy/type/v3/percent_pb.js'
 import type { Context } from './context.ts'
 import { clusterOf } from './destinations.ts'
@@ -146,15 +146,8 @@ function conditions(retryOn: string | undefined): { retryOn: string; retriableSt
   return { retryOn: isImplied ? `${words},retriable-status-codes` : words, retriableStatusCodes: codes }
 }
 
-/** Another endpoint than those that failed. Its configuration has no fields. */
+/** Another endpoint than those that failed. */
 const previousHosts = {
   name: 'envoy.retry_host_predicates.previous_hosts',
-  configType: {
-    case: 'typedConfig' as const,
-    value: {
-      $typeName: 'google.protobuf.Any',
-      typeUrl: 'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
-      value: new Uint8Array(),
-    } satisfies Any,
-  },
+  configType: { case: 'typedConfig' as const, value: packAny(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema)) },
 }
