@@ -7,8 +7,8 @@ import { type LoadedFile, noPlaces } from './assembly.ts'
 import type { FileLoader } from './file-loader.ts'
 import { type FoundFile, type FoundFiles, findFiles, nameOf, signatureOf, sourceIssue, STDIN } from './file-tree.ts'
 
-/** A file whose last change is younger than this may change again without its times telling. */
-const RACY_MS = 50
+/** A file whose last change is younger than this may change again without its times telling: the kernel's clock for them ticks every 10 ms at most. */
+const RACY_MS = 15
 /** So long an emptied file may be one that is just being written. */
 const WRITING_MS = 200
 
@@ -211,7 +211,9 @@ export function isFirst(path: string, seen: Set<string>): boolean {
 }
 
 function keyOf(path: string): string {
-  return path === STDIN ? path : resolve(path)
+  const key = path === STDIN ? path : resolve(path)
+  // Of ten thousand paths, one text each is enough.
+  return key === path ? path : key
 }
 
 /** Milliseconds since the epoch, by the later of the two times that a change leaves. */

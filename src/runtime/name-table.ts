@@ -90,7 +90,8 @@ function asEntry({ declared }: CompiledName) {
 
 /** A wildcard's address is no name's address in particular. */
 function ownAddresses({ host, addresses }: DeclaredName): readonly Ip[] {
-  return host.includes('*') ? [] : [...new Set(addresses)]
+  if (host.includes('*')) return []
+  return addresses.length < 2 || (addresses.length === 2 && addresses[0] !== addresses[1]) ? addresses : [...new Set(addresses)]
 }
 
 interface CompiledName {
