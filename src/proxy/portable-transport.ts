@@ -99,11 +99,12 @@ class PortableTransport implements Transport {
         fix: 'hand over a server that is listening, and run a Node.js version that Sallyport supports',
       })
     }
+    const isUndelayed = this.kernel.inheritNoDelay(descriptorOf(server))
     Reflect.set(handle, 'onconnection', (status: number, accepted: unknown) => {
       if (status !== 0 || typeof accepted !== 'object' || accepted === null) return
       const wire = new PortableWire(this)
       const socket = new Socket(wire.socketOptions(accepted))
-      socket.setNoDelay(true)
+      if (!isUndelayed) socket.setNoDelay(true)
       wire.attach(socket)
       wire.guard(() => onWire(wire, socket))
     })

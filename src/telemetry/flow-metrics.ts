@@ -56,9 +56,10 @@ interface TcpSeries {
 const OTHER = 'other'
 
 /** Where the samples of requests like this one go: found without putting its labels into words. */
-interface KnownSeries extends Pick<FlowRecord, 'status' | 'flag' | 'by'> {
+interface KnownSeries<S> extends Pick<Labelled, 'status' | 'by'> {
+  readonly flag: string
   readonly source: Pick<FlowRecord['source'], 'namespace' | 'workload' | 'labels'>
-  readonly series: RequestSeries
+  readonly series: S
 }
 
 /** Of requests that are told apart by more than their host and cluster. */
@@ -70,7 +71,9 @@ class IstioMetrics implements FlowMetrics {
   readonly #namespaceOf: NamespaceOf
   readonly #requests = new Map<string, RequestSeries>()
   /** By cluster and host. */
-  readonly #known = new Map<string, Map<string, KnownSeries[]>>()
+  readonly #known = new Map<string, Map<string, KnownSeries<RequestSeries>[]>>()
+  /** Of connections, by cluster: they are not told apart by their host. */
+  readonly #knownTcp = new Map<string, KnownSeries<TcpSeries>[]>()
   #knownCount = 0
   readonly #tcp = new Map<string, TcpSeries>()
   readonly #freeHosts = new Set<string>()
@@ -162,13 +165,11 @@ class IstioMetrics implements FlowMetrics {
       this.#known.clear()
       this.#knownCount = 0
     }
-    const hosts = this.#known.get(cluster) ?? new Map<string, KnownSeries[]>()
+    const hosts = this.#known.get(cluster) ?? new Map<string, KnownSeries<RequestSeries>[]>()
     this.#known.set(cluster, hosts)
     // Who decided is another object after each change of the configuration.
     const others = hosts.get(host)?.filter((known) => known.series !== series) ?? []
-    const { status, flag, by, source } = record
-    const { namespace, workload, labels } = source
-    hosts.set(host, [...others, { status, flag, by, source: { namespace, workload, labels }, series }])
+    hosts.set(host, [...others, knownSeries(record, series)])
   }
 
   #requestSeries(record: FlowRecord): RequestSeries {
@@ -192,6 +193,18 @@ class IstioMetrics implements FlowMetrics {
   }
 
   #tcpSeries(flow: Labelled): TcpSeries {
+    const { cluster } = flow
+    if (cluster === undefined) return this.#namedTcpSeries(flow)
+    const all = this.#knownTcp.get(cluster) ?? []
+    for (const known of all) if (isAlike(known, flow)) return known.series
+    const series = this.#namedTcpSeries(flow)
+    if (series === this.#otherTcp) return series
+    if (this.#knownTcp.size >= MOST_KNOWN) this.#knownTcp.clear()
+    this.#knownTcp.set(cluster, [...all.filter((known) => known.series !== series), knownSeries(flow, series)])
+    return series
+  }
+
+  #namedTcpSeries(flow: Labelled): TcpSeries {
     const destination = this.#destinationOf(flow)
     const key = keyOf(flow, destination)
     const present = this.#tcp.get(key)
@@ -218,11 +231,16 @@ class IstioMetrics implements FlowMetrics {
   }
 }
 
+function knownSeries<S>({ status, flag = '-', by, source }: Labelled, series: S): KnownSeries<S> {
+  const { namespace, workload, labels } = source
+  return { status, flag, by, source: { namespace, workload, labels }, series }
+}
+
 /** Whether all that labels are made of is the same, by the very objects and texts. */
-function isAlike(a: KnownSeries, b: FlowRecord): boolean {
+function isAlike(a: KnownSeries<unknown>, b: Labelled): boolean {
   return (
     a.status === b.status &&
-    a.flag === b.flag &&
+    a.flag === (b.flag ?? '-') &&
     a.by === b.by &&
     a.source.labels === b.source.labels &&
     a.source.workload === b.source.workload &&

@@ -3,7 +3,7 @@ import type { FlowRecord, FlowSource } from '../flow/index.ts'
 
 /** What `JSON.parse` gives back is the record. Every character is below U+007F, so that a line has as many bytes as characters. */
 export function formatRecord(record: FlowRecord): string {
-  if (record.kind !== 'request' || record.count !== undefined) return inAscii(JSON.stringify(record))
+  if ((record.kind !== 'request' && record.kind !== 'connection') || record.count !== undefined) return inAscii(JSON.stringify(record))
   const { closed, opened, host, method, requestPath, sni, upstreamLocal, status, details } = record
   const openedText = formatTime(opened)
   return (
@@ -54,12 +54,33 @@ interface Origin {
 const origins = new WeakMap<FlowSource, Origin>()
 
 function formatOrigin(record: FlowRecord): string {
+  if (record.kind === 'connection') return formatConnection(record)
   const known = origins.get(record.source)
   if (known && isSameOrigin(known.record, record)) return known.text
   const { kind, connection, parent, role, source, destination, protocol } = record
   const text = fieldsOf({ kind, connection, parent, role, source, destination, protocol })
   origins.set(source, { record: { connection, parent, role, destination, protocol }, text })
   return text
+}
+
+/** The labels of a workload, which its connections share. */
+const labelTexts = new WeakMap<FlowSource['labels'], string>()
+
+/** Nothing else will ask for the same words. */
+function formatConnection({ connection, parent, role, source, destination, protocol }: FlowRecord): string {
+  const { namespace, workload, labels, address, authenticated } = source
+  let labelText = labelTexts.get(labels)
+  if (labelText === undefined) {
+    labelText = inAscii(JSON.stringify(labels))
+    labelTexts.set(labels, labelText)
+  }
+  return (
+    ',"kind":"connection"' +
+    (connection === undefined ? '' : `,"connection":${quote(connection)}`) +
+    (parent === undefined ? '' : `,"parent":${quote(parent)}`) +
+    `,"role":"${role}","source":{"namespace":${quote(namespace)},"workload":${quote(workload)},"labels":${labelText}` +
+    `,"address":${quote(address)},"authenticated":${authenticated}},"destination":${quote(destination)},"protocol":"${protocol}"`
+  )
 }
 
 function isSameOrigin(a: Origin['record'], b: Origin['record']): boolean {
