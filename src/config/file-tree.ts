@@ -11,6 +11,8 @@ export interface FoundFile {
   readonly path: string
   /** What is different if the content may be. */
   readonly signature: string
+  /** Milliseconds since the epoch, by the later of the two times that a change leaves. */
+  readonly changedAt: number
 }
 
 export interface FoundFiles {
@@ -28,12 +30,12 @@ const MOST_FILES = 100_000
 
 /** The files of a source, in the order of their names; symbolic links are followed. */
 export function* findFiles(source: string): Steps<FoundFiles> {
-  if (source === STDIN) return { files: [{ path: STDIN, signature: STDIN }], directories: [], unreadable: [], issues: [], gone: false }
+  if (source === STDIN)
+    return { files: [{ path: STDIN, signature: STDIN, changedAt: 0 }], directories: [], unreadable: [], issues: [], gone: false }
   try {
     const stats = statSync(source, { bigint: true })
     if (!stats.isDirectory()) {
-      const file = { path: source, signature: signatureOf(stats) }
-      return { files: [file], directories: [], unreadable: [], issues: [], gone: false }
+      return { files: [foundFile(source, stats)], directories: [], unreadable: [], issues: [], gone: false }
     }
   } catch (error) {
     const fix = 'check the path, and that Sallyport may read it'
@@ -61,9 +63,10 @@ class DirectoryWalk {
       yield
       names.sort()
       this.directories.push(path)
+      const inside = join(path, 'x').slice(0, -1)
       const here = new Set(above).add(real)
       for (const [i, name] of names.entries()) {
-        if (!name.startsWith('.')) yield* this.#entry(join(path, name), name, here)
+        if (!name.startsWith('.') && this.#isDirectory(inside + name, name)) yield* this.directory(inside + name, here)
         if (i % 32 === 31) yield
       }
     } catch (error) {
@@ -73,21 +76,23 @@ class DirectoryWalk {
     }
   }
 
-  *#entry(path: string, name: string, above: ReadonlySet<string>): Steps<void> {
+  /** Whether there are others to be looked for in it; a file is noted. */
+  #isDirectory(path: string, name: string): boolean {
     let stats: BigIntStats
     try {
       stats = statSync(path, { bigint: true })
     } catch (error) {
       // A link that leads nowhere now; reading it says so. What has gone since the directory was listed is simply gone.
-      if (isResourceFile(name) && isThere(path)) this.#file(path, `unreadable: ${messageOf(error)}`)
-      return
+      if (isResourceFile(name) && isThere(path)) this.#file({ path, signature: `unreadable: ${messageOf(error)}`, changedAt: 0 })
+      return false
     }
-    if (stats.isDirectory()) yield* this.directory(path, above)
-    else if (stats.isFile() && isResourceFile(name)) this.#file(path, signatureOf(stats))
+    if (stats.isFile() && isResourceFile(name)) this.#file(foundFile(path, stats))
+    return stats.isDirectory()
   }
 
-  #file(path: string, signature: string): void {
-    if (this.files.length < MOST_FILES) this.files.push({ path, signature })
+  #file(file: FoundFile): void {
+    const { path } = file
+    if (this.files.length < MOST_FILES) this.files.push(file)
     else if (this.files.length === MOST_FILES && !this.issues.some((issue) => issue.code === 'SLP1005')) {
       this.issues.push(sourceIssue('SLP1005', path, `more than ${MOST_FILES} files: this one and those behind it are not read`))
     }
@@ -107,8 +112,9 @@ export function isResourceFile(name: string): boolean {
   return !name.startsWith('.') && /\.(ya?ml|json)$/i.test(name)
 }
 
-export function signatureOf(stats: BigIntStats): string {
-  return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`
+export function foundFile(path: string, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): FoundFile {
+  const latest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs
+  return { path, signature: `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`, changedAt: Number(latest) / 1e6 }
 }
 
 /** How a source is called in issues and origins. */

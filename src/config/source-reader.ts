@@ -5,7 +5,7 @@ import type { Issue } from '../api/index.ts'
 import { spliced, type Steps } from '../base/index.ts'
 import { type LoadedFile, noPlaces } from './assembly.ts'
 import type { FileLoader } from './file-loader.ts'
-import { type FoundFile, type FoundFiles, findFiles, nameOf, signatureOf, sourceIssue, STDIN } from './file-tree.ts'
+import { type FoundFile, type FoundFiles, findFiles, foundFile, nameOf, sourceIssue, STDIN } from './file-tree.ts'
 
 /** A file whose last change is younger than this may change again without its times telling: the kernel's clock for them ticks every 10 ms at most. */
 const RACY_MS = 15
@@ -114,7 +114,7 @@ export class SourceReader {
     const stats = known && statSync(path, { bigint: true, throwIfNoEntry: false })
     if (!known || !stats?.isFile()) return undefined
     const changes = new Findings()
-    this.#keep(path, yield* this.#look({ path, signature: signatureOf(stats) }, changes))
+    this.#keep(path, yield* this.#look(foundFile(path, stats), changes))
     return this.#result(changes)
   }
 
@@ -156,7 +156,7 @@ export class SourceReader {
     const found = yield* this.#loader.load(file.path, known?.loaded)
     // What says the same stays the same object.
     const loaded = known && isSame(known.loaded, found) ? known.loaded : found
-    const age = now - changedAt(file)
+    const age = now - file.changedAt
     if (known && isEmptied(known.loaded, loaded) && age < WRITING_MS) {
       changes.lookAgain(file.path, WRITING_MS)
       return { ...known, signature: '' }
@@ -214,15 +214,6 @@ function keyOf(path: string): string {
   const key = path === STDIN ? path : resolve(path)
   // Of ten thousand paths, one text each is enough.
   return key === path ? path : key
-}
-
-/** Milliseconds since the epoch, by the later of the two times that a change leaves. */
-function changedAt(file: FoundFile): number {
-  const [mtime, ctime] = file.signature
-    .split(':')
-    .slice(-2)
-    .map((part) => Number(part) / 1e6)
-  return Math.max(mtime ?? 0, ctime ?? 0) || 0
 }
 
 function isEmptied(before: LoadedFile, after: LoadedFile): boolean {
