@@ -21,6 +21,7 @@ interface Kept {
 
 export class NodeViews {
   readonly #wanted: () => void
+  readonly #most: number
   /** By what a translation depends on; those that were made longest ago first. */
   readonly #views = new Map<string, Kept>()
   readonly #settled = new SettledOrigins()
@@ -29,8 +30,9 @@ export class NodeViews {
   #model: Model | undefined
 
   /** `wanted`: a view is to be made, by `making` the model that is in force. */
-  constructor(wanted: () => void) {
+  constructor(wanted: () => void, most = mostViews) {
     this.#wanted = wanted
+    this.#most = most
   }
 
   get size(): number {
@@ -49,7 +51,7 @@ export class NodeViews {
     const proxy = proxyOf(node)
     const key = JSON.stringify([proxy.role, proxy.namespace, Object.entries(proxy.labels).toSorted(([a], [b]) => (a < b ? -1 : 1))])
     const kept = this.#views.get(key) ?? this.#add(key, proxy)
-    if (kept === undefined) return `nodes of more than ${mostViews} different kinds are connected`
+    if (kept === undefined) return `nodes of more than ${this.#most} different kinds are connected`
     kept.users++
     kept.idle?.cancel()
     let isReleased = false
@@ -104,8 +106,8 @@ export class NodeViews {
   }
 
   #add(key: string, proxy: Proxy): Kept | undefined {
-    if (this.#views.size >= mostViews) this.#dropIdle()
-    if (this.#views.size >= mostViews) return undefined
+    if (this.#views.size >= this.#most) this.#dropIdle()
+    if (this.#views.size >= this.#most) return undefined
     const kept: Kept = { proxy, view: new ResourceView(), users: 0, idle: undefined, model: undefined, issues: [] }
     this.#views.set(key, kept)
     this.#wanted()

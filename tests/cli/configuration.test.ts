@@ -1,9 +1,11 @@
 // Holds what `xds`, `proxy-config` and `proxy-status` print, of files and of a server that runs.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ConfigurationServer, startServer } from '../../src/main/configuration-server.ts'
 import { typeUrls, writeNode } from '../../src/xds/index.ts'
 import { DeltaClient } from '../in-process/ads-kit.ts'
+import { spawnProcess } from '../support/node-process.ts'
+import { bundled } from '../support/outside-servers.ts'
 import { type Files, openFiles, sallyport } from './cli.ts'
 
 let files: Files
@@ -144,6 +146,27 @@ describe('xds', () => {
 
   test('says nothing, with code 0, of what is the same', async () => {
     expect(await sallyport(['xds', 'diff', ...node, '-f', plain, '--against', plain])).toEqual({ code: 0, stdout: '', stderr: '' })
+  })
+})
+
+describe('xds watch tells what comes, what has changed and what is gone, until a signal', () => {
+  test.each(['a server', 'files'])('%s', async (from) => {
+    const path = files.write(`${from.replace(' ', '-')}.yaml`, entry)
+    const own =
+      from === 'files'
+        ? undefined
+        : await startServer({ files: [path], outbound: 'REGISTRY_ONLY', xds: '127.0.0.1:0', quietMs: 20, longestWaitMs: 500 })
+    const source = own === undefined ? ['-f', path, '--outbound', 'REGISTRY_ONLY'] : ['--xds', own.address]
+    const watching = spawnProcess([process.execPath, bundled('bin.js'), 'xds', 'watch', '--node', 'web.shop', ...source], {})
+    await watching.says('RDS +80')
+    writeFileSync(path, entry.replace('198.51.100.7', '198.51.100.8'))
+    await watching.says('EDS ~outbound|80||api.example.test ~outbound|443||api.example.test')
+    writeFileSync(path, entry.replace(', {number: 443, name: tls, protocol: TLS}', ''))
+    await watching.says('CDS -outbound|443||api.example.test')
+    watching.signal('SIGTERM')
+    expect(await watching.ended).toMatchObject({ code: 0 })
+    expect(watching.stderr()).toBe('')
+    await own?.close()
   })
 })
 

@@ -1,0 +1,101 @@
+// Holds that nodes which should have the same share one view, that every view follows the model, and that none is kept for ever or without number.
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { finish } from '../base/index.ts'
+import { readText } from '../config/index.ts'
+import { buildModel, type Model } from '../model/index.ts'
+import { type NodeIdentity, typeUrls } from '../xds/index.ts'
+import { NodeViews } from './node-views.ts'
+
+function modelOf(...hosts: readonly string[]): Model {
+  const documents = hosts.map(
+    (host) =>
+      `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: ${host.replaceAll('.', '-')}}\nspec:\n  hosts: [${host}]\n  resolution: DNS\n  ports: [{number: 443, name: tls, protocol: TLS}]\n`,
+  )
+  const { resources, settings } = readText(documents.join('---\n'), 'x.yaml')
+  return buildModel(resources, settings)
+}
+
+function node(namespace: string, labels: Readonly<Record<string, string>> = {}, name = 'web'): NodeIdentity {
+  return { role: 'sidecar', address: '127.0.0.1', name, namespace, domain: 'x', labels, metadata: {} }
+}
+
+function viewOf(views: NodeViews, identity: NodeIdentity) {
+  const got = views.viewOf(identity)
+  if (typeof got === 'string') throw new Error(got)
+  return got
+}
+
+const clustersOf = ({ view }: ReturnType<typeof viewOf>): readonly string[] =>
+  Array.from(view.type(typeUrls.cluster)?.resources.names() ?? []).filter((name) => name.startsWith('outbound'))
+const [a, b] = ['outbound|443||a.test', 'outbound|443||b.test']
+
+afterEach(() => vi.useRealTimers())
+
+test('nodes of one namespace and the same labels share a view, whatever they are called', () => {
+  const views = new NodeViews(() => undefined)
+  const first = viewOf(views, node('shop', { app: 'x', tier: 'y' }))
+  expect(viewOf(views, node('shop', { tier: 'y', app: 'x' }, 'other')).view).toBe(first.view)
+  expect(viewOf(views, node('shop', { app: 'x' })).view).not.toBe(first.view)
+  expect(viewOf(views, node('front', { app: 'x', tier: 'y' })).view).not.toBe(first.view)
+  expect(viewOf(views, { ...node('shop', { app: 'x', tier: 'y' }), role: 'router' }).view).not.toBe(first.view)
+  expect(views.size).toBe(4)
+  views.close()
+})
+
+test('a view is asked for when it is new, and follows the model', () => {
+  let wanted = 0
+  const views = new NodeViews(() => void wanted++)
+  const model = modelOf('a.test')
+  const first = viewOf(views, node('one'))
+  viewOf(views, node('one'))
+  expect([wanted, first.view.snapshot]).toEqual([1, undefined])
+  finish(views.making(model, () => false))
+  const second = viewOf(views, node('two'))
+  finish(views.making(model, () => false))
+  expect([clustersOf(first), clustersOf(second)]).toEqual([[a], [a]])
+  finish(views.making(modelOf('a.test', 'b.test'), () => false))
+  expect([clustersOf(first), clustersOf(second)]).toEqual([
+    [a, b],
+    [a, b],
+  ])
+  views.close()
+})
+
+test('when a newer model is there already, the views that were left go first under it', () => {
+  const views = new NodeViews(() => undefined)
+  const [one, two] = [viewOf(views, node('one')), viewOf(views, node('two'))]
+  finish(views.making(modelOf('a.test'), () => false))
+  finish(views.making(modelOf('a.test', 'b.test'), () => true))
+  expect([clustersOf(one), clustersOf(two)]).toEqual([[a, b], [a]])
+  finish(views.making(modelOf('b.test'), () => true))
+  expect([clustersOf(one), clustersOf(two)]).toEqual([[a, b], [b]])
+  views.close()
+})
+
+describe('a view that nobody has', () => {
+  test('is kept for a minute, because proxies come back', () => {
+    vi.useFakeTimers()
+    const views = new NodeViews(() => undefined)
+    const first = viewOf(views, node('shop'))
+    first.release()
+    first.release()
+    vi.advanceTimersByTime(59_000)
+    const again = viewOf(views, node('shop'))
+    expect(again.view).toBe(first.view)
+    vi.advanceTimersByTime(120_000)
+    expect(views.size).toBe(1)
+    again.release()
+    vi.advanceTimersByTime(61_000)
+    expect(views.size).toBe(0)
+  })
+
+  test('makes room when there are as many as there may be; those in use do not', () => {
+    const views = new NodeViews(() => undefined, 2)
+    const first = viewOf(views, node('one'))
+    viewOf(views, node('two'))
+    expect(views.viewOf(node('three'))).toBe('nodes of more than 2 different kinds are connected')
+    first.release()
+    expect(typeof views.viewOf(node('three'))).toBe('object')
+    views.close()
+  })
+})
