@@ -14,11 +14,7 @@ const mostFields = 512
  */
 export function writeOrigin(origin: OriginPlace): Any {
   // Written by hand: there is one for every declaration, with dozens of fields each.
-  const parts = [
-    entryOf('source', delimitedText(stringValue, origin.source)),
-    entryOf('line', numberOf(origin.line)),
-    entryOf('fields', delimited(structValue, ...fieldsOf(origin))),
-  ]
+  const parts = [entryOf('source', delimitedText(stringValue, origin.source)), entryOf('line', numberOf(origin.line)), fieldsOf(origin)]
   return create(AnySchema, { typeUrl: `type.googleapis.com/${StructSchema.typeName}`, value: joined(parts) })
 }
 
@@ -61,7 +57,19 @@ function numberOf(value: number): Uint8Array {
   return bytes
 }
 
-function fieldsOf(origin: OriginPlace): readonly Uint8Array[] {
+/** By layout: finding them takes reading the document again. */
+const known = new WeakMap<object, Uint8Array>()
+
+function fieldsOf(origin: OriginPlace): Uint8Array {
+  const { layout = origin } = origin
+  const before = known.get(layout)
+  if (before !== undefined) return before
+  const entry = entryOf('fields', delimited(structValue, ...entriesOf(origin)))
+  known.set(layout, entry)
+  return entry
+}
+
+function entriesOf(origin: OriginPlace): readonly Uint8Array[] {
   const fields: Uint8Array[] = []
   for (const [path, { line, column }] of origin.fields?.() ?? []) {
     if (fields.length === mostFields) break

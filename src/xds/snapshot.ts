@@ -14,6 +14,8 @@ export interface OriginPlace {
   readonly placeOf: (field: string) => FieldPlace
   /** The fields that have places of their own, outer ones first. Absent: only the first line is told to others. */
   readonly fields?: () => Iterable<readonly [field: string, place: FieldPlace]>
+  /** The same object as long as the fields stand in the same places of their document, wherever that has moved. */
+  readonly layout?: object
 }
 
 export interface FieldPlace {

@@ -132,18 +132,22 @@ async function started(text: string) {
   return { write, client: () => new DeltaClient(server.address) }
 }
 
-/** Asks for types, and resolves once nothing more is to come, with the last of each. */
+/** Nothing has this name: the server says so when it has said all else of a type. */
+const endMark = 'test/end'
+
+/** Asks for types, and resolves with what there is of each. */
 async function settled(
   client: DeltaClient,
   types: readonly string[],
   node = writeNode({ role: 'sidecar', name: 'web', namespace: 'default', labels: {} }),
 ) {
   const heard = new Map<string, Heard>()
-  for (const typeUrl of types) client.send({ node, typeUrl, resourceNamesSubscribe: ['*'] })
-  while (heard.size < types.length) {
+  const waiting = new Set(types)
+  for (const typeUrl of types) client.send({ node, typeUrl, resourceNamesSubscribe: ['*', endMark] })
+  while (waiting.size > 0) {
     const one = await client.accept()
-    const before = heard.get(one.typeUrl)
-    heard.set(one.typeUrl, { ...one, names: [...(before?.names ?? []), ...one.names] })
+    heard.set(one.typeUrl, { ...one, names: [...(heard.get(one.typeUrl)?.names ?? []), ...one.names] })
+    if (one.removed.includes(endMark)) waiting.delete(one.typeUrl)
   }
   return { heard }
 }

@@ -45,15 +45,14 @@ export class DeltaTypeStream extends TypeStream {
 
   additions(view: TypeView, turn: Turn): Next {
     if (this.#begins) {
-      // Of places there are many, and each is dear: what comes first is not kept waiting for the last.
-      if (view.typeUrl !== typeUrls.extension && !view.encode(() => turn.isOver())) return 'again'
+      if (!isDear(view) && !view.encode(() => turn.isOver())) return 'again'
       this.#begins = false
       this.#rest = (this.subscription.isWildcard ? view.resources.names() : this.subscription.names)[Symbol.iterator]()
     }
     const batch = (this.#batch ??= new Batch(turn.mostBytes))
     let isMore = true
     while (isMore && !batch.isFull && !turn.isOver()) isMore = this.#takeOne(view, batch)
-    if (isMore && !batch.isFull && !batch.isOld) return 'again'
+    if (isMore && !batch.isFull && !(isDear(view) && batch.isOld)) return 'again'
     this.#batch = undefined
     if (batch.isEmpty && !this.#isUnanswered) return 'nothing'
     this.#isUnanswered = false
@@ -119,6 +118,11 @@ export class DeltaTypeStream extends TypeStream {
     if (this.#known !== undefined && this.acceptedVersion === '') this.acceptedVersion = view.version
     this.#known = undefined
   }
+}
+
+/** Of places there are many, and each costs reading a document: what comes first is not kept waiting for the last. */
+function isDear({ typeUrl }: TypeView): boolean {
+  return typeUrl === typeUrls.extension
 }
 
 /** A response that takes longer to put together goes out as it is. */

@@ -30,6 +30,7 @@ test('what has not moved stays, what has is told anew', () => {
   const second = finish(settled.following(origins))
   expect(second.get('a')).toBe(first.get('a'))
   expect([first.get('b')?.line, second.get('b')?.line]).toEqual([10, 11])
+  expect(second.get('b')?.layout).toBe(first.get('b')?.layout)
   expect(first.get('b')?.placeOf('spec')).toEqual({ line: 12, column: 5 })
   expect(Array.from(second.get('b')?.fields?.() ?? [])).toEqual([['spec', { line: 13, column: 5 }]])
 })

@@ -36,6 +36,10 @@ class Settled implements OriginPlace {
     this.#origin = origin
   }
 
+  get layout(): object {
+    return this.#origin
+  }
+
   stillIs(origin: OriginPlace): boolean {
     return this.#origin === origin && this.line === origin.line && this.source === origin.source
   }
