@@ -138,6 +138,7 @@ export class Parallel<C extends { readonly epoch: object }, K extends object, V 
   #keys: readonly K[] = []
   #values: readonly V[] = []
   #stamps: readonly unknown[] = []
+  #inputs: readonly unknown[] = nothing
 
   constructor(fill: (ctx: C, key: K) => Filling<V>) {
     this.#fill = fill
@@ -191,7 +192,9 @@ export class Parallel<C extends { readonly epoch: object }, K extends object, V 
       return known.value
     }
     const value = filling.make()
-    this.#known.set(key, { inputs: filling.inputs, value, beside: besideNow })
+    // Most keys depend on the same as the one before: one list of it is enough.
+    if (!sameItems(this.#inputs, filling.inputs)) this.#inputs = filling.inputs
+    this.#known.set(key, { inputs: this.#inputs, value, beside: besideNow })
     return value
   }
 
