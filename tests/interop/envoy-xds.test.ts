@@ -1,0 +1,158 @@
+// Holds that stock Envoy takes its configuration straight from `sallyport serve`, in both dialects, follows changes, and refuses nothing.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { startServer } from '../../src/main/configuration-server.ts'
+import { typeShortNames, writeNodeId } from '../../src/xds/index.ts'
+import { findEnvoy, noEnvoy } from '../support/envoy.ts'
+import { spawnProcess } from '../support/node-process.ts'
+
+const envoy = findEnvoy()
+if (envoy === undefined && process.env['CI'] === 'true') throw new Error(noEnvoy)
+
+test.skipIf(envoy === undefined).each(['GRPC', 'DELTA_GRPC'])('%s', { timeout: 60_000 }, async (apiType) => {
+  const folder = mkdtempSync(join(tmpdir(), 'envoy-xds-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const [port, admin] = [await freePort(), await freePort()]
+  const [one, two] = [await origin('one'), await origin('two')]
+  const policy = join(folder, 'policy.yaml')
+  writeFileSync(policy, declarations(port, one))
+  const server = await startServer({ files: [policy], outbound: 'REGISTRY_ONLY', xds: '127.0.0.1:0', quietMs: 20, longestWaitMs: 500 })
+  onTestFinished(() => server.close())
+  writeFileSync(join(folder, 'envoy.json'), JSON.stringify(bootstrap(server.address, { apiType, admin })))
+  const running = spawnProcess(
+    [envoy?.path ?? '', '-c', join(folder, 'envoy.json'), '--concurrency', '1', '--log-level', 'warning', '--use-dynamic-base-id'],
+    { cwd: folder },
+  )
+  onTestFinished(async () => {
+    running.signal('SIGKILL')
+    await running.ended
+  })
+
+  const states = () => server.clients().map(({ types }) => types.map(({ typeUrl, state }) => `${typeShortNames[typeUrl]} ${state}`))
+  await expect.poll(() => ask(port), { timeout: 20_000 }).toBe('200 one')
+  await expect.poll(states).toEqual([['CDS SYNCED', 'EDS SYNCED', 'LDS SYNCED', 'RDS SYNCED']])
+  // Another endpoint: nothing else is sent.
+  writeFileSync(policy, declarations(port, two))
+  await expect.poll(() => ask(port)).toBe('200 two')
+  // Another cluster with the same endpoints, which Envoy warms anew; and one more host.
+  writeFileSync(policy, declarations(port, two, 'connectionPool: {tcp: {connectTimeout: 7s}}'))
+  await expect.poll(() => stat(admin, 'cluster_manager.cluster_modified')).toBeGreaterThan(0)
+  // It waits fifteen seconds for endpoints that are not sent again.
+  await expect.poll(() => stat(admin, 'cluster_manager.warming_clusters'), { timeout: 5000 }).toBe(0)
+  expect(await ask(port)).toBe('200 two')
+  writeFileSync(policy, declarations(port, two).split('---\n').slice(0, 2).join('---\n'))
+  await expect.poll(() => ask(port)).toBe('404 ')
+  await expect.poll(states).toEqual([['CDS SYNCED', 'EDS SYNCED', 'LDS SYNCED', 'RDS SYNCED']])
+  for (const counter of ['cluster_manager.cds.update_rejected', 'listener_manager.lds.update_rejected'])
+    expect(await stat(admin, counter)).toBe(0)
+  expect(running.stderr()).not.toMatch(/rejected|deprecated|unknown field/)
+})
+
+function declarations(port: number, endpoint: number, policy = 'connectionPool: {tcp: {connectTimeout: 3s}}'): string {
+  return `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: out, namespace: istio-system}
+spec:
+  selector: {istio: egressgateway}
+  servers: [{port: {number: ${port}, name: http, protocol: HTTP}, hosts: ['*']}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: api, namespace: istio-system}
+spec:
+  hosts: [api.example.test]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: ${endpoint}}]
+  endpoints: [{address: 127.0.0.1}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: api, namespace: istio-system}
+spec:
+  hosts: [api.example.test]
+  gateways: [out]
+  http: [{route: [{destination: {host: api.example.test, port: {number: 80}}}]}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: api, namespace: istio-system}
+spec:
+  host: api.example.test
+  trafficPolicy: {${policy}}
+`
+}
+
+function bootstrap(server: string, { apiType, admin }: { readonly apiType: string; readonly admin: number }) {
+  const [host = '', port = ''] = server.split(':')
+  const ads = { ads: {}, resource_api_version: 'V3' }
+  const address = (value: number) => ({ socket_address: { address: host, port_value: value } })
+  return {
+    node: {
+      id: writeNodeId({ role: 'router', name: 'istio-egressgateway', namespace: 'istio-system', labels: {} }),
+      cluster: 'istio-egressgateway.istio-system',
+      metadata: { LABELS: { istio: 'egressgateway' } },
+    },
+    admin: { address: address(admin) },
+    dynamic_resources: {
+      ads_config: { api_type: apiType, transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
+      cds_config: ads,
+      lds_config: ads,
+    },
+    static_resources: {
+      clusters: [
+        {
+          name: 'xds',
+          connect_timeout: '2s',
+          load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [{ endpoint: { address: address(Number(port)) } }] }] },
+          typed_extension_protocol_options: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+              '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+              explicit_http_config: { http2_protocol_options: {} },
+            },
+          },
+        },
+      ],
+    },
+  }
+}
+
+async function origin(name: string): Promise<number> {
+  const server = createServer((_request, response) => response.end(name))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+/** Status and body. */
+function ask(port: number, path = '/', host = 'api.example.test'): Promise<string> {
+  return new Promise((resolve) => {
+    const asked = request({ host: '127.0.0.1', port, path, headers: { host }, agent: false, timeout: 5000 }, (response) => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (text: string) => (body += text))
+      response.on('end', () => resolve(`${response.statusCode ?? 0} ${body}`))
+    })
+    asked.on('timeout', () => asked.destroy())
+    asked.on('error', ({ message }) => resolve(message))
+    asked.end()
+  })
+}
+
+async function stat(admin: number, name: string): Promise<number> {
+  const text = await ask(admin, `/stats?filter=^${name}$`, 'localhost')
+  return Number(/: (\d+)/.exec(text)?.[1] ?? Number.NaN)
+}
