@@ -1,6 +1,6 @@
 // The first process inside (PID 1): builds the seal, hands its sockets out, starts the command, then reaps, relays signals, counts refusals and keeps testing.
 import type { ChildProcess, SendHandle } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import net from 'node:net'
 import { messageOf, SallyportError } from '../base/index.ts'
 import { type CaptureState, compareCapture, isToolProcess, listRuleset, readCapture } from '../intercept/index.ts'
@@ -256,7 +256,12 @@ class Init {
 
   async #retest(): Promise<void> {
     if (this.#setup.withoutLayer !== undefined || this.#ended || this.#isPending) return
-    const report = await this.#test()
+    let report = await this.#test()
+    if (report.escaped) {
+      // A server outside that was started again a moment ago took the mask of its socket away with it. What is no more than that can be mended.
+      await this.#keepMasks()
+      report = await this.#test()
+    }
     if (this.#ended) return
     if (report.escaped) {
       this.#ended = true
@@ -283,10 +288,14 @@ class Init {
     }
   }
 
-  /** Whoever replaces a file outside, as editors do, takes away what was mounted on it inside. */
+  /** Whoever replaces a file outside, as editors do, takes away what was mounted on it inside; so does a server that is started again with its socket. */
   async #keepMasks(): Promise<void> {
     const points = new Set(readMounts().map((mount) => mount.point))
-    const missing = planKept(this.#inside.maskFacts).filter((step) => !points.has(step.at) && existsSync(step.at))
+    const sockets = [...this.#covered].filter((at) => !points.has(at) && lstatSync(at, { throwIfNoEntry: false })?.isSocket() === true)
+    const missing = [
+      ...planKept(this.#inside.maskFacts).filter((step) => !points.has(step.at) && existsSync(step.at)),
+      ...sockets.map((at) => ({ do: 'cover', at }) as const),
+    ]
     if (missing.length === 0 || this.#setup.withoutLayer !== undefined) return
     await mountMasks(missing, mountLater).catch((error: unknown) =>
       tell({ kind: 'note', text: `could not be protected again: ${messageOf(error)}` }),

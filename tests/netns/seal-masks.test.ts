@@ -22,11 +22,13 @@ afterEach(async () => {
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-async function listenAt(path: string): Promise<void> {
-  const server = net.createServer((socket) => socket.end('outside'))
+async function listenAt(path: string): Promise<net.Server> {
+  // Who is killed or refused says no farewell.
+  const server = net.createServer((socket) => socket.on('error', () => undefined).end('outside'))
   servers.push(server)
   await new Promise<void>((done) => server.listen(path, done))
   chmodSync(path, 0o777)
+  return server
 }
 
 /** Says for each path what a connection to it brings. */
@@ -319,4 +321,30 @@ test('where namespaces cannot be made, nothing runs, and the remedy is named', a
 test('the driver that these tests run on is the one that was just built', () => {
   expect(existsSync(driver)).toBe(true)
   expect(spawnSync(process.execPath, ['--check', driver]).status).toBe(0)
+})
+
+test('a server outside that is started again is covered again, and the command goes on', async () => {
+  const path = join(directory, 'again')
+  let server = await listenAt(path)
+  const waiting = script(`
+    import net from 'node:net'
+    const end = Date.now() + 30000
+    while (Date.now() < end) {
+      const answer = await new Promise((done) => net.connect({ path: ${JSON.stringify(path)} }).on('data', (d) => done(String(d))).on('error', (e) => done(e.code)))
+      console.log(answer)
+      await new Promise((done) => setTimeout(done, 50))
+    }`)
+  const running = start(waiting, {})
+  await until('the command runs', () => running.stdout() !== '')
+  // So often that every moment of a self-test falls into one without its mask.
+  for (let i = 0; i < 14; i++) {
+    await new Promise((done) => server.close(done))
+    server = await listenAt(path)
+    await new Promise((done) => setTimeout(done, 450))
+  }
+  const before = running.stdout().length
+  await until('it is covered', () => /E(ROFS|ACCES|CONNREFUSED)\n$/.test(running.stdout().slice(before)))
+  expect(running.child.exitCode).toBeNull()
+  running.child.kill('SIGKILL')
+  await running.ended
 })
