@@ -1,8 +1,8 @@
 // Tests that addresses are told apart by the RFCs that set them aside, in every form an IPv4 address can hide in.
 import { expect, test } from 'vitest'
-import { type Ip, parseCidr, parseIp } from '../base/index.ts'
+import { cidrContains, type Ip, parseCidr, parseIp } from '../base/index.ts'
 import { type AddressClass, judgeAddress, rangeNames } from './address-class.ts'
-import { classOf } from './index.ts'
+import { classOf, neverReached } from './index.ts'
 
 const classes: Record<string, { ip: string; is: AddressClass }> = {
   'RFC 1122 §3.2.1.3: this host on this network': { ip: '0.0.0.0', is: 'this-network' },
@@ -95,3 +95,18 @@ function ipOf(text: string): Ip {
   if (ip === undefined) throw new TypeError(text)
   return ip
 }
+
+test.each([
+  ['127.0.0.1', true],
+  ['169.254.169.254', true],
+  ['64:ff9b::7f00:1', true],
+  ['64:ff9b::a9fe:a9fe', true],
+  ['2002:7f00:1::', true],
+  ['fe80::1', true],
+  ['10.0.0.1', false],
+  ['203.0.113.10', false],
+  ['64:ff9b::cb00:710a', false],
+])('the ranges that are never reached, as another engine is told them: %s is among them: %s', (text, isAmong) => {
+  const ip = parseIp(text)
+  expect(ip !== undefined && neverReached().some((cidr) => cidrContains(cidr, ip))).toBe(isAmong)
+})

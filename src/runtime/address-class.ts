@@ -50,7 +50,23 @@ export function rangeNames(range: Cidr, ip: Ip): boolean {
 
 /** What is reached only where a declaration names the address itself, as ranges. Addresses that lead nowhere anyway are left out. */
 export function neverReached(): readonly Cidr[] {
-  return ranges.filter(({ kind }) => isNeverReached(kind) && kind !== 'reserved').map(({ cidr }) => cidr)
+  const plain = ranges.filter(({ kind }) => isNeverReached(kind) && kind !== 'reserved').map(({ cidr }) => cidr)
+  const inside = plain.filter(({ family }) => family === 4).flatMap(({ ip, bits }) => carriers.flatMap((carry) => carry(ip, bits)))
+  return [...plain, ...inside]
+}
+
+/** IPv6 ranges that carry an IPv4 range inside: the well-known NAT64 prefix (RFC 6052 §2.1) and 6to4 (RFC 3056 §2). */
+const carriers: readonly ((ip: Ip, bits: number) => Cidr[])[] = [
+  (ip, bits) => toCidr(`64:ff9b::${ip}/${96 + bits}`),
+  (ip, bits) => {
+    const [a = 0, b = 0, c = 0, d = 0] = ip.split('.').map(Number)
+    return toCidr(`2002:${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}::/${16 + bits}`)
+  },
+]
+
+function toCidr(text: string): Cidr[] {
+  const cidr = parseCidr(text)
+  return cidr === undefined ? [] : [cidr]
 }
 
 interface Range {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { engineDifferences } from '../../src/envoy/index.ts'
 import { hello } from '../../src/proxy/sniff/client-hello.test-kit.ts'
 import { noEnvoy, findEnvoy } from '../support/envoy.ts'
+import { leaveOutEnvoy } from '../support/envoy-acceptance.ts'
 import { openStand, type Stand, type StandCall } from '../support/envoy-stand.ts'
 import { pipeline, type Played, verdict } from './player.ts'
 
@@ -24,6 +25,8 @@ const any = (name: string): string =>
   )
 
 const names = { 'a.test': ['203.0.113.41'], 'b.test': ['203.0.113.42'] }
+
+leaveOutEnvoy()
 
 let stand: Stand
 

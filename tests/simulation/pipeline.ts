@@ -5,7 +5,7 @@ import { buildModel } from '../../src/model/index.ts'
 import { type Call, play, type Played, tell } from '../../src/runtime/play.test-kit.ts'
 import { compile, type Runtime } from '../../src/runtime/index.ts'
 import { translate } from '../../src/translate/index.ts'
-import { keepForEnvoy } from '../support/envoy-acceptance.ts'
+import { keepCall, keepRuntime } from '../support/envoy-acceptance.ts'
 
 export interface Setting extends ReadOptions {
   readonly role?: 'sidecar' | 'gateway'
@@ -29,7 +29,8 @@ export function runtimeFor(yaml: string, setting: Setting = {}): Runtime {
     { role, namespace, labels, name: 'one' },
     sockets === undefined ? {} : { embeddedGateway: { socketDirectory: sockets } },
   )
-  return compile(keepForEnvoy(role, translated.snapshot), { addresses: own.flatMap((ip) => parseIp(ip) ?? []) }).runtime
+  const { runtime } = compile(translated.snapshot, { addresses: own.flatMap((ip) => parseIp(ip) ?? []) })
+  return keepRuntime(runtime, role, translated.snapshot)
 }
 
 export interface Attempt extends Call {
@@ -38,9 +39,31 @@ export interface Attempt extends Call {
 }
 
 export function attempt(runtime: Runtime, { toName, ...call }: Omit<Attempt, 'to'> & { readonly to?: string }): Played {
-  if (toName === undefined) return play(runtime, { to: '192.0.2.1:80', ...call })
-  const ip = runtime.declaredName(toName.name)?.addresses[0] ?? '240.241.0.1'
-  return play(runtime, { ...call, to: `${ip}:${toName.port}`, virtualName: toName.name })
+  const ip = toName && (runtime.declaredName(toName.name)?.addresses[0] ?? '240.241.0.1')
+  const full: Call = toName ? { ...call, to: `${ip}:${toName.port}`, virtualName: toName.name } : { to: '192.0.2.1:80', ...call }
+  const played = play(runtime, full)
+  keepCall(runtime, asSpoken(full), played.end)
+  return played
+}
+
+/** In the words of the other player. */
+function asSpoken({ says, resolver = {}, ...call }: Call) {
+  const names = Object.fromEntries(Object.entries(resolver).map(([name, found]) => [name, typeof found === 'string' ? [] : found]))
+  const { to, listener, method, path, virtualName, random, chance } = call
+  return {
+    to,
+    names,
+    ...(listener !== undefined && { listener }),
+    ...(method !== undefined && { method }),
+    ...(path !== undefined && { path }),
+    ...(virtualName !== undefined && { virtualName }),
+    ...(random !== undefined && { random }),
+    // Headers are given as a function there.
+    ...((chance !== undefined || call.headers !== undefined) && { chance: {} }),
+    ...(says?.protocol === 'http1' && { host: says.host ?? '' }),
+    ...(says?.protocol === 'tls' && (says.sni === undefined ? { bytes: true as const } : { sni: says.sni })),
+    ...((says?.protocol === 'other' || says?.protocol === 'http2') && { bytes: true as const }),
+  }
 }
 
 export { tell }

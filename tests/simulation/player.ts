@@ -5,7 +5,7 @@ import type { ConnectionFacts, FirstBytes, RequestFacts, Resolution } from '../.
 import { buildModel, type Model } from '../../src/model/index.ts'
 import { compile, type ConnectionDecision, decide, decideRequest, type RequestDecision, type Runtime } from '../../src/runtime/index.ts'
 import { type Proxy, translate, type TranslateOptions, type Translation } from '../../src/translate/index.ts'
-import { keepForEnvoy } from '../support/envoy-acceptance.ts'
+import { keepCall, keepRuntime } from '../support/envoy-acceptance.ts'
 
 export interface MeshPlan {
   readonly strictness?: 'strict' | 'istio'
@@ -37,7 +37,8 @@ export function pipeline(yaml: string, plan: MeshPlan = {}): Played {
   const model = buildModel(resources, settings)
   const base = plan.proxy?.role === 'gateway' ? gateway : sidecar
   const translation = translate(model, { ...base, ...plan.proxy }, plan.options)
-  const { runtime } = compile(keepForEnvoy(base.role, translation.snapshot), { addresses: [] })
+  const { runtime } = compile(translation.snapshot, { addresses: [] })
+  keepRuntime(runtime, base.role, translation.snapshot)
   return { model, translation, runtime }
 }
 
@@ -78,6 +79,12 @@ export function decidedBy(runtime: Runtime, call: Call): string {
 }
 
 export function play(runtime: Runtime, call: Call): ConnectionDecision | RequestDecision {
+  const decision = playOnce(runtime, call)
+  keepCall(runtime, call, decision)
+  return decision
+}
+
+function playOnce(runtime: Runtime, call: Call): ConnectionDecision | RequestDecision {
   const known = new Map<string, Resolution>()
   let first: FirstBytes | undefined
   for (let round = 0; round < 10; round++) {

@@ -3,10 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { bytesOf, familyOf, parseAddress, parseCidr, parseIp } from '../../src/base/index.ts'
+import { bytesOf, familyOf, parseAddress, parseIp } from '../../src/base/index.ts'
 import { openFeed, startEngine } from '../../src/envoy/index.ts'
 import type { FlowRecord } from '../../src/flow/index.ts'
 import { hello } from '../../src/proxy/sniff/client-hello.test-kit.ts'
+import { neverReached } from '../../src/runtime/index.ts'
 import { flowClosed } from '../../src/telemetry/index.ts'
 import { create, type Snapshot } from '../../src/xds/index.ts'
 import {
@@ -54,7 +55,7 @@ export interface Stand {
 type Names = Readonly<Record<string, readonly string[]>>
 
 const silenceMs = 320
-const recordMs = 3000
+const recordMs = 1500
 
 export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-stand-'))
@@ -70,7 +71,7 @@ export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
     },
     resolver: { ip: '127.0.0.1', port: 9 },
     feed,
-    neverReached: ['127.0.0.0/8', '169.254.0.0/16', '::1/128'].flatMap((text) => parseCidr(text) ?? []),
+    neverReached: neverReached(),
     source: { namespace: 'default', workload: 'client', labels: {} },
     placed: (ref) => ref,
     nameOf: () => undefined,
@@ -79,7 +80,7 @@ export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
     ...(role === 'sidecar' && { capture: { relay: join(folder, 'relay.sock') } }),
   })
   const waiting = new Map<string, (record: FlowRecord) => void>()
-  const stop = flowClosed.subscribe(({ record }) => waiting.get(record.source.address)?.(record))
+  const stop = flowClosed.subscribe(({ record }) => (record.role === role ? waiting.get(record.source.address)?.(record) : undefined))
   let port = 20_000
   return {
     notes,
@@ -196,6 +197,9 @@ function resolved(cluster: Cluster, names: Names): Cluster {
     ...(cluster as object),
     clusterDiscoveryType: { case: 'type', value: STATIC },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+    dnsRefreshRate: undefined,
+    dnsFailureRefreshRate: undefined,
+    respectDnsTtl: false,
     loadAssignment: create(ClusterLoadAssignmentSchema, { clusterName: cluster.name, endpoints: [{ lbEndpoints: endpoints }] }),
   })
 }

@@ -40,7 +40,7 @@ export function recordOf(entry: Entry, id: string, site: RecordSite): FlowRecord
     reason: { code: reason.code, text: reason.text },
     ...(reason.by && { by: site.placed(reason.by) }),
     path,
-    ...optional('cluster', entry.text('cluster')),
+    ...(reason.code !== 'answered' && optional('cluster', entry.text('cluster'))),
     ...optional('upstream', upstream),
     ...(upstream !== undefined && optional('upstreamLocal', entry.text('upstreamLocal'))),
     redialled: upstream !== undefined && upstream !== destination,

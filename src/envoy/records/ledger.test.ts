@@ -219,6 +219,19 @@ describe('what was decided', () => {
       fields: { kind: 'request', id: 'e1-1-1', details: 'direct_response', status: 301, routeMetadata: entryRef },
       is: { verdict: 'allow', reason: { code: 'answered' }, by: { kind: 'ServiceEntry' } },
     },
+    'a fault that a rule injects': {
+      role: 'gateway',
+      fields: {
+        kind: 'request',
+        id: 'e1-1-1',
+        details: 'fault_filter_abort',
+        flags: 'FI',
+        status: 500,
+        cluster: 'x',
+        routeMetadata: entryRef,
+      },
+      is: { verdict: 'allow', reason: { code: 'answered' }, flag: 'FI', path: 'none' },
+    },
     'bytes that are no request': {
       role: 'gateway',
       fields: { kind: 'request', id: 'e1-1-1', flags: 'DPE', details: 'http1.codec_error', status: 400 },

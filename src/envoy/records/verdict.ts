@@ -23,6 +23,7 @@ export function judgeEntry(entry: Entry, site: VerdictSite): Judgement {
   if (isUndecided(entry)) return deny('no-filter-chain', 'the client left before it was decided', by)
   const failed = failureOf(entry, site)
   if (failed !== undefined) return deny(failed, undefined, by)
+  if (isAnswered(entry)) return { ...allow('answered', by), path: 'none' }
   const path = pathOf(entry)
   if (path === 'none') return { ...allow('answered', by), path }
   return path === 'passthrough' ? { ...allow('allow-any', by), path } : { ...allow('declared', by), path }
@@ -62,6 +63,12 @@ function allow(code: ReasonCode, by: OriginRef | undefined): Pick<Judgement, 've
 
 function describe({ kind, namespace, name, field }: OriginRef): string {
   return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}${field === undefined ? '' : ` (${field})`}`
+}
+
+/** The rule answered by itself, whatever cluster it would have led to. */
+function isAnswered(entry: Entry): boolean {
+  const details = entry.text('details')
+  return details === 'direct_response' || details === 'fault_filter_abort' || details === 'cors_response'
 }
 
 /** It ended while its first bytes were awaited: no filter has seen it. */

@@ -50,13 +50,20 @@ function handedOver(listener: Listener, at: ListenerSite): Listener {
   const stock = chainsOf(listener, at)
   const looks = listener.listenerFilters.length > 0
   const added = looks ? distinct(stock.explaining, stock.chains) : []
+  // Envoy goes no step back from what the bytes are: what no explanation takes has to be the default's.
+  const anything = stock.last === undefined && added.length > 0 ? stock.chains.find(takesAnything) : undefined
+  const chains = stock.chains.filter((chain) => chain !== anything)
   return altered(ListenerSchema, listener, {
     ...everyAddress(listener),
-    filterChains: [...stock.chains, ...added, ...guards(stock.chains, at)],
-    defaultFilterChain: stock.last,
+    filterChains: [...chains, ...added, ...guards(chains, at)],
+    defaultFilterChain: stock.last ?? anything,
     listenerFilters: added.length > 0 || stock.chains.some(asksForTls) ? bothInspectors() : listener.listenerFilters,
     accessLog: [connectionLog(at.site)],
   })
+}
+
+function takesAnything({ filterChainMatch: match }: FilterChain): boolean {
+  return matchKey(match) === matchKey(undefined)
 }
 
 function asksForTls({ filterChainMatch: match }: FilterChain): boolean {
@@ -98,7 +105,7 @@ function distinct(added: readonly FilterChain[], there: readonly FilterChain[]):
 }
 
 function matchKey(match: FilterChainMatch | undefined): string {
-  if (match === undefined) return '||||'
+  if (match === undefined) return matchKey(create(FilterChainMatchSchema))
   const ranges = match.prefixRanges.map(({ addressPrefix, prefixLen }) => `${addressPrefix}/${prefixLen ?? 0}`).sort()
   const lists = [ranges, match.serverNames.toSorted(), match.applicationProtocols.toSorted()]
   return [match.destinationPort ?? '', match.transportProtocol, ...lists.map((list) => list.join(' '))].join('|')
@@ -128,12 +135,16 @@ function captured(listener: Listener, at: ListenerSite): readonly Listener[] {
   const isClosed = metadata.refuse !== undefined
   const never = strict && !isClosed ? [privateChain({ ...metadata, refuse: 'private-address' }, site.neverReached)] : []
   const explaining = isClosed ? explainingChains({ site, strict, metadata }, 'undeclared', undefined) : []
+  const last = stock.chains.at(-1)
+  const others = stock.chains.slice(0, -1)
   const inspectors = explaining.length > 0 ? [tlsInspector(at.ownPorts), httpInspector(at.ownPorts)] : []
   const listeners = placesOf(capture).map((place, i) =>
     altered(ListenerSchema, listener, {
       name: i === 0 ? listener.name : `${listener.name}-${i}`,
       address: place.address,
-      filterChains: [...place.chains, ...stock.chains, ...explaining, ...(site.neverReached.length > 0 ? never : [])],
+      filterChains: [...place.chains, ...others, ...explaining, ...(site.neverReached.length > 0 ? never : [])],
+      // Envoy goes no step back from what the bytes are: what neither explanation takes is left to the default.
+      defaultFilterChain: last,
       listenerFilters: [place.filter, ...inspectors],
       listenerFiltersTimeout: create(DurationSchema, { nanos: waitMs * 1e6 }),
       continueOnListenerFiltersTimeout: true,
@@ -199,7 +210,7 @@ function gatewayListener(listener: Listener, at: ListenerSite): readonly Listene
   const isPipe = listener.address?.address.case === 'pipe'
   if (!isPipe && site.peers?.length === 0) return []
   const peers = isPipe ? undefined : site.peers
-  const chains = [...stock.chains, ...(listener.listenerFilters.length > 0 ? distinct(stock.explaining, stock.chains) : [])]
+  const chains = Array.from(stock.chains)
   return [
     altered(ListenerSchema, listener, {
       ...(isPipe && { address: pipe(listener.address?.address.case === 'pipe' ? listener.address.address.value.path : '') }),
