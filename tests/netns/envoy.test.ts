@@ -86,7 +86,7 @@ describe.skipIf(envoy === undefined && process.env['CI'] !== 'true')(`a sidecar 
       ['connection', 'deny', 'not-declared', undefined],
     ])
     // As root Envoy listens inside the seal itself, else our process does.
-    expect(records[3]?.id).toMatch(who === 'root' ? /^e[0-9a-f]{12}-c\d+$/ : /^[0-9a-f]{8}-/)
+    expect(records[3]?.id).toMatch(who === 'root' ? /^e[0-9a-f]{12}-c\d+-\d+$/ : /^[0-9a-f]{8}-/)
     expect(records[0]?.by).toMatchObject({ kind: 'ServiceEntry', name: 'd2iq-com', line: expect.any(Number) })
     expect(leftOver()).toEqual([])
   })
