@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { engineDifferences } from '../../src/envoy/index.ts'
 import { hello } from '../../src/proxy/sniff/client-hello.test-kit.ts'
 import { noEnvoy, findEnvoy } from '../support/envoy.ts'
+import { flowClosed, flowDecided } from '../../src/telemetry/index.ts'
 import { leaveOutEnvoy } from '../support/envoy-acceptance.ts'
 import { openStand, type Stand, type StandCall } from '../support/envoy-stand.ts'
 import { pipeline, type Played, verdict } from './player.ts'
@@ -114,6 +115,30 @@ describe.skipIf(findEnvoy() === undefined)(`what stock Envoy does otherwise (${n
     expect(answer).toContain('no ServiceEntry declares host "x.test"')
     expect(answer).toContain(`x-sallyport-decision: ${record?.id}`)
     expect(answer).not.toContain('apiVersion')
+  })
+
+  test(engineDifferences['cut-hello'].what, async () => {
+    const played = pipeline(entry('a', 'hosts: [a.test], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS'))
+    await stand.put(played.translation.snapshot, names)
+    const call = { to: '203.0.113.41:443', says: hello({ sni: 'a.test', extensions: [[21, Buffer.alloc(500)]] }) }
+    expect((await stand.call(call)).record).toMatchObject({ verdict: 'allow', cluster: 'outbound|443||a.test' })
+    expect((await stand.call({ ...call, inPieces: true })).record?.verdict).not.toBe('allow')
+  })
+
+  test(engineDifferences['end-of-connection'].what, async () => {
+    const told: string[] = []
+    const stops = [flowDecided.subscribe(() => told.push('decided')), flowClosed.subscribe(() => told.push('closed'))]
+    await stand.put(pipeline(http('a')).translation.snapshot, names)
+    await stand.call({ to: '203.0.113.41:80', host: 'a.test' })
+    for (const stop of stops) stop()
+    expect(told).toContain('closed')
+    expect(told).not.toContain('decided')
+  })
+
+  test('each difference has a test', () => {
+    const held = ['names-agree', 'refusal-body', 'cleartext-http2', 'cut-hello', 'end-of-connection', ...Object.keys(rows)]
+    // Held by tests/netns/envoy.test.ts, where connections live through a change.
+    expect([...held, 'live-change'].toSorted()).toEqual(Object.keys(engineDifferences).toSorted())
   })
 
   test(engineDifferences['cleartext-http2'].what, async () => {

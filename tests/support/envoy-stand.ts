@@ -35,6 +35,8 @@ export interface StandCall {
   readonly bytes?: true
   /** In the place of all these. */
   readonly says?: Buffer
+  /** Each byte is sent by itself. */
+  readonly inPieces?: true
 }
 
 export interface StandOutcome {
@@ -92,7 +94,10 @@ export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
         setTimeout(() => resolve(undefined), recordMs).unref()
       })
       const path = join(folder, call.listener === undefined ? 'relay.sock' : `${call.listener}.sock`)
-      const answer = await talk(path, Buffer.concat([proxyHeader(source, call.to), wordsOf(call)]), recorded)
+      const [header, words] = [proxyHeader(source, call.to), wordsOf(call)]
+      const pieces =
+        call.inPieces === true ? [header, ...Array.from(words, (byte) => Buffer.from([byte]))] : [Buffer.concat([header, words])]
+      const answer = await talk(path, pieces, recorded)
       const record = await recorded
       waiting.delete(source)
       return { record, answer }
@@ -119,10 +124,14 @@ function inOwnNetwork(folder: string): string {
   return path
 }
 
-function talk(path: string, bytes: Buffer, recorded: Promise<unknown>): Promise<string> {
+function talk(path: string, pieces: readonly Buffer[], recorded: Promise<unknown>): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''
-    const socket = connect(path, () => socket.write(bytes))
+    const writeFrom = (at: number): void => {
+      const piece = pieces[at]
+      if (piece !== undefined) socket.write(piece, (error) => (error ? undefined : writeFrom(at + 1)))
+    }
+    const socket = connect(path, () => writeFrom(0))
     socket.setEncoding('latin1')
     socket.on('data', (text: string) => {
       answer += text
