@@ -5,7 +5,7 @@ import type { ServeOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore } from '../config/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
 import { configIssue } from '../telemetry/index.ts'
-import { type AdsServer, readNode, serveAds, type TypeUrl, typeShortNames } from '../xds/index.ts'
+import { type AdsServer, isObserver, type NodeIdentity, readNode, serveAds, type TypeUrl, typeShortNames } from '../xds/index.ts'
 import { errorsOf } from './control-plane.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
@@ -35,6 +35,7 @@ export async function startServer(options: ServeOptions): Promise<ConfigurationS
     longestWaitMs,
   })
   const line = new ServerLine(() => store.snapshot.value)
+  const strangers = new Strangers()
   const stop = store.snapshot.watch(() => line.take())
   const close = (): void => {
     stop()
@@ -45,7 +46,10 @@ export async function startServer(options: ServeOptions): Promise<ConfigurationS
     refuseErrors({ errors: () => errorsOf(store.snapshot.value) }, 'the server')
     const server = await serveAds({
       address: options.xds,
-      viewOf: (node) => line.views.viewOf(node),
+      viewOf: (node) => {
+        strangers.meet(node)
+        return line.views.viewOf(node)
+      },
       onRejected: (node, typeUrl, { text }) => tellRejected(node, typeUrl, text),
     })
     return {
@@ -61,6 +65,24 @@ export async function startServer(options: ServeOptions): Promise<ConfigurationS
     throw error
   }
 }
+
+/** Notices clients that are no proxies of Sallyport's: what only our metadata says is nothing to them. */
+class Strangers {
+  readonly #known = new Set<string>()
+
+  meet(node: NodeIdentity): void {
+    const { agent, name, namespace } = node
+    const who = agent === '' ? 'a client that does not say what it is' : `"${agent.slice(0, 60)}"`
+    if (agent === 'sallyport' || isObserver(node) || this.#known.has(agent) || this.#known.size >= MOST_STRANGERS) return
+    this.#known.add(agent)
+    process.stderr.write(
+      `sallyport serve: ${namespace}/${name} is ${who}: what Sallyport refuses by its own metadata is not refused there (docs/xds.md); for Envoy use --engine envoy\n`,
+    )
+  }
+}
+
+/** Kinds of clients that are told of: whoever makes up names would otherwise fill the log. */
+const MOST_STRANGERS = 20
 
 /** From the declarations to the views. */
 class ServerLine {

@@ -16,7 +16,7 @@ function modelOf(...hosts: readonly string[]): Model {
 }
 
 function node(namespace: string, labels: Readonly<Record<string, string>> = {}, name = 'web'): NodeIdentity {
-  return { role: 'sidecar', address: '127.0.0.1', name, namespace, domain: 'x', labels, metadata: {} }
+  return { role: 'sidecar', address: '127.0.0.1', name, namespace, domain: 'x', labels, metadata: {}, agent: 'sallyport' }
 }
 
 function viewOf(views: NodeViews, identity: NodeIdentity) {

@@ -23,6 +23,7 @@ test('a node is read as it was written', () => {
     labels: { app: 'web' },
     serviceAccount: 'buyer',
     metadata: { NAME: 'web', NAMESPACE: 'shop', LABELS: { app: 'web' }, SERVICE_ACCOUNT: 'buyer', DNS_CAPTURE: 'true' },
+    agent: 'sallyport',
   })
 })
 

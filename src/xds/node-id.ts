@@ -15,6 +15,8 @@ export interface NodeIdentity {
   readonly serviceAccount?: string
   /** The rest of the metadata, as it was given: DNS_CAPTURE, CLUSTER_ID, ISTIO_VERSION, GENERATOR, … */
   readonly metadata: JsonObject
+  /** The program that it says it is: `sallyport`, `envoy`; empty where it says nothing. */
+  readonly agent: string
 }
 
 export interface NodeIdentityInit {
@@ -74,6 +76,7 @@ export function readNode(node: Node | undefined): NodeIdentity | string {
     labels: labelsOf(metadata['LABELS']),
     ...(serviceAccount === undefined ? {} : { serviceAccount }),
     metadata,
+    agent: node.userAgentName,
   }
 }
 
