@@ -137,9 +137,18 @@ export interface GatewayOptions {
 /** Flow records on, histograms on, strict. */
 export async function startGateway({ folder }: Place, options: GatewayOptions): Promise<Program> {
   const { declarations, port, admin, node = profiling('gateway') } = options
-  const command = [...node, program, 'gateway', '-l', 'istio=egressgateway', '-f', declarations, '--from', '127.0.0.0/8']
+  const command: [string, ...string[]] = [
+    ...started(node),
+    'gateway',
+    '-l',
+    'istio=egressgateway',
+    '-f',
+    declarations,
+    '--from',
+    '127.0.0.0/8',
+  ]
   const outputs = ['--flows', outputFile(folder, 'gateway-flows.jsonl'), ...(admin === undefined ? [] : ['--admin', `127.0.0.1:${admin}`])]
-  const gateway = start('sallyport gateway', [process.execPath, ...command, ...outputs])
+  const gateway = start('sallyport gateway', [...command, ...outputs])
   await listening(gateway, port)
   return gateway
 }
@@ -149,9 +158,7 @@ export async function startSealed({ folder }: Place, options: Omit<GatewayOption
   const { declarations, admin } = options
   const outputs = ['--flows', outputFile(folder, 'sidecar-flows.jsonl'), ...(admin === undefined ? [] : ['--admin', `127.0.0.1:${admin}`])]
   return startGenerator('sallyport run', [
-    process.execPath,
-    ...profiling('sidecar'),
-    program,
+    ...started(profiling('sidecar')),
     'run',
     '--name',
     'bench',
@@ -171,6 +178,11 @@ function outputFile(folder: string, name: string): string {
   const outputs = join(folder, 'records')
   mkdirSync(outputs, { recursive: true })
   return join(outputs, name)
+}
+
+/** As people start it, by its first line, unless Node.js is to be told something. */
+function started(options: readonly string[]): [string, ...string[]] {
+  return options.length === 0 ? [program] : [process.execPath, '--use-largepages=silent', ...options, program]
 }
 
 /** `BENCH_PROFILE=DIR` leaves a CPU profile of each shipped program there. */

@@ -6,7 +6,7 @@ import { medianOf, type Row, type Section } from './report.ts'
 
 interface Case {
   readonly who: string
-  readonly args: readonly string[]
+  readonly command: readonly [string, ...string[]]
   /** Milliseconds. */
   readonly most?: number
 }
@@ -15,9 +15,9 @@ interface Case {
 const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...env } = process.env
 const program = join(import.meta.dirname, 'bin.js')
 const cases: readonly Case[] = [
-  { who: 'node -e 0', args: ['-e', '0'] },
-  { who: 'sallyport --help', args: [program, '--help'], most: 150 },
-  { who: 'sallyport run -- true', args: [program, 'run', '--', 'true'], most: 450 },
+  { who: 'node -e 0', command: [process.execPath, '-e', '0'] },
+  { who: 'sallyport --help', command: [program, '--help'], most: 150 },
+  { who: 'sallyport run -- true', command: [program, 'run', '--', 'true'], most: 450 },
 ]
 
 /** Three starts in each round. */
@@ -43,10 +43,10 @@ export function measureStarts(rounds: number): Section {
   }
 }
 
-function measureOnce({ who, args }: Case): { readonly ms: number; readonly cpu: number } {
+function measureOnce({ who, command: [file, ...args] }: Case): { readonly ms: number; readonly cpu: number } {
   const cpuBefore = childCpuMs()
   const began = performance.now()
-  const run = spawnSync(process.execPath, [...args], { stdio: 'ignore', timeout: 30_000, env })
+  const run = spawnSync(file, args, { stdio: 'ignore', timeout: 30_000, env })
   if (run.status !== 0) throw new Error(`${who} ended with ${run.status ?? run.signal ?? 'nothing'}`)
   return { ms: performance.now() - began, cpu: childCpuMs() - cpuBefore }
 }

@@ -139,7 +139,8 @@ function replace(name, contents, mode) {
 }
 
 function withInterpreter(text) {
-  return `#!/usr/bin/env node\n${text}`
+  // Node's own code in large pages, where the kernel gives any: see docs/adr/0012.
+  return `#!/usr/bin/env -S node --use-largepages=silent\n${text}`
 }
 
 function withOneLineMore(sourceMap) {
