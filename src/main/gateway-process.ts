@@ -32,7 +32,7 @@ export function gatewayProcesses(options: RunOptions, sockets: string): GatewayP
     process.stderr.write(
       `sallyport: the files select gateway ${key} and declare no address of it: it runs beside this sidecar, as ${gateway.serviceHost} ports ${gateway.servicePorts.join(', ')}\n`,
     )
-    const child = spawn(process.execPath, [process.argv[1] ?? '', ...argumentsOf(gateway, options, sockets)], {
+    const child = spawn(process.execPath, [...largePages(), process.argv[1] ?? '', ...argumentsOf(gateway, options, sockets)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     running.set(key, child)
@@ -67,6 +67,11 @@ function whenReady(child: ChildProcess, key: string): Promise<void> {
     child.once('error', reject)
     child.once('exit', (code) => reject(new SallyportError('SLP5001', `gateway ${key} ended with code ${code ?? 'none'} before it served`)))
   })
+}
+
+/** As this process was started (docs/adr/0012), but with nothing else that Node.js was told of it alone. */
+function largePages(): readonly string[] {
+  return process.execArgv.filter((option) => option.startsWith('--use-largepages'))
 }
 
 function argumentsOf(gateway: SynthesisedGateway, options: RunOptions, sockets: string): string[] {
