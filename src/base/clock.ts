@@ -8,15 +8,34 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since the epoch; may jump. For records. */
   now(): number
-  /** Milliseconds since some fixed moment; never jumps. For durations. */
+  /** Milliseconds since some fixed moment; never jumps. For durations; may stand still while one event is dealt with. */
   monotonic(): number
   /** The timer does not keep the process alive. */
   setTimer(ms: number, fn: () => void): Timer
 }
 
+/** Asking the time costs as much as a good deal of other work, and one event asks for it a dozen times. */
+let moment = 0
+let isKnown = false
+const settled = Promise.resolve()
+
+function forget(): void {
+  isKnown = false
+}
+
+/** The same for all that runs without a pause: it is asked for anew when the event loop or a promise goes on. */
+function monotonic(): number {
+  if (!isKnown) {
+    moment = performance.now()
+    isKnown = true
+    void settled.then(forget)
+  }
+  return moment
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  monotonic,
   setTimer(ms, fn) {
     const timeout = setTimeout(fn, ms)
     timeout.unref()

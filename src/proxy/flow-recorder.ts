@@ -208,8 +208,8 @@ export class Flow implements FlowClosed {
   #finish(): void {
     const record = this.#record
     const { reason } = record
-    record.closed = this.#recorder.clock.now()
     record.durationMs = Math.round(this.elapsedMs)
+    record.closed = this.#recorder.clock.now()
     if (!reason.by) return
     record.by = this.#recorder.placed(reason.by)
     record.reason = withoutOrigin(reason)

@@ -1,5 +1,5 @@
 // Carries bytes over `node:net` past Node's streams where that is possible: one read buffer for all sockets, and writes that reach the kernel together.
-import { type OnReadOpts, type Server, Socket, type SocketConstructorOpts } from 'node:net'
+import { type Server, Socket, type SocketConstructorOpts } from 'node:net'
 import { type Address, formatAddress, SallyportError } from '../base/index.ts'
 import type { Target } from '../runtime/index.ts'
 import { addressOf, connectSocket } from './dial-socket.ts'
@@ -134,6 +134,8 @@ class PortableWire implements Wire, Sendable {
   /** Bytes that leave at the end of the turn. */
   #held = 0
   #private: Buffer | undefined
+  /** The buffer that the socket reads into. */
+  #reading: Uint8Array | undefined
   #isPaused = false
   #wasRead = false
   #error: Error | undefined
@@ -147,14 +149,22 @@ class PortableWire implements Wire, Sendable {
   }
 
   socketOptions(handle: object | undefined): SocketConstructorOpts {
-    const onread: OnReadOpts = {
-      buffer: () => this.#private ?? this.#transport.shared,
-      callback: (length, bytes) => {
+    const onread = {
+      buffer: () => this.#nextBuffer(),
+      callback: (length: number, bytes: Uint8Array) => {
         this.#read(length, bytes)
         return true
       },
     }
     return { ...handleOption(handle), allowHalfOpen: true, onread, writableHighWaterMark: NODE_WATERMARK } as SocketConstructorOpts
+  }
+
+  /** Asked after each read. Nothing at all, where it is the same as before, spares Node the looking into it. */
+  #nextBuffer(): Uint8Array | undefined {
+    const next = this.#private ?? this.#transport.shared
+    if (next === this.#reading) return undefined
+    this.#reading = next
+    return next
   }
 
   attach(socket: Socket): void {

@@ -3,10 +3,19 @@
 /** Of all places taken, from which on they count as scarce. */
 const SCARCE = 0.8
 
+/** Of those who take nothing at present, so many are remembered: most come again. */
+const MOST_IDLE = 1024
+
+interface Share {
+  taken: number
+}
+
 export class Shares {
   total = 0
   readonly #limit: number
-  readonly #taken = new Map<string, number>()
+  readonly #shares = new Map<string, Share>()
+  /** How many take something. */
+  #taking = 0
 
   constructor(limit: number) {
     this.#limit = limit
@@ -20,19 +29,28 @@ export class Shares {
 
   /** Whether he has at least as much as each would have, if all who take part, and one more to come, had the same of `places`. */
   isAboveFair(who: string, places: number): boolean {
-    return (this.#taken.get(who) ?? 0) >= places / (this.#taken.size + 1)
+    return (this.#shares.get(who)?.taken ?? 0) >= places / (this.#taking + 1)
   }
 
   begin(who: string): void {
     this.total++
-    this.#taken.set(who, (this.#taken.get(who) ?? 0) + 1)
+    const share = this.#shares.get(who) ?? this.#open(who)
+    if (share.taken++ === 0) this.#taking++
   }
 
   end(who: string): void {
-    const taken = this.#taken.get(who)
-    if (taken === undefined) return
+    const share = this.#shares.get(who)
+    if (share === undefined || share.taken === 0) return
     this.total--
-    if (taken === 1) this.#taken.delete(who)
-    else this.#taken.set(who, taken - 1)
+    if (--share.taken === 0) this.#taking--
+  }
+
+  #open(who: string): Share {
+    if (this.#shares.size >= this.#taking + MOST_IDLE) {
+      for (const [each, { taken }] of this.#shares) if (taken === 0) this.#shares.delete(each)
+    }
+    const share = { taken: 0 }
+    this.#shares.set(who, share)
+    return share
   }
 }

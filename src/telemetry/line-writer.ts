@@ -27,7 +27,8 @@ export function openLineWriter(target: string, options: LineWriterOptions): Line
   return new BatchedWriter(target, openOutput(target), options)
 }
 
-const BATCH_MS = 20
+/** A write costs a thread its sleep; Envoy lets lines wait for up to a second. */
+const BATCH_MS = 100
 /** A batch is written when it is half full, so that one more line nearly always has room in it. */
 const BATCH_BYTES = 262_144
 const DEFAULT_LIMIT = 16 * 1024 * 1024

@@ -8,25 +8,24 @@ export interface LoopDelay {
 }
 
 /** A delay shorter than this is not looked for. */
-const RESOLUTION_MS = 20
+const RESOLUTION_MS = 50
 const WINDOW_MS = 60_000
 
 export function watchLoopDelay(): LoopDelay {
-  // Two that take turns: the older one always looks back a whole window.
-  let old = start()
-  let young = start()
+  // The one before stands still, so that the two together look back a whole window and only one of them wakes the loop.
+  let before: IntervalHistogram | undefined
+  let now = start()
   const timer = setInterval(() => {
-    old.disable()
-    old = young
-    young = start()
+    now.disable()
+    before = now
+    now = start()
   }, WINDOW_MS)
   timer.unref()
   return {
-    quantiles: () => new Map(['0.5', '0.99', '1'].map((quantile) => [quantile, secondsOf(old, Number(quantile))])),
+    quantiles: () => new Map([0.5, 0.99, 1].map((quantile) => [String(quantile), secondsOf(quantile, now, before)])),
     close() {
       clearInterval(timer)
-      old.disable()
-      young.disable()
+      now.disable()
     },
   }
 }
@@ -37,8 +36,8 @@ function start(): IntervalHistogram {
   return histogram
 }
 
-/** What is measured is the time between two looks; what is beyond the wanted one was delay. */
-function secondsOf(histogram: IntervalHistogram, quantile: number): number {
-  if (histogram.count === 0) return 0
-  return Math.max(0, histogram.percentile(quantile * 100) / 1e9 - RESOLUTION_MS / 1000)
+/** What is measured is the time between two looks; what is beyond the wanted one was delay. Of two windows the worse one counts. */
+function secondsOf(quantile: number, ...histograms: readonly (IntervalHistogram | undefined)[]): number {
+  const counted = histograms.filter((histogram) => histogram !== undefined && histogram.count > 0)
+  return Math.max(0, ...counted.map((histogram) => (histogram?.percentile(quantile * 100) ?? 0) / 1e9 - RESOLUTION_MS / 1000))
 }

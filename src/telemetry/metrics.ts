@@ -1,5 +1,5 @@
 // Counts what is told on the channels, and shows the counts to whoever scrapes; the rooms that tell it know nothing of metrics.
-import { type ReasonCode, reasonCodes } from '../flow/index.ts'
+import { type FlowRecord, type ReasonCode, reasonCodes } from '../flow/index.ts'
 import {
   configIssue,
   type ConfigPublished,
@@ -31,15 +31,18 @@ export function createMetrics(limits: FlowMetricLimits = defaultLimits, namespac
   const counters = new Counters()
   const flows = createFlowMetrics((what) => counters.add('sallyport_metric_overflow_total', what), limits, namespaceOf)
   const opened = new OpenedConnections()
+  const kinds = new KindCells(counters)
+  const reasons = new ReasonCells(counters)
   let delay: LoopDelay | undefined
 
   const onDecided = (flow: FlowDecided): void => {
     if (isTcp(flow) && opened.add(flow.id)) flows.countOpened(flow)
   }
   const onClosed = ({ record }: FlowClosed): void => {
-    counters.pair('sallyport_flows_recorded_total', record.kind, record.verdict).value++
-    counters.cell('sallyport_flows_active', record.kind).value--
-    counters.pair('sallyport_verdicts_total', record.verdict, codeOf(record.reason.code)).value += record.count ?? 1
+    const cells = kinds.of(record.kind)
+    cells.active.value--
+    cells[record.verdict].value++
+    reasons.of(record.verdict, record.reason.code).value += record.count ?? 1
     if (record.kind === 'packets') counters.add('sallyport_refused_packets_total', record.protocol, record.count ?? 1)
     if (record.kind === 'request') flows.countRequest(record)
     const wasOpened = record.kind === 'connection' && opened.remove(record.id)
@@ -56,8 +59,9 @@ export function createMetrics(limits: FlowMetricLimits = defaultLimits, namespac
       const leave = [
         () => delay?.close(),
         flowOpened.subscribe(({ kind }) => {
-          counters.cell('sallyport_flows_opened_total', kind).value++
-          counters.cell('sallyport_flows_active', kind).value++
+          const cells = kinds.of(kind)
+          cells.opened.value++
+          cells.active.value++
         }),
         flowDecided.subscribe(onDecided),
         flowClosed.subscribe(onClosed),
@@ -135,8 +139,6 @@ interface Cell {
 class Counters {
   /** By the label values, in the order of the table, joined by NUL. */
   readonly #metrics = new Map<OwnMetric, Map<string, Cell>>()
-  /** The cells of metrics with two labels by the one and the other, for those that count each flow. */
-  readonly #pairs = new Map<OwnMetric, Map<string, Map<string, Cell>>>()
 
   add(name: OwnMetric, values: string, by = 1): void {
     this.cell(name, values).value += by
@@ -153,17 +155,6 @@ class Counters {
     const made = { value: 0 }
     series.set(values, made)
     return made
-  }
-
-  /** As `cell` of both values. */
-  pair(name: OwnMetric, first: string, second: string): Cell {
-    const known = this.#pairs.get(name)?.get(first)?.get(second)
-    if (known) return known
-    const cell = this.cell(name, `${first}\0${second}`)
-    const firsts = this.#pairs.get(name) ?? new Map<string, Map<string, Cell>>()
-    const seconds = firsts.get(first) ?? new Map<string, Cell>()
-    this.#pairs.set(name, firsts.set(first, seconds.set(second, cell)))
-    return cell
   }
 
   clear(name: OwnMetric): void {
@@ -192,6 +183,72 @@ class Counters {
       this.#metrics.set(name, series)
     }
     return series
+  }
+}
+
+type Kind = FlowRecord['kind']
+
+/** What is counted of every flow of a kind, found by one look. A cell is made when it is first needed, so that nothing is shown that never was. */
+class KindCells {
+  readonly #counters: Counters
+  readonly #kinds = new Map<Kind, LazyCells>()
+
+  constructor(counters: Counters) {
+    this.#counters = counters
+  }
+
+  of(kind: Kind): LazyCells {
+    const known = this.#kinds.get(kind)
+    if (known) return known
+    const made = new LazyCells(this.#counters, kind)
+    this.#kinds.set(kind, made)
+    return made
+  }
+}
+
+class LazyCells {
+  readonly opened: Cell
+  readonly active: Cell
+  readonly #counters: Counters
+  readonly #kind: Kind
+  #allow: Cell | undefined
+  #deny: Cell | undefined
+
+  constructor(counters: Counters, kind: Kind) {
+    this.#counters = counters
+    this.#kind = kind
+    this.opened = counters.cell('sallyport_flows_opened_total', kind)
+    this.active = counters.cell('sallyport_flows_active', kind)
+  }
+
+  get allow(): Cell {
+    this.#allow ??= this.#counters.cell('sallyport_flows_recorded_total', `${this.#kind}\0allow`)
+    return this.#allow
+  }
+
+  get deny(): Cell {
+    this.#deny ??= this.#counters.cell('sallyport_flows_recorded_total', `${this.#kind}\0deny`)
+    return this.#deny
+  }
+}
+
+class ReasonCells {
+  readonly #counters: Counters
+  readonly #cells = { allow: new Map<string, Cell>(), deny: new Map<string, Cell>() }
+
+  constructor(counters: Counters) {
+    this.#counters = counters
+  }
+
+  of(verdict: FlowRecord['verdict'], reason: string): Cell {
+    const cells = this.#cells[verdict]
+    const known = cells.get(reason)
+    if (known) return known
+    const code = codeOf(reason)
+    const made = this.#counters.cell('sallyport_verdicts_total', `${verdict}\0${code}`)
+    // A code that is not known could be anything, and is not remembered.
+    if (code === reason) cells.set(reason, made)
+    return made
   }
 }
 

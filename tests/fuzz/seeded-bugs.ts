@@ -14,8 +14,8 @@ export const seededBugs: readonly SeededBug[] = [
     what: 'a header value may hold a bare CR',
     target: 'request-head',
     file: 'src/proxy/http/head-scanner.ts',
-    from: 'byte === 0x09 || (byte >= 0x20 && byte !== 0x7f)',
-    to: 'byte === 0x09 || byte === 0x0d || (byte >= 0x20 && byte !== 0x7f)',
+    from: 'byte < 0x20 ? byte !== HT : byte === 0x7f',
+    to: 'byte < 0x20 ? byte !== HT && !(byte === CR && bytes[at + 1] !== LF) : byte === 0x7f',
   },
   {
     what: 'the last of two Content-Lengths counts',

@@ -12,8 +12,6 @@ const STRIDE = 5
 
 /** RFC 9110 §5.6.2 */
 const tokenBytes = byteSet((byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)))
-/** RFC 9110 §5.5: visible characters, space, tab, and bytes above ASCII. */
-const valueBytes = byteSet((byte) => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f))
 /** Any visible ASCII character: what a request target may hold is judged later. */
 const targetBytes = byteSet((byte) => byte > 0x20 && byte < 0x7f)
 
@@ -54,6 +52,21 @@ export class HeadScanner {
 
   value(line: number): string {
     return this.bytes.toString('latin1', this.valueStart(line), this.valueEnd(line))
+  }
+
+  /** The value as a natural number of at most 15 digits; -1: it is none. */
+  natural(line: number): number {
+    const { bytes } = this
+    const end = this.valueEnd(line)
+    const start = this.valueStart(line)
+    if (start === end || end - start > 15) return -1
+    let value = 0
+    for (let at = start; at < end; at++) {
+      const next = digit(bytes[at])
+      if (next < 0) return -1
+      value = value * 10 + next
+    }
+    return value
   }
 
   nameStart(line: number): number {
@@ -117,7 +130,7 @@ export class HeadScanner {
     this.status = hundreds * 100 + tens * 10 + units
     at += 4
     if (bytes[at] !== SP && bytes[at] !== CR) return this.#refuse('the status has more than three digits')
-    while (at < end && valueBytes[bytes[at] as number] === 1) at++
+    at = skipValue(bytes, at, end)
     if (at + 1 >= end) return 0
     if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.#refuse('the status line holds a byte that it must not')
     return this.#scanLines(bytes, at + 2, end)
@@ -168,7 +181,7 @@ export class HeadScanner {
       at++
       while (at < end && (bytes[at] === SP || bytes[at] === HT)) at++
       const valueStart = at
-      while (at < end && valueBytes[bytes[at] as number] === 1) at++
+      at = skipValue(bytes, at, end)
       if (at + 1 >= end) return at === end || bytes[at] === CR ? 0 : this.#refuse('a header value holds a byte that it must not')
       if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.#refuse('a header value holds a byte that it must not')
       if (count === this.#maxLines) return this.#refuse(`there are more than ${this.#maxLines} header lines`, 431)
@@ -187,6 +200,16 @@ export class HeadScanner {
     this.problem = { status, text }
     return -1
   }
+}
+
+/** The first byte that no value may hold (RFC 9110 §5.5: visible characters, space, tab, and bytes above ASCII). Nearly all are visible, so that one comparison lets most of them pass. */
+function skipValue(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  for (; at < end; at++) {
+    const byte = bytes[at] as number
+    if (byte < 0x20 ? byte !== HT : byte === 0x7f) break
+  }
+  return at
 }
 
 function trimEnd(bytes: Uint8Array, start: number, end: number): number {

@@ -5,7 +5,7 @@ import type { Ip } from '../../base/index.ts'
 import type { HeaderChange } from '../../runtime/index.ts'
 import { changeResponseHead } from './header-changes.ts'
 import type { HeadScanner } from './head-scanner.ts'
-import { type HeaderKind, headerKinds } from './header-name.ts'
+import { kindIndex, kindSet } from './header-name.ts'
 import type { Message, OutBuffer } from './out-buffer.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -24,7 +24,7 @@ export interface WrittenRequest {
 }
 
 /** One hop's own business, written anew or left out (RFC 9110 §7.6.1), and what only a proxy may say. */
-const droppedFromRequest: ReadonlySet<HeaderKind> = new Set<HeaderKind>([
+const droppedFromRequest = kindSet(
   'transfer-encoding',
   'connection',
   'keep-alive',
@@ -37,7 +37,24 @@ const droppedFromRequest: ReadonlySet<HeaderKind> = new Set<HeaderKind>([
   'x-sallyport-source',
   'x-envoy-upstream-service-time',
   'x-envoy-*',
-])
+)
+
+const { host: HOST, 'content-length': CONTENT_LENGTH, trailer: TRAILER, server: SERVER, date: DATE } = kindIndex
+const { 'x-request-id': REQUEST_ID, 'x-forwarded-proto': FORWARDED_PROTO, 'x-forwarded-for': FORWARDED_FOR } = kindIndex
+const SERVICE_TIME = kindIndex['x-envoy-upstream-service-time']
+
+const FORWARDED_PROTO_LINE = ascii('x-forwarded-proto: http\r\n')
+const REQUEST_ID_NAME = ascii('x-request-id: ')
+const FIRST_ATTEMPT_LINE = ascii('x-envoy-attempt-count: 1\r\n')
+const SERVICE_TIME_NAME = ascii('x-envoy-upstream-service-time: ')
+const EXPECTED_TIME_NAME = ascii('x-envoy-expected-rq-timeout-ms: ')
+const FLOW_NAME = ascii('x-sallyport-flow: ')
+const SOURCE_NAME = ascii('x-sallyport-source: ')
+const LINE_END = '\r\n'
+
+function ascii(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1')
+}
 
 /** Writes all but the lines that depend on the decision and the empty line at the end: see `finishRequest`. */
 export function writeRequest(out: OutBuffer, scanner: HeadScanner, head: RequestHead, hop: HopRules): WrittenRequest {
@@ -45,15 +62,19 @@ export function writeRequest(out: OutBuffer, scanner: HeadScanner, head: Request
   out.text(' ')
   out.text(head.path)
   out.text(' HTTP/1.1\r\n')
-  for (let line = 0; line < scanner.count; line++) writeRequestLine(out, scanner, line, { head, hop })
+  const parts = { head, hop }
+  for (let line = 0; line < scanner.count; line++) writeRequestLine(out, scanner, line, parts)
   const requestId = (hop.isEdge ? undefined : head.headers.requestId) ?? randomUUID()
-  if (hop.isEdge || head.headers.forwardedProto === undefined) out.text('x-forwarded-proto: http\r\n')
-  if (hop.isEdge || head.headers.requestId === undefined) out.text(`x-request-id: ${requestId}\r\n`)
-  out.text('x-envoy-attempt-count: 1\r\n')
+  if (hop.isEdge || head.headers.forwardedProto === undefined) out.line(FORWARDED_PROTO_LINE)
+  if (hop.isEdge || head.headers.requestId === undefined) writeLine(out, REQUEST_ID_NAME, requestId)
+  out.line(FIRST_ATTEMPT_LINE)
   const attemptAt = out.length - 3
   if (hop.peer !== undefined) {
     const { forwardedFor } = head.headers
-    out.text(`x-forwarded-for: ${forwardedFor === undefined ? '' : `${forwardedFor},`}${hop.peer}\r\n`)
+    out.text('x-forwarded-for: ')
+    if (forwardedFor !== undefined) out.text(`${forwardedFor},`)
+    out.text(hop.peer)
+    out.text(LINE_END)
     if (hop.isEdge) out.text(`x-envoy-external-address: ${hop.peer}\r\n`)
   }
   if (head.body.kind === 'chunked') out.text('transfer-encoding: chunked\r\n')
@@ -69,21 +90,21 @@ interface RequestParts {
 
 function writeRequestLine(out: OutBuffer, scanner: HeadScanner, line: number, parts: RequestParts): void {
   const { head, hop } = parts
-  const kind = headerKinds[scanner.kind(line)] ?? 'other'
-  if (kind === 'host') {
+  const kind = scanner.kind(line)
+  if (kind === HOST) {
     out.text('host: ')
     out.text(head.authority)
-    out.text('\r\n')
+    out.text(LINE_END)
     return
   }
-  if (kind === 'content-length') {
-    if (head.body.kind === 'length') out.text(`content-length: ${head.body.length}\r\n`)
+  if (kind === CONTENT_LENGTH) {
+    if (head.body.kind === 'length') writeContentLength(out, head.body.length)
     return
   }
-  if (droppedFromRequest.has(kind)) return
-  if (hop.isEdge && (kind === 'x-request-id' || kind === 'x-forwarded-proto')) return
-  if (hop.peer !== undefined && kind === 'x-forwarded-for') return
-  if (kind === 'trailer' && head.body.kind !== 'chunked') return
+  if (droppedFromRequest[kind] === 1) return
+  if (hop.isEdge && (kind === REQUEST_ID || kind === FORWARDED_PROTO)) return
+  if (hop.peer !== undefined && kind === FORWARDED_FOR) return
+  if (kind === TRAILER && head.body.kind !== 'chunked') return
   copyLine(out, scanner, line, head.nominated)
 }
 
@@ -92,10 +113,22 @@ export function finishRequest(
   out: OutBuffer,
   extra: { readonly timeoutMs: number; readonly flow: string | undefined; readonly workload: string | undefined },
 ): void {
-  if (extra.timeoutMs > 0) out.text(`x-envoy-expected-rq-timeout-ms: ${extra.timeoutMs}\r\n`)
-  if (extra.flow !== undefined) out.text(`x-sallyport-flow: ${extra.flow}\r\n`)
-  if (extra.workload !== undefined) out.text(`x-sallyport-source: ${extra.workload}\r\n`)
-  out.text('\r\n')
+  if (extra.timeoutMs > 0) writeLine(out, EXPECTED_TIME_NAME, String(extra.timeoutMs))
+  if (extra.flow !== undefined) writeLine(out, FLOW_NAME, extra.flow)
+  if (extra.workload !== undefined) writeLine(out, SOURCE_NAME, extra.workload)
+  out.text(LINE_END)
+}
+
+function writeLine(out: OutBuffer, name: Uint8Array, value: string): void {
+  out.line(name)
+  out.text(value)
+  out.text(LINE_END)
+}
+
+function writeContentLength(out: OutBuffer, length: number): void {
+  out.text('content-length: ')
+  out.text(String(length))
+  out.text(LINE_END)
 }
 
 /** Where the digit of the attempt stands in a message; -1: nowhere. */
@@ -111,14 +144,7 @@ export function numberAttempt(message: Buffer, attemptAt: number, attempt: numbe
   return Buffer.concat([message.subarray(0, attemptAt), Buffer.from(String(attempt), 'latin1'), message.subarray(attemptAt + 1)])
 }
 
-const droppedFromResponse: ReadonlySet<HeaderKind> = new Set<HeaderKind>([
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'upgrade',
-])
+const droppedFromResponse = kindSet('transfer-encoding', 'connection', 'keep-alive', 'proxy-connection', 'te', 'upgrade')
 
 export interface ResponseRules {
   readonly serverName: string
@@ -136,25 +162,37 @@ export function writeResponse(out: OutBuffer, scanner: HeadScanner, head: Respon
   let hasServer = false
   let hasDate = false
   for (let line = 0; line < scanner.count; line++) {
-    const kind = headerKinds[scanner.kind(line)] ?? 'other'
-    if (kind === 'server') {
-      if (!hasServer) out.text(`server: ${rules.serverName}\r\n`)
+    const kind = scanner.kind(line)
+    if (kind === SERVER) {
+      if (!hasServer) writeServer(out, rules.serverName)
       hasServer = true
-    } else if (kind === 'content-length') {
+    } else if (kind === CONTENT_LENGTH) {
       // 204 has none (RFC 9110 §8.6); for HEAD and 304 it says what a GET would have had.
-      if (head.status !== 204) out.text(`content-length: ${head.declaredLength}\r\n`)
-    } else if (kind !== 'x-envoy-upstream-service-time' && !droppedFromResponse.has(kind) && (kind !== 'trailer' || isChunked)) {
-      if (kind === 'date') hasDate = true
+      if (head.status !== 204) writeContentLength(out, head.declaredLength ?? 0)
+    } else if (kind !== SERVICE_TIME && droppedFromResponse[kind] !== 1 && (kind !== TRAILER || isChunked)) {
+      if (kind === DATE) hasDate = true
       copyLine(out, scanner, line, head.nominated)
     }
   }
-  if (!hasDate) out.text(`date: ${rules.date}\r\n`)
-  if (!hasServer) out.text(`server: ${rules.serverName}\r\n`)
-  out.text(`x-envoy-upstream-service-time: ${rules.serviceTimeMs}\r\n`)
+  if (!hasDate) {
+    out.text('date: ')
+    out.text(rules.date)
+    out.text(LINE_END)
+  }
+  if (!hasServer) writeServer(out, rules.serverName)
+  out.line(SERVICE_TIME_NAME)
+  out.number(rules.serviceTimeMs)
+  out.text(LINE_END)
   if (rules.closes) out.text('connection: close\r\n')
   if (isChunked) out.text('transfer-encoding: chunked\r\n')
   out.text('\r\n')
   if (rules.changes) changeResponseHead(out, rules.changes)
+}
+
+function writeServer(out: OutBuffer, name: string): void {
+  out.text('server: ')
+  out.text(name)
+  out.text(LINE_END)
 }
 
 export interface SwitchRules {
@@ -167,36 +205,63 @@ export interface SwitchRules {
 export function writeSwitch(out: OutBuffer, scanner: HeadScanner, head: ResponseHead, rules: SwitchRules): void {
   writeStatus(out, head.status)
   for (let line = 0; line < scanner.count; line++) {
-    const kind = headerKinds[scanner.kind(line)] ?? 'other'
-    if (!droppedFromSwitch.has(kind)) copyLine(out, scanner, line, head.nominated)
+    if (droppedFromSwitch[scanner.kind(line)] !== 1) copyLine(out, scanner, line, head.nominated)
   }
   out.text(`server: ${rules.serverName}\r\nconnection: upgrade\r\nupgrade: ${rules.protocol}\r\n\r\n`)
   if (rules.changes) changeResponseHead(out, rules.changes)
 }
 
-const droppedFromSwitch: ReadonlySet<HeaderKind> = new Set<HeaderKind>([...droppedFromResponse, 'content-length', 'server', 'trailer'])
+const droppedFromSwitch = kindSet(
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'upgrade',
+  'content-length',
+  'server',
+  'trailer',
+)
 
 /** 1xx: passed on as it is, without the lines of one hop. */
 export function writeInformational(out: OutBuffer, scanner: HeadScanner, head: ResponseHead): void {
   writeStatus(out, head.status)
   for (let line = 0; line < scanner.count; line++) {
-    const kind = headerKinds[scanner.kind(line)] ?? 'other'
-    if (kind !== 'content-length' && kind !== 'trailer' && !droppedFromResponse.has(kind)) copyLine(out, scanner, line, head.nominated)
+    const kind = scanner.kind(line)
+    if (kind !== CONTENT_LENGTH && kind !== TRAILER && droppedFromResponse[kind] !== 1) copyLine(out, scanner, line, head.nominated)
   }
   out.text('\r\n')
 }
 
+/** Made once for each status. */
+const statusLines = new Map<number, Uint8Array>()
+
 export function writeStatus(out: OutBuffer, status: number): void {
-  out.text(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`)
+  let line = statusLines.get(status)
+  if (line === undefined) {
+    line = ascii(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`)
+    statusLines.set(status, line)
+  }
+  out.line(line)
 }
 
+/**
+ * The line as it came, but for its name's case. One that came in canonical form is copied in one piece; what it came in is no string at any time,
+ * unless Connection names headers.
+ */
 function copyLine(out: OutBuffer, scanner: HeadScanner, line: number, nominated: ReadonlySet<string> | undefined): void {
   const { bytes } = scanner
   const start = scanner.nameStart(line)
   const end = scanner.nameEnd(line)
   if (nominated?.has(bytes.toString('latin1', start, end).toLowerCase())) return
+  const valueStart = scanner.valueStart(line)
+  const valueEnd = scanner.valueEnd(line)
+  if (valueStart === end + 2 && bytes[end + 1] === SP && bytes[valueEnd] === CR) return out.canonicalLine(bytes, start, end, valueEnd + 2)
   out.lower(bytes, start, end)
   out.text(': ')
-  out.copy(bytes, scanner.valueStart(line), scanner.valueEnd(line))
-  out.text('\r\n')
+  out.copy(bytes, valueStart, valueEnd)
+  out.text(LINE_END)
 }
+
+const SP = 0x20
+const CR = 0x0d

@@ -38,6 +38,11 @@ export type HeaderKind = (typeof headerKinds)[number]
 /** Index in `headerKinds`, small enough for an array of offsets. */
 export const kindIndex = Object.fromEntries(headerKinds.map((kind, index) => [kind, index])) as Readonly<Record<HeaderKind, number>>
 
+/** For each kind, by its index: 1 if it is among these. */
+export function kindSet(...kinds: readonly HeaderKind[]): Uint8Array {
+  return Uint8Array.from(headerKinds, (kind) => (kinds.includes(kind) ? 1 : 0))
+}
+
 interface Candidate {
   readonly bytes: Uint8Array
   readonly index: number

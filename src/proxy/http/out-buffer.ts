@@ -69,6 +69,19 @@ export class OutBuffer implements Message {
     this.length = to
   }
 
+  /** `Name: value` with its line end, of which only the name is changed. */
+  canonicalLine(source: Uint8Array, start: number, nameEnd: number, end: number): void {
+    this.reserve(end - start)
+    const { bytes } = this
+    let to = this.length
+    for (let at = start; at < nameEnd; at++) bytes[to++] = toLower[source[at] as number] as number
+    if (end - nameEnd > LOOP_LIMIT) {
+      bytes.set(source.subarray(nameEnd, end), to)
+      to += end - nameEnd
+    } else for (let at = nameEnd; at < end; at++) bytes[to++] = source[at] as number
+    this.length = to
+  }
+
   reserve(added: number): void {
     if (this.length + added <= this.bytes.length) return
     let size = this.bytes.length

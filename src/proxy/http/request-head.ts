@@ -65,7 +65,7 @@ export function interpretRequest(scanner: HeadScanner, rules: RequestRules): Req
   const lines = new LineReader(scanner, rules)
   const problem = lines.read() ?? lines.check()
   if (problem) return { problem }
-  const method = bytes.toString('latin1', scanner.methodStart, scanner.methodEnd)
+  const method = methodOf(bytes, scanner.methodStart, scanner.methodEnd)
   if (!knownMethods.has(method)) return refuse(400, 'the method is unknown')
   const target = bytes.toString('latin1', scanner.targetStart, scanner.targetEnd)
   const place = placeOf(method, target, lines.host, rules)
@@ -95,6 +95,12 @@ export function interpretRequest(scanner: HeadScanner, rules: RequestRules): Req
       headers,
     },
   }
+}
+
+function methodOf(bytes: Buffer, start: number, end: number): string {
+  // By far the commonest one.
+  const isGet = end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54
+  return isGet ? 'GET' : bytes.toString('latin1', start, end)
 }
 
 function schemeOf(word: string | undefined): 'http' | 'https' | undefined {
@@ -225,7 +231,7 @@ class LineReader {
         this.host = this.#value(line)
         return undefined
       case 'content-length':
-        return this.#readLength(this.#value(line))
+        return this.#readLength(line)
       case 'transfer-encoding':
         return this.#readCoding(this.#value(line))
       case 'connection':
@@ -267,10 +273,11 @@ class LineReader {
     }
   }
 
-  #readLength(value: string): RequestProblem | undefined {
+  #readLength(line: number): RequestProblem | undefined {
     if (this.#length !== undefined) return refuse(400, 'there are two Content-Length headers').problem
-    if (!/^[0-9]{1,15}$/.test(value)) return refuse(400, 'Content-Length is not a number of bytes').problem
-    this.#length = Number(value)
+    const length = this.#scanner.natural(line)
+    if (length < 0) return refuse(400, 'Content-Length is not a number of bytes').problem
+    this.#length = length
     return undefined
   }
 

@@ -1,6 +1,6 @@
 // Makes sense of a scanned response head: how its body is framed, and whether its connection may be used again.
 import type { HeadScanner } from './head-scanner.ts'
-import { headerKinds } from './header-name.ts'
+import { headerKinds, kindIndex } from './header-name.ts'
 
 export type ResponseFraming =
   | { readonly kind: 'none' }
@@ -25,17 +25,24 @@ export function interpretResponse(scanner: HeadScanner, method: string, upgrade?
   let saysKeepAlive = false
   let nominated: Set<string> | undefined
   for (let line = 0; line < scanner.count; line++) {
-    const kind = headerKinds[scanner.kind(line)]
-    if (kind !== 'content-length' && kind !== 'transfer-encoding' && kind !== 'connection') continue
-    const value = scanner.value(line).toLowerCase()
-    if (kind === 'content-length') {
+    const index = scanner.kind(line)
+    if (index === kindIndex['content-length']) {
       if (length !== undefined) return 'two Content-Length headers'
-      if (!/^[0-9]{1,15}$/.test(value)) return 'Content-Length is not a number'
-      length = Number(value)
-    } else if (kind === 'transfer-encoding') {
+      length = scanner.natural(line)
+      if (length < 0) return 'Content-Length is not a number'
+      continue
+    }
+    const kind = headerKinds[index]
+    if (kind !== 'transfer-encoding' && kind !== 'connection') continue
+    const value = scanner.value(line).toLowerCase()
+    if (kind === 'transfer-encoding') {
       if (isChunked || value !== 'chunked' || scanner.minorVersion === 0) return 'an unknown transfer coding'
       isChunked = true
     } else {
+      if (value === 'keep-alive') {
+        saysKeepAlive = true
+        continue
+      }
       for (const part of value.split(',')) {
         const name = part.trim()
         if (name === 'close') saysClose = true

@@ -66,6 +66,9 @@ export class ClusterState {
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #random: () => number
   readonly #hosts = new Map<string, HostLoad>()
+  /** Most clusters have one target, and one request asks for it several times. */
+  #lastTarget: Target | undefined
+  #lastLoad: HostLoad | undefined
   readonly #waiters: Waiter[] = []
   #outliers: OutlierDetection | undefined
   #outlierPlan: OutlierPlan | undefined
@@ -264,9 +267,15 @@ export class ClusterState {
   }
 
   #hostOf(target: Target): HostLoad {
+    if (target === this.#lastTarget && this.#lastLoad) return this.#lastLoad
     const key = targetKey(target)
-    const known = this.#hosts.get(key)
-    if (known) return known
+    const load = this.#hosts.get(key) ?? this.#open(key)
+    this.#lastTarget = target
+    this.#lastLoad = load
+    return load
+  }
+
+  #open(key: string): HostLoad {
     if (this.#hosts.size >= this.#total + MAX_STALE_HOSTS) this.#forget()
     const load: HostLoad = { poolKey: `${this.#name}|${key}`, active: 0, connections: 0, credit: 0 }
     this.#hosts.set(key, load)
@@ -274,6 +283,7 @@ export class ClusterState {
   }
 
   #forget(): void {
+    this.#lastTarget = undefined
     for (const [key, { active, connections }] of this.#hosts) if (active === 0 && connections === 0) this.#hosts.delete(key)
   }
 }
