@@ -234,9 +234,14 @@ class PortableWire implements Wire, Sendable {
     this.#held -= end - start
     const socket = this.#socket
     if (!socket.writable) return
-    const isDirect = address !== 0 && socket.writableLength === 0
-    const from = isDirect ? start + this.#transport.kernel.at(this.#descriptor, address, start, end) : start
-    if (from < end) this.guard(() => this.#sendCopy(bytes, from, end))
+    // Whatever goes wrong here is this connection's, and the others' bytes leave all the same.
+    try {
+      const isDirect = address !== 0 && socket.writableLength === 0
+      const from = isDirect ? start + this.#transport.kernel.at(this.#descriptor, address, start, end) : start
+      if (from < end) this.#sendCopy(bytes, from, end)
+    } catch (error) {
+      socket.destroy(error instanceof Error ? error : new Error(String(error)))
+    }
   }
 
   /** False: there is no room for it, or others wait before it in Node's queue. */

@@ -38,15 +38,18 @@ export class SendQueue {
   flush(): void {
     if (this.#isFlushing) return
     this.#isFlushing = true
-    let start = 0
-    for (let index = 0; index < this.#sendables.length; index++) {
-      const end = this.#ends[index] as number
-      this.#sendables[index]?.sendHeld(this.#arena, this.#address, start, end)
-      start = end
+    try {
+      let start = 0
+      for (let index = 0; index < this.#sendables.length; index++) {
+        const end = this.#ends[index] as number
+        this.#sendables[index]?.sendHeld(this.#arena, this.#address, start, end)
+        start = end
+      }
+    } finally {
+      this.#sendables.length = 0
+      this.#ends.length = 0
+      this.#length = 0
+      this.#isFlushing = false
     }
-    this.#sendables.length = 0
-    this.#ends.length = 0
-    this.#length = 0
-    this.#isFlushing = false
   }
 }

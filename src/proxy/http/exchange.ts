@@ -20,7 +20,7 @@ import { startMirrors } from './mirrors.ts'
 import { denyReply, type ReplyContent, sendReply } from './replies.ts'
 import { OutBuffer, returnBuffer } from './out-buffer.ts'
 import { BodyPace } from './body-pace.ts'
-import { bodyOf, type RequestBody } from './request-body.ts'
+import { RequestBody } from './request-body.ts'
 import { describeAnswer, describeDeny, describeForward, type RequestFlow } from './request-flow.ts'
 import type { RequestHead } from './request-head.ts'
 import { type JudgedRequest, RequestJudge } from './request-judge.ts'
@@ -85,7 +85,7 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     this.#options = options
     this.#out = options.out
     this.attemptAt = options.written.attemptAt
-    this.#body = bodyOf(head.body)
+    this.#body = new RequestBody(head.body)
     this.#judge = new RequestJudge(this, options.runtime, options.manager)
     this.#judge.refusal = options.deny
     this.#relay = new ResponseRelay(this, client.wire, head)

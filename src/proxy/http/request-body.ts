@@ -5,10 +5,6 @@ import type { BodyFraming } from './request-head.ts'
 
 const pieces = new Pieces()
 
-export function bodyOf(framing: BodyFraming): RequestBody {
-  return new RequestBody(framing)
-}
-
 export class RequestBody {
   problem: string | undefined
   /** Payload bytes that came. */
