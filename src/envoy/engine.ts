@@ -70,7 +70,7 @@ class EnvoyEngine implements Engine {
       ...(capture && { capture }),
       ...(peers && { peers }),
     })
-    this.#log = readLog(log, (line) => this.ledger.hear(line))
+    this.#log = readLog(log, (line) => this.ledger.hear(line), onNote)
     this.#envoy = startEnvoy({ ...options, ads: options.feed.path, onNote, onGone: () => this.ledger.forget() })
   }
 

@@ -72,7 +72,7 @@ export class Ledger {
 
   #onRequest(entry: Entry): void {
     const connection = entry.text('connection') ?? ''
-    this.#withRequests.add(connection)
+    if (this.#withRequests.size < mostWaiting) this.#withRequests.add(connection)
     const id = entry.text('id') ?? this.#connectionId(connection)
     const relayed = this.#open.get(entry.text('source') ?? '')
     const record = { ...recordOf(entry, id, this.#options), connection: relayed ?? this.#connectionId(connection) }

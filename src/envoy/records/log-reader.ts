@@ -11,8 +11,8 @@ export interface LogReader {
 /** A longer line is none of ours. */
 const longestLine = 1 << 20
 
-/** Makes the pipe; Envoy opens it by its path. */
-export function readLog(path: string, onLine: (line: string) => void): LogReader {
+/** Makes the pipe; Envoy opens it by its path. `onBroken` is told in words when nothing more will be read. */
+export function readLog(path: string, onLine: (line: string) => void, onBroken: (text: string) => void): LogReader {
   const made = spawnSync('mkfifo', ['-m', '600', path], { encoding: 'utf8' })
   if (made.status !== 0)
     throw new SallyportError('SLP5103', `Envoy's log has no place: mkfifo ${path}: ${made.error?.message ?? made.stderr}`)
@@ -26,6 +26,6 @@ export function readLog(path: string, onLine: (line: string) => void): LogReader
     if (rest.length > longestLine) rest = ''
     for (const line of lines) if (line !== '') onLine(line)
   })
-  pipe.on('error', () => pipe.destroy())
+  pipe.on('error', (error) => onBroken(`what Envoy writes down can no longer be read: ${error.message}`))
   return { close: () => void pipe.destroy() }
 }
