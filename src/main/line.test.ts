@@ -21,7 +21,9 @@ function noting(): { readonly line: Line<string>; readonly notes: string[] } {
 /** Longer than a slice. */
 function* wait(): Steps<void> {
   const until = performance.now() + 10
-  while (performance.now() < until) yield
+  do yield
+  while (performance.now() < until)
+  yield
 }
 
 test('the first is in force at once and told of later; the others follow one by one, and only the last of those that wait', async () => {

@@ -10,6 +10,12 @@ export function isUnread(message: object): boolean {
   return waiting.has(message)
 }
 
+/** Looks into it, for whoever does not ask for its fields by name. */
+export function readNow(message: { readonly $typeName: string }): void {
+  if (!waiting.has(message)) return
+  for (const name in message) if (name !== '$typeName') return void Reflect.get(message, name)
+}
+
 /** As `decode`, later: bytes that are no such message throw when they are looked into. */
 export function decodeLazily<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
   const message: object = Object.create(prototypeOf(schema))

@@ -3,6 +3,7 @@ import { type DescField, type DescMessage, type JsonObject, type MessageShape, S
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { emptyMessage } from './create.ts'
 import { ended, endOf, isStructField, misread, readStructUntil } from './decode-struct.ts'
+import { isWrapper, wireTypeOf } from './wire-types.ts'
 
 /** Throws when the bytes are no such message. Fields that nobody here knows are left out. */
 export function decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
@@ -136,10 +137,6 @@ function wrapperReader(schema: DescMessage): ReadValue {
   }
 }
 
-function isWrapper({ typeName }: DescMessage): boolean {
-  return /^google\.protobuf\.(Double|Float|U?Int(64|32)|Bool|String|Bytes)Value$/.test(typeName)
-}
-
 function listReader(field: DescField & { readonly fieldKind: 'list' }): FieldReader {
   const read = itemReader(field)
   const isPackable =
@@ -264,23 +261,5 @@ function scalarReader(type: ScalarType): ReadValue {
   return ({ reader }, _before, wireType) => {
     if (wireType !== expected) throw misread(wireType)
     return read(reader)
-  }
-}
-
-function wireTypeOf(type: ScalarType): WireType {
-  switch (type) {
-    case ScalarType.DOUBLE:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return WireType.Bit64
-    case ScalarType.FLOAT:
-    case ScalarType.FIXED32:
-    case ScalarType.SFIXED32:
-      return WireType.Bit32
-    case ScalarType.STRING:
-    case ScalarType.BYTES:
-      return WireType.LengthDelimited
-    default:
-      return WireType.Varint
   }
 }

@@ -4,19 +4,30 @@
 export function delimited(field: number, ...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const part of parts) length += part.length
-  return joined([delimitedHead(field, length), ...parts])
-}
-
-/** What comes before so many bytes, to make them a field of this number. */
-export function delimitedHead(field: number, length: number): Uint8Array {
-  const tag = (field << 3) | 2
-  const out = Buffer.allocUnsafe(sizeOf(tag) + sizeOf(length))
-  putVarint(out, putVarint(out, 0, tag), length)
+  const out = Buffer.allocUnsafe(sizeOfField(field, length))
+  let at = putField(out, 0, field, length)
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
   return out
 }
 
 export function delimitedText(field: number, text: string): Uint8Array {
-  return delimited(field, Buffer.from(text, 'utf8'))
+  const length = Buffer.byteLength(text)
+  const out = Buffer.allocUnsafe(sizeOfField(field, length))
+  out.write(text, putField(out, 0, field, length), 'utf8')
+  return out
+}
+
+/** With its tag and length. */
+export function sizeOfField(field: number, length: number): number {
+  return sizeOf((field << 3) | 2) + sizeOf(length) + length
+}
+
+/** Writes the tag and the length; returns where the content begins. */
+export function putField(out: Buffer, at: number, field: number, length: number): number {
+  return putVarint(out, putVarint(out, at, (field << 3) | 2), length)
 }
 
 export function joined(parts: readonly Uint8Array[]): Uint8Array {

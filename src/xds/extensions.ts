@@ -1,7 +1,4 @@
-// Names the extensions that resources use, and packs their typed configuration into `Any`.
-import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
-import { type Any, anyIs, anyPack } from '@bufbuild/protobuf/wkt'
-import { decode } from './decode.ts'
+// Names the extensions that resources use.
 
 /** Names of the extensions that are used, as Envoy registers them. */
 export const extensionNames = {
@@ -20,12 +17,3 @@ export const extensionNames = {
   httpProtocolOptions: 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
   dynamicForwardProxy: 'envoy.clusters.dynamic_forward_proxy',
 } as const
-
-export function packAny<D extends DescMessage>(schema: D, message: MessageShape<D>): Any {
-  return anyPack(schema, message)
-}
-
-/** Undefined when it is of another type. Throws on bytes that are no such message. */
-export function unpackAny<D extends DescMessage>(any: Any, schema: D): MessageShape<D> | undefined {
-  return anyIs(any, schema) ? decode(schema, any.value) : undefined
-}

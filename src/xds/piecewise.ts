@@ -1,11 +1,12 @@
 // Encodes large resources piece by piece, so that one that has changed in a single piece costs that piece, and none stops the event loop.
-import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
 import { create } from './create.ts'
 import { type FilterChain, FilterChainSchema } from './gen/envoy/config/listener/v3/listener_components_pb.js'
 import { type Listener, ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.js'
 import { type VirtualHost, VirtualHostSchema } from './gen/envoy/config/route/v3/route_components_pb.js'
 import { type RouteConfiguration, RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.js'
 import { delimited, joined } from './delimited.ts'
+import { encode } from './encode.ts'
 
 /** Field numbers of the lists whose items are pieces. */
 const filterChainsField = 3
@@ -13,14 +14,14 @@ const virtualHostsField = 2
 
 /** What comes of it is the message: the order of fields of different numbers means nothing. */
 export function encodeListener(listener: Listener): Uint8Array {
-  if (listener.$unknown !== undefined) return toBinary(ListenerSchema, listener)
-  const rest = toBinary(ListenerSchema, create(ListenerSchema, { ...fieldsOf(listener), filterChains: [] }))
+  if (listener.$unknown !== undefined) return encode(ListenerSchema, listener)
+  const rest = encode(ListenerSchema, create(ListenerSchema, { ...fieldsOf(listener), filterChains: [] }))
   return joined([rest, ...listener.filterChains.map(encodeChain)])
 }
 
 export function encodeRouteConfiguration(table: RouteConfiguration): Uint8Array {
-  if (table.$unknown !== undefined) return toBinary(RouteConfigurationSchema, table)
-  const rest = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { ...fieldsOf(table), virtualHosts: [] }))
+  if (table.$unknown !== undefined) return encode(RouteConfigurationSchema, table)
+  const rest = encode(RouteConfigurationSchema, create(RouteConfigurationSchema, { ...fieldsOf(table), virtualHosts: [] }))
   return joined([rest, ...table.virtualHosts.map(encodeHost)])
 }
 
@@ -44,7 +45,7 @@ const pieces = new WeakMap<object, Uint8Array>()
 function encodePiece<D extends DescMessage>(schema: D, piece: MessageShape<D>, field: number): Uint8Array {
   const known = pieces.get(piece)
   if (known !== undefined) return known
-  const bytes = delimited(field, toBinary(schema, piece))
+  const bytes = delimited(field, encode(schema, piece))
   pieces.set(piece, bytes)
   return bytes
 }

@@ -1,7 +1,10 @@
 // The one table of what travels: type URL, part of the snapshot, schema, and how a resource becomes bytes and is read again.
-import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf'
-import { type Any, anyIs, anyPack } from '@bufbuild/protobuf/wkt'
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
+import { type Any, anyIs } from '@bufbuild/protobuf/wkt'
+import { create } from './create.ts'
 import { decode } from './decode.ts'
+import { encode } from './encode.ts'
+import { packAny } from './packed-any.ts'
 import { ClusterSchema } from './gen/envoy/config/cluster/v3/cluster_pb.js'
 import { TypedExtensionConfigSchema } from './gen/envoy/config/core/v3/extension_pb.js'
 import { ClusterLoadAssignmentSchema } from './gen/envoy/config/endpoint/v3/endpoint_pb.js'
@@ -39,7 +42,7 @@ export const snapshotParts = {
   clusters: plain('clusters', typeUrls.cluster, ClusterSchema),
   endpoints: plain('endpoints', typeUrls.endpoint, ClusterLoadAssignmentSchema),
   secrets: plain('secrets', typeUrls.secret, SecretSchema),
-  names: extension('names', 'dns/', (domain) => anyPack(DnsTable_DnsVirtualDomainSchema, domain)),
+  names: extension('names', 'dns/', (domain) => packAny(DnsTable_DnsVirtualDomainSchema, domain)),
   origins: extension('origins', 'origin/', writeOrigin),
 } as const satisfies { readonly [K in ResourceKey]: SnapshotPart<K> }
 
@@ -100,7 +103,7 @@ function plain<K extends ResourceKey, D extends DescMessage>(
   typeUrl: TypeUrl,
   schema: ResourceOf<K> extends MessageShape<D> ? D : never,
 ): SnapshotPart<K> {
-  return { key, typeUrl, prefix: '', encode: (_name, resource) => toBinary(schema, resource as MessageShape<D>) }
+  return { key, typeUrl, prefix: '', encode: (_name, resource) => encode(schema, resource as MessageShape<D>) }
 }
 
 function extension<K extends 'names' | 'origins'>(key: K, prefix: string, pack: (resource: ResourceOf<K>) => Any): SnapshotPart<K> {
@@ -109,6 +112,6 @@ function extension<K extends 'names' | 'origins'>(key: K, prefix: string, pack: 
     typeUrl: typeUrls.extension,
     prefix,
     encode: (name, resource) =>
-      toBinary(TypedExtensionConfigSchema, create(TypedExtensionConfigSchema, { name: `${prefix}${name}`, typedConfig: pack(resource) })),
+      encode(TypedExtensionConfigSchema, create(TypedExtensionConfigSchema, { name: `${prefix}${name}`, typedConfig: pack(resource) })),
   }
 }

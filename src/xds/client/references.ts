@@ -5,7 +5,7 @@ import type { FilterChain } from '../gen/envoy/config/listener/v3/listener_compo
 import type { Listener } from '../gen/envoy/config/listener/v3/listener_pb.js'
 import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { isUnread } from '../decode-lazily.ts'
-import { unpackAny } from '../extensions.ts'
+import { unpackAny } from '../packed-any.ts'
 import { hasOwnMetadata } from '../metadata.ts'
 import type { Snapshot } from '../snapshot.ts'
 

@@ -4,7 +4,7 @@ import { ChangeLog } from './change-log.ts'
 import type { EncodedResource } from './encoded-resource.ts'
 
 const none = new Uint8Array()
-const was = (version: string): EncodedResource => ({ name: 'a', version, mark: 0, element: none, head: none, tail: none })
+const was = (version: string): EncodedResource => ({ name: 'a', version, mark: 0, element: none, deltaElement: none })
 
 test('the first change after a generation says what there was at it', () => {
   const log = new ChangeLog(1)

@@ -157,6 +157,6 @@ class Batch {
     if (resource !== undefined) this.resources.push(resource)
     else if (isAsked) this.removed.push(name)
     else return
-    this.#bytes += name.length + 24 + (resource?.element.length ?? 0)
+    this.#bytes += resource?.deltaElement.length ?? name.length + 4
   }
 }

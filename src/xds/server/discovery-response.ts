@@ -20,7 +20,7 @@ export function deltaResponse(parts: ResponseParts & { readonly removed: readonl
   const { version, typeUrl, nonce, resources, removed } = parts
   return joined([
     delimitedText(1, version),
-    ...resources.flatMap(({ head, element, tail }) => [head, element, tail]),
+    ...resources.map(({ deltaElement }) => deltaElement),
     delimitedText(4, typeUrl),
     delimitedText(5, nonce),
     ...removed.map((name) => delimitedText(6, name)),

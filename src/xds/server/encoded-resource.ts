@@ -1,6 +1,6 @@
 // Encodes a resource once, for all streams that it is sent to, and gives it the version that its content has.
-import { createHash } from 'node:crypto'
-import { delimited, delimitedHead, delimitedText, joined } from '../delimited.ts'
+import { hash } from 'node:crypto'
+import { delimitedText, putField, sizeOfField } from '../delimited.ts'
 import type { ResourceKey, ResourceOf, SnapshotPart } from '../resource-type.ts'
 
 export interface EncodedResource {
@@ -10,11 +10,10 @@ export interface EncodedResource {
   readonly version: string
   /** Adds up, over a set of resources in any order, to what tells the set from others. */
   readonly mark: number
-  /** Field 2 of a DiscoveryResponse, and of a delta Resource too: an `Any` with its tag and length. */
+  /** Field 2 of a DiscoveryResponse, with its tag and length: an `Any`. */
   readonly element: Uint8Array
-  /** What comes before and after it in a DeltaDiscoveryResponse. */
-  readonly head: Uint8Array
-  readonly tail: Uint8Array
+  /** Field 2 of a DeltaDiscoveryResponse, with its tag and length: a Resource, in which the element stands. */
+  readonly deltaElement: Uint8Array
 }
 
 /** Resources are messages that never change; what is sent of one lives as long as it does. */
@@ -28,20 +27,66 @@ export function encodeResource<K extends ResourceKey>(
   return encodeOnce(resource, () => ({ name: `${part.prefix}${key}`, typeUrl: part.typeUrl, bytes: part.encode(key, resource) }))
 }
 
-export function encodeOnce(
-  resource: object,
-  encode: () => { readonly name: string; readonly typeUrl: string; readonly bytes: Uint8Array },
-): EncodedResource {
+export interface Content {
+  readonly name: string
+  readonly typeUrl: string
+  /** Of the message itself. */
+  readonly bytes: Uint8Array
+}
+
+export function encodeOnce(resource: object, encode: () => Content): EncodedResource {
   const known = encoded.get(resource)
   if (known !== undefined) return known
-  const { name, typeUrl, bytes } = encode()
-  const element = elementOf(typeUrl, bytes)
-  const digest = createHash('sha256').update(name).update('\0').update(element).digest()
-  const version = digest.toString('base64url', 0, 12)
-  const tail = delimitedText(3, name)
-  const now = { name, version, mark: digest.readUIntBE(12, 6), element, tail, head: headOf(version, element.length + tail.length) }
+  const now = new Laid(encode())
   encoded.set(resource, now)
   return now
+}
+
+const VERSION_LENGTH = 16
+
+/** All of it in one piece of memory: there are tens of thousands, and each piece costs more than what is in it. */
+class Laid implements EncodedResource {
+  readonly name: string
+  readonly version: string
+  readonly mark: number
+  readonly deltaElement: Uint8Array
+  readonly #from: number
+  readonly #to: number
+
+  constructor({ name, typeUrl, bytes }: Content) {
+    const type = typeField(typeUrl)
+    const any = type.length + sizeOfField(2, bytes.length)
+    const rest = sizeOfField(2, any) + sizeOfField(3, Buffer.byteLength(name))
+    const resource = sizeOfField(1, VERSION_LENGTH) + rest
+    const whole = Buffer.allocUnsafe(sizeOfField(2, resource))
+    this.#from = whole.length - rest
+    this.#to = this.#from + sizeOfField(2, any)
+    const at = putField(whole, this.#from, 2, any)
+    whole.set(type, at)
+    whole.set(bytes, putField(whole, at + type.length, 2, bytes.length))
+    whole.write(name, putField(whole, this.#to, 3, Buffer.byteLength(name)), 'utf8')
+    const digest = hash('sha256', whole.subarray(this.#from), 'base64url')
+    this.name = name
+    this.version = digest.slice(0, VERSION_LENGTH)
+    this.mark = Buffer.from(digest.slice(VERSION_LENGTH, VERSION_LENGTH + 8), 'base64url').readUIntBE(0, 6)
+    whole.write(this.version, putField(whole, putField(whole, 0, 2, resource), 1, VERSION_LENGTH), 'latin1')
+    this.deltaElement = whole
+  }
+
+  get element(): Uint8Array {
+    return this.deltaElement.subarray(this.#from, this.#to)
+  }
+}
+
+/** There are half a dozen. */
+const typeFields = new Map<string, Uint8Array>()
+
+function typeField(typeUrl: string): Uint8Array {
+  const known = typeFields.get(typeUrl)
+  if (known !== undefined) return known
+  const made = delimitedText(1, typeUrl)
+  typeFields.set(typeUrl, made)
+  return made
 }
 
 /** As much as a double holds exactly, and a chance of one in 10^14 that two sets are taken for one. */
@@ -65,13 +110,4 @@ export class SetVersion {
   toString(): string {
     return `${this.#sum.toString(36)}.${this.#count}`
   }
-}
-
-function headOf(version: string, rest: number): Uint8Array {
-  const text = delimitedText(1, version)
-  return joined([delimitedHead(2, text.length + rest), text])
-}
-
-function elementOf(typeUrl: string, value: Uint8Array): Uint8Array {
-  return delimited(2, delimitedText(1, typeUrl), delimited(2, value))
 }

@@ -1,7 +1,7 @@
 // Looks at a snapshot by type URL: which resources there are under their names on the wire, and which differ from those of another snapshot.
-import { toBinary } from '@bufbuild/protobuf'
 import { changesBetween } from '../../base/index.ts'
 import { create } from '../create.ts'
+import { encode } from '../encode.ts'
 import { encodeOnce, type EncodedResource, encodeResource } from './encoded-resource.ts'
 import { type NameTable, NameTableSchema } from '../gen/istio/networking/nds/v1/nds_pb.js'
 import { encodingPieces } from '../piecewise.ts'
@@ -102,7 +102,7 @@ class OneNameTable implements TypedResources {
     return encodeOnce(names, () => ({
       name: theTable,
       typeUrl: typeUrls.nameTable,
-      bytes: toBinary(NameTableSchema, nameTableOf(names)),
+      bytes: encode(NameTableSchema, nameTableOf(names)),
     }))
   }
 }
