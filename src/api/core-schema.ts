@@ -44,6 +44,7 @@ export const serviceSchema = object('a service of the cluster', {
       },
       { required: ['port'] },
     ),
+    { keys: ['port', 'protocol'], patchKey: 'port' },
   ),
   externalName: quiet('deny', text('the name behind an ExternalName service')),
   loadBalancerSourceRanges: idle(inbound, texts('for load balancers')),
@@ -57,6 +58,6 @@ export const namespaceSchema = object('a namespace; its labels and annotations c
 /** A ConfigMap has no spec: these stand beside its metadata. */
 export const configMapSchema = object('settings; `istio` in `istio-system` holds those of the mesh', {
   data: map('texts by key', text('a text')),
-  binaryData: idle('only texts are read', map('base64 by key', text('base64'))),
+  binaryData: idle('only texts are read', map('base64 by key', text('base64', { format: 'byte' }))),
   immutable: quiet('no-effect', flag('never changed')),
 })

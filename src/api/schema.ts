@@ -20,20 +20,32 @@ export interface ObjectSchema extends Described {
   readonly required?: readonly string[]
   /** Names of fields of which at most one may be set, and whether one has to be. */
   readonly oneOf?: { readonly names: readonly string[]; readonly needed?: true }
+  /** Whoever sets a part of it has set the whole (Kubernetes' `x-kubernetes-map-type: atomic`). */
+  readonly atomic?: true
 }
 export interface MapSchema extends Described {
   readonly type: 'map'
   readonly values: Schema
   readonly maxItems?: number
+  /** Whoever sets a part of it has set the whole. */
+  readonly atomic?: true
 }
 export interface ListSchema extends Described {
   readonly type: 'list'
   readonly items: Schema
   readonly maxItems?: number
+  /** Entries that differ in these fields are different ones and have owners of their own; else the list is one value. */
+  readonly keys?: readonly string[]
+  /** No entry stands twice, and each has owners of its own. */
+  readonly unique?: true
+  /** The field by which a strategic merge patch finds the entry that is meant. */
+  readonly patchKey?: string
 }
 export interface TextSchema extends Described {
   readonly type: 'text'
   readonly maxLength?: number
+  /** Bytes as base64, or a point in time. */
+  readonly format?: 'byte' | 'date-time'
 }
 export interface DurationSchema extends Described {
   readonly type: 'duration'
@@ -60,7 +72,7 @@ type Without<S> = Omit<S, 'type' | 'description'>
 export function object(
   description: string,
   fields: Readonly<Record<string, Schema>>,
-  options: Pick<ObjectSchema, 'required' | 'oneOf'> = {},
+  options: Pick<ObjectSchema, 'required' | 'oneOf' | 'atomic'> = {},
 ): ObjectSchema {
   return { type: 'object', description, fields, ...options }
 }
@@ -69,11 +81,13 @@ export function map(description: string, values: Schema, options: Pick<MapSchema
   return { type: 'map', description, values, ...options }
 }
 
-export function list(description: string, items: Schema, options: Pick<ListSchema, 'maxItems'> = {}): ListSchema {
+type ListOptions = Pick<ListSchema, 'maxItems' | 'keys' | 'unique' | 'patchKey'>
+
+export function list(description: string, items: Schema, options: ListOptions = {}): ListSchema {
   return { type: 'list', description, items, ...options }
 }
 
-export function text(description: string, options: Pick<TextSchema, 'maxLength'> = {}): TextSchema {
+export function text(description: string, options: Pick<TextSchema, 'maxLength' | 'format'> = {}): TextSchema {
   return { type: 'text', description, ...options }
 }
 

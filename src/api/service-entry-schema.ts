@@ -37,7 +37,7 @@ export const serviceEntrySchema = object('hosts outside or inside the mesh that 
       },
       { required: ['number', 'name'] },
     ),
-    { maxItems: 256 },
+    { maxItems: 256, keys: ['name'] },
   ),
   location: choice('MESH_EXTERNAL, which is the default, or MESH_INTERNAL', ['MESH_EXTERNAL', 'MESH_INTERNAL']),
   resolution: choice('how the address to dial is found; NONE is the default', {

@@ -7,6 +7,7 @@ export type Plan = Readonly<Record<string, readonly string[]>>
 export const arrows: Plan = {
   base: [],
   api: ['base'],
+  kube: ['base', 'api'],
   flow: ['base'],
   identity: ['base'],
   intercept: ['base'],

@@ -1,0 +1,6 @@
+// Door of the kube room.
+export type { Column } from './columns/column.ts'
+export * from './object.ts'
+export * from './resources.ts'
+export type * from './resources/resource.ts'
+export * from './status.ts'
