@@ -105,7 +105,9 @@ class EnvoyEngine implements Engine {
       this.#waiting = undefined
       const refused = await this.#options.feed.put(this.#stock.of(snapshot))
       await this.#envoy.ready()
-      await this.#envoy.settled()
+      const waiting = await this.#envoy.settled()
+      if (waiting.length > 0)
+        this.#options.onNote(`Envoy has not put in force all that it was given, and goes on with what was before: ${waiting.join(', ')}`)
       for (const text of refused) if (!this.#refused.includes(text)) this.#options.onNote(`Envoy refuses what it was given: ${text}`)
       this.#refused = refused
     }

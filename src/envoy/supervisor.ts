@@ -24,8 +24,8 @@ export interface Envoy {
   readonly pid: number | undefined
   /** Resolves when it serves, by its own word; rejects when it ends before, or not in time. */
   ready(): Promise<void>
-  /** Resolves when no listener and no cluster waits for anything any more. */
-  settled(): Promise<void>
+  /** Resolves when no listener and no cluster waits for anything any more, or not in time, with what is waited for. */
+  settled(): Promise<readonly string[]>
   /** Lets go of connections within `ms`, then ends it. */
   drain(ms: number): Promise<void>
   close(): Promise<void>
@@ -110,13 +110,16 @@ class Supervisor implements Envoy {
     }
   }
 
-  async settled(): Promise<void> {
+  async settled(): Promise<readonly string[]> {
     const deadline = performance.now() + this.#timing.settle
+    let waiting: readonly string[] = ['it does not say what it is waiting for']
     while (performance.now() < deadline) {
       const stats = await readStats(this.admin, 'warming').catch(() => new Map<string, number>())
-      if (stats.size > 0 && [...stats.values()].every((value) => value === 0)) return
+      if (stats.size > 0) waiting = Array.from(stats, ([name, count]) => (count === 0 ? [] : [`${name}: ${count}`])).flat()
+      if (waiting.length === 0) return []
       await pause(pollMs)
     }
+    return waiting
   }
 
   async drain(ms: number): Promise<void> {

@@ -9,7 +9,7 @@ import type { FlowSink } from '../proxy/index.ts'
 import { neverReached } from '../runtime/index.ts'
 import { writeNodeId } from '../xds/index.ts'
 import { type Control, nodeFacts } from './control.ts'
-import { makeSocketDirectory, nameSocketDirectory, removal } from './socket-directory.ts'
+import { nameSocketDirectory, openSocketDirectory } from './socket-directory.ts'
 
 export interface EnvoyPlaneOptions {
   readonly role: 'sidecar' | 'gateway'
@@ -40,9 +40,9 @@ export async function startEnvoyPlane(parts: EnvoyPlaneOptions): Promise<EnvoyPl
   const { role, options, control, names, source } = parts
   const binary = await findEnvoy(options.envoyPath)
   const folder = nameSocketDirectory(parts.exposed)
-  makeSocketDirectory(folder, parts.exposed)
+  const directory = await openSocketDirectory(folder, parts.exposed)
   const own = nodeFacts().addresses
-  const closers: (() => Promise<void> | void)[] = [removal(folder)]
+  const closers: (() => Promise<void> | void)[] = [() => directory.close()]
   try {
     const resolver = await serveProxyResolver({
       names,

@@ -1,10 +1,9 @@
 // Starts, beside a sidecar, the gateways that the files speak of but do not contain: processes behind Unix sockets that end with it.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { rmSync } from 'node:fs'
 import { SallyportError, withTimeout } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import type { SynthesisedGateway } from '../model/index.ts'
-import { makeSocketDirectory } from './socket-directory.ts'
+import { openSocketDirectory, type SocketDirectory } from './socket-directory.ts'
 
 const readyWithinMs = 10_000
 const endsWithinMs = 2000
@@ -19,7 +18,7 @@ export interface GatewayProcesses {
 export function gatewayProcesses(options: RunOptions, sockets: string): GatewayProcesses {
   const running = new Map<string, ChildProcess>()
   let closed = false
-  let isMade = false
+  let directory: Promise<SocketDirectory> | undefined
   const start = async (gateway: SynthesisedGateway): Promise<void> => {
     const key = `${gateway.namespace}/${gateway.name}`
     if (running.has(key) || gateway.serviceHosts.length === 0) return
@@ -27,8 +26,9 @@ export function gatewayProcesses(options: RunOptions, sockets: string): GatewayP
       throw new SallyportError('SLP5001', `gateway ${key} would run beside this sidecar, and cannot read standard input a second time`, {
         fix: 'put the declarations into a file, or declare the gateway’s Service and address',
       })
-    if (!isMade) makeSocketDirectory(sockets, options.expose)
-    isMade = true
+    directory ??= openSocketDirectory(sockets, options.expose)
+    await directory
+    if (closed || running.has(key)) return
     process.stderr.write(
       `sallyport: the files select gateway ${key} and declare no address of it: it runs beside this sidecar, as ${gateway.serviceHost} ports ${gateway.servicePorts.join(', ')}\n`,
     )
@@ -49,7 +49,8 @@ export function gatewayProcesses(options: RunOptions, sockets: string): GatewayP
     async close() {
       closed = true
       await Promise.all([...running.values()].map(endChild))
-      if (isMade) rmSync(sockets, { recursive: true, force: true })
+      const made = await directory?.catch(() => undefined)
+      made?.close()
     },
   }
 }

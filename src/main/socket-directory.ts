@@ -1,9 +1,10 @@
-// Places the Unix sockets of gateways beside a sidecar where its sealed command cannot reach them.
+// Places the Unix sockets of gateways and of Envoy where a sealed command cannot reach them, and removes what dead processes left there.
 import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
-import { accessSync, constants, mkdirSync, realpathSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { messageOf, SallyportError } from '../base/index.ts'
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import { connect, createServer, type Server } from 'node:net'
+import { dirname, join } from 'node:path'
+import { messageOf, SallyportError, warnOfListener } from '../base/index.ts'
 import { unseenTrees } from '../seal/index.ts'
 
 /**
@@ -15,23 +16,79 @@ export function nameSocketDirectory(exposed: readonly string[]): string {
   return join(places.find(isWritable) ?? places[0] ?? '/dev/shm', `sallyport-${randomBytes(12).toString('hex')}`)
 }
 
+export interface SocketDirectory {
+  /** Removes it. When this process is killed that is done for it, and when nothing is left to do it, by the next start of any. */
+  close(): void
+}
+
 /** Of this user alone. A folder that is there already was made by somebody who guessed its name. */
-export function makeSocketDirectory(path: string, exposed: readonly string[]): void {
+export async function openSocketDirectory(path: string, exposed: readonly string[]): Promise<SocketDirectory> {
   const fix = `let this user write to one of ${unseenTrees.join(', ')}, and do not pass it to --expose`
-  if (!isUnseen(join(path, '..'), exposed)) {
-    throw new SallyportError('SLP5001', 'a gateway beside the sidecar needs a folder that the command does not see, and there is none', {
-      fix,
-    })
-  }
+  if (!isUnseen(join(path, '..'), exposed))
+    throw new SallyportError('SLP5001', 'sockets that the command must not see need a folder of their own, and there is none', { fix })
+  let owner: Server
   try {
     mkdirSync(path, { mode: 0o700 })
+    owner = await showOwner(path)
   } catch (cause) {
-    throw new SallyportError('SLP5001', `the sockets of a gateway beside the sidecar have no place: ${messageOf(cause)}`, { fix, cause })
+    throw new SallyportError('SLP5001', `sockets that the command must not see have no place: ${messageOf(cause)}`, { fix, cause })
+  }
+  removeAbandoned(dirname(path)).catch(warnOfListener)
+  const remove = removal(path)
+  return {
+    close() {
+      owner.close()
+      remove()
+    },
   }
 }
 
+/** Named so by `nameSocketDirectory`. */
+const shapeOfName = /^sallyport-[0-9a-f]{24}$/
+/** A socket in the folder: it is answered as long as the process lives that made the folder, whatever namespaces it lives in. */
+const ownerName = 'owner'
+
+/** The name appears when the socket is answered: nobody may take a folder that is being made for one that was left. */
+async function showOwner(path: string): Promise<Server> {
+  const server = createServer((socket) => socket.destroy())
+  const begun = join(path, '.owner')
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(begun, resolve)
+  })
+  renameSync(begun, join(path, ownerName))
+  return server.unref()
+}
+
+/** With a namespace of processes everything ends that could have removed the folder. */
+async function removeAbandoned(parent: string): Promise<void> {
+  for (const name of readdirSync(parent)) {
+    const path = join(parent, name)
+    if (shapeOfName.test(name) && isOwn(path) && (await isRefused(join(path, ownerName)))) rmSync(path, { recursive: true, force: true })
+  }
+}
+
+function isOwn(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  return stats?.isDirectory() === true && stats.uid === process.getuid?.()
+}
+
+/** Only a socket that exists and that no process holds any more is refused; whatever else goes wrong proves nothing. */
+function isRefused(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path })
+    const end = (isIt: boolean): void => {
+      socket.destroy()
+      resolve(isIt)
+    }
+    socket.setTimeout(1000, () => end(false))
+    socket.once('connect', () => end(false))
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED'))
+  })
+}
+
 /** Removes the folder when asked to, and also when this process was killed: what waits for its end is another one. */
-export function removal(path: string): () => void {
+function removal(path: string): () => void {
   const waiting = spawn('/bin/sh', ['-c', 'cat >/dev/null; exec rm -rf -- "$1"', 'sh', path], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,

@@ -102,6 +102,7 @@ class TlsWire implements Wire {
   #isPaused = false
   #error: Error | undefined
   #local: Address | undefined
+  #localText: string | undefined
   #remote: Address | undefined
 
   constructor(secure: TLSSocket, raw: Socket, onGone: (() => void) | undefined) {
@@ -126,7 +127,8 @@ class TlsWire implements Wire {
   }
 
   get localText(): string | undefined {
-    return this.local && formatAddress(this.local)
+    this.#localText ??= this.local && formatAddress(this.local)
+    return this.#localText
   }
 
   get remote(): Address | undefined {
