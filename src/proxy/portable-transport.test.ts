@@ -27,6 +27,7 @@ async function wireOf(reclaimMs: number): Promise<{ wire: Wire; say: (text: stri
     })
   })
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  socket.on('error', () => undefined)
   closing.push(
     () => socket.destroy(),
     () => server.close(),
@@ -128,3 +129,23 @@ async function readAll(peer: Socket): Promise<Buffer> {
   for await (const piece of peer) pieces.push(piece as Buffer)
   return Buffer.concat(pieces)
 }
+
+describe('a reset', () => {
+  it.each([
+    ['at once', () => undefined],
+    ['while its FIN is on the way', (wire: Wire) => wire.finish()],
+    [
+      'while its last bytes and its FIN are on the way',
+      (wire: Wire) => {
+        wire.send(Buffer.alloc(8_000_000), 0, 8_000_000)
+        wire.finish()
+      },
+    ],
+  ])('closes the connection, %s', async (_when, before) => {
+    const { wire } = await wireOf(1000)
+    const closed = new Promise<boolean>((resolve) => (wire.handler = { ...nobody, onClose: () => resolve(true) }))
+    before(wire)
+    wire.reset()
+    expect(await Promise.race([closed, new Promise((resolve) => setTimeout(() => resolve('still open'), 2000))])).toBe(true)
+  })
+})

@@ -286,8 +286,9 @@ class PortableWire implements Wire, Sendable {
   reset(): void {
     if (this.closed || this.#socket.destroyed) return
     this.#letGo()
-    // Only TCP knows RST; a peer that is gone already needs none.
-    if (this.remote === undefined) this.#socket.destroy()
+    // Only TCP knows RST; a peer that is gone already needs none. While its FIN is on the way a socket has none either: libuv refuses, and Node then never closes it.
+    const isFinishing = this.#socket.writableEnded && !this.#socket.writableFinished
+    if (this.remote === undefined || isFinishing) this.#socket.destroy()
     else this.#socket.resetAndDestroy()
   }
 
