@@ -16,6 +16,8 @@ const groups = [
     { name: 'bench-load', source: 'bench/load/main.ts' },
     { name: 'test-outside', source: 'tests/support/outside.ts' },
     { name: 'test-probe', source: 'tests/support/probe-client.ts' },
+    { name: 'test-origin', source: 'tests/support/origin.ts' },
+    { name: 'test-caller', source: 'tests/support/caller.ts' },
     { name: 'test-attacker', source: 'tests/escape/attacker.ts' },
     { name: 'test-weak-entry', source: 'tests/escape/weak-entry.ts' },
   ],

@@ -48,6 +48,11 @@ export const engineDifferences = {
     sallyport: 'goes to the name’s own address',
     envoy: 'refused',
   },
+  'hosts-file': {
+    what: 'a name of a wildcard host to which /etc/hosts of the machine gives a private, loopback or metadata address',
+    sallyport: 'refused (`private-address`)',
+    envoy: 'goes there: Envoy’s own resolver reads that file, and what it says is not judged',
+  },
   'cut-hello': {
     what: 'a ClientHello or request head that comes in hundreds of pieces, where Envoy does not listen inside the seal (not as root)',
     sallyport: 'is put together',

@@ -4,8 +4,10 @@ import { engineDifferences } from '../../src/envoy/index.ts'
 import { hello } from '../../src/proxy/sniff/client-hello.test-kit.ts'
 import { noEnvoy, findEnvoy } from '../support/envoy.ts'
 import { flowClosed, flowDecided } from '../../src/telemetry/index.ts'
-import { leaveOutEnvoy } from '../support/envoy-acceptance.ts'
-import { openStand, type Stand, type StandCall } from '../support/envoy-stand.ts'
+import { leaveOutEngines } from '../support/simulation.ts'
+import { openEnvoyStand } from '../support/envoy-stand.ts'
+import { type Ground, layGround } from '../support/ground.ts'
+import type { Stand, StandCall } from '../support/stand.ts'
 import { pipeline, type Played, verdict } from './player.ts'
 
 const entry = (name: string, spec: string): string => `
@@ -27,18 +29,24 @@ const any = (name: string): string =>
 
 const names = { 'a.test': ['203.0.113.41'], 'b.test': ['203.0.113.42'] }
 
-leaveOutEnvoy()
+leaveOutEngines()
 
+let ground: Ground
 let stand: Stand
 
 beforeAll(async () => {
-  if (findEnvoy() !== undefined) stand = await openStand('sidecar')
+  if (findEnvoy() === undefined) return
+  ground = await layGround()
+  stand = await openEnvoyStand('sidecar', ground)
 })
-afterAll(() => stand?.close())
+afterAll(async () => {
+  await stand?.close()
+  await ground?.close()
+})
 
 /** `CLUSTER` of what Envoy allowed, or why it did not. */
 async function underEnvoy(played: Played, call: StandCall): Promise<string> {
-  await stand.put(played.translation.snapshot, names)
+  await stand.put({ snapshot: played.translation.snapshot, names })
   const { record } = await stand.call(call)
   if (record === undefined) return 'no record'
   return record.verdict === 'allow' ? (record.cluster ?? '-') : record.reason.code
@@ -102,9 +110,18 @@ describe.skipIf(findEnvoy() === undefined)(`what stock Envoy does otherwise (${n
     expect(await underEnvoy(played, { to: `${address}:80`, host: 'b.test' })).toBe('outbound|80||b.test')
   })
 
+  test(engineDifferences['hosts-file'].what, async () => {
+    const played = pipeline(entry('wild', 'hosts: ["*.wild.test"], ports: [{number: 80, name: http, protocol: HTTP}], resolution: NONE'))
+    const call = { to: '203.0.113.41:80', host: 'deep.wild.test' }
+    const told = { 'deep.wild.test': ['10.0.0.1'] }
+    ground.setNames(told)
+    expect(verdict(played.runtime, { ...call, names: told })).toBe('private-address 403 UH')
+    expect(await underEnvoy(played, call)).toBe('outbound|80||*.wild.test')
+  })
+
   test(engineDifferences['refusal-body'].what, async () => {
     const played = pipeline(http('a'))
-    await stand.put(played.translation.snapshot, names)
+    await stand.put({ snapshot: played.translation.snapshot, names })
     const { answer, record } = await stand.call({
       to: '203.0.113.9:80',
       host: 'x.test',
@@ -119,7 +136,7 @@ describe.skipIf(findEnvoy() === undefined)(`what stock Envoy does otherwise (${n
 
   test(engineDifferences['cut-hello'].what, async () => {
     const played = pipeline(entry('a', 'hosts: [a.test], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS'))
-    await stand.put(played.translation.snapshot, names)
+    await stand.put({ snapshot: played.translation.snapshot, names })
     const call = { to: '203.0.113.41:443', says: hello({ sni: 'a.test', extensions: [[21, Buffer.alloc(500)]] }) }
     expect((await stand.call(call)).record).toMatchObject({ verdict: 'allow', cluster: 'outbound|443||a.test' })
     expect((await stand.call({ ...call, inPieces: true })).record?.verdict).not.toBe('allow')
@@ -128,7 +145,7 @@ describe.skipIf(findEnvoy() === undefined)(`what stock Envoy does otherwise (${n
   test(engineDifferences['end-of-connection'].what, async () => {
     const told: string[] = []
     const stops = [flowDecided.subscribe(() => told.push('decided')), flowClosed.subscribe(() => told.push('closed'))]
-    await stand.put(pipeline(http('a')).translation.snapshot, names)
+    await stand.put({ snapshot: pipeline(http('a')).translation.snapshot, names })
     await stand.call({ to: '203.0.113.41:80', host: 'a.test' })
     for (const stop of stops) stop()
     expect(told).toContain('closed')
@@ -136,14 +153,14 @@ describe.skipIf(findEnvoy() === undefined)(`what stock Envoy does otherwise (${n
   })
 
   test('each difference has a test', () => {
-    const held = ['names-agree', 'refusal-body', 'cleartext-http2', 'cut-hello', 'end-of-connection', ...Object.keys(rows)]
+    const held = ['names-agree', 'hosts-file', 'refusal-body', 'cleartext-http2', 'cut-hello', 'end-of-connection', ...Object.keys(rows)]
     // Held by tests/netns/envoy.test.ts, where connections live through a change.
     expect([...held, 'live-change'].toSorted()).toEqual(Object.keys(engineDifferences).toSorted())
   })
 
   test(engineDifferences['cleartext-http2'].what, async () => {
     const played = pipeline(http('a'))
-    await stand.put(played.translation.snapshot, names)
+    await stand.put({ snapshot: played.translation.snapshot, names })
     const says = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0', 'latin1')
     const { answer } = await stand.call({ to: '203.0.113.41:80', says })
     // A SETTINGS frame of its own.

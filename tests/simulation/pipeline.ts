@@ -5,7 +5,7 @@ import { buildModel } from '../../src/model/index.ts'
 import { type Call, play, type Played, tell } from '../../src/runtime/play.test-kit.ts'
 import { compile, type Runtime } from '../../src/runtime/index.ts'
 import { translate } from '../../src/translate/index.ts'
-import { keepCall, keepRuntime } from '../support/envoy-acceptance.ts'
+import { keepCall, keepRuntime } from '../support/simulation.ts'
 
 export interface Setting extends ReadOptions {
   readonly role?: 'sidecar' | 'gateway'
@@ -29,8 +29,8 @@ export function runtimeFor(yaml: string, setting: Setting = {}): Runtime {
     { role, namespace, labels, name: 'one' },
     sockets === undefined ? {} : { embeddedGateway: { socketDirectory: sockets } },
   )
-  const { runtime } = compile(translated.snapshot, { addresses: own.flatMap((ip) => parseIp(ip) ?? []) })
-  return keepRuntime(runtime, role, translated.snapshot)
+  const compiled = compile(translated.snapshot, { addresses: own.flatMap((ip) => parseIp(ip) ?? []) })
+  return keepRuntime(compiled, role, translated.snapshot)
 }
 
 export interface Attempt extends Call {

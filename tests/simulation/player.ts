@@ -5,7 +5,7 @@ import type { ConnectionFacts, FirstBytes, RequestFacts, Resolution } from '../.
 import { buildModel, type Model } from '../../src/model/index.ts'
 import { compile, type ConnectionDecision, decide, decideRequest, type RequestDecision, type Runtime } from '../../src/runtime/index.ts'
 import { type Proxy, translate, type TranslateOptions, type Translation } from '../../src/translate/index.ts'
-import { keepCall, keepRuntime } from '../support/envoy-acceptance.ts'
+import { keepCall, keepRuntime } from '../support/simulation.ts'
 
 export interface MeshPlan {
   readonly strictness?: 'strict' | 'istio'
@@ -37,9 +37,8 @@ export function pipeline(yaml: string, plan: MeshPlan = {}): Played {
   const model = buildModel(resources, settings)
   const base = plan.proxy?.role === 'gateway' ? gateway : sidecar
   const translation = translate(model, { ...base, ...plan.proxy }, plan.options)
-  const { runtime } = compile(translation.snapshot, { addresses: [] })
-  keepRuntime(runtime, base.role, translation.snapshot)
-  return { model, translation, runtime }
+  const compiled = compile(translation.snapshot, { addresses: [] })
+  return { model, translation, runtime: keepRuntime(compiled, base.role, translation.snapshot) }
 }
 
 export interface Call {

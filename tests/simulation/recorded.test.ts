@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { readText } from '../../src/config/index.ts'
 import { buildModel } from '../../src/model/index.ts'
 import { type Proxy, translate } from '../../src/translate/index.ts'
-import { keepForEnvoy } from '../support/envoy-acceptance.ts'
+import { keepSnapshot } from '../support/simulation.ts'
 import { factsOf } from './facts.ts'
 import { gateway, sidecar } from './player.ts'
 
@@ -44,7 +44,7 @@ describe.each(scenarios)('%s', (name) => {
     test(`${who}: ${plan.title}`, () => {
       const proxy = who === 'gateway' ? { ...gateway, address: '198.18.0.20', ...plan.gateway } : { ...sidecar, ...plan.workloads?.[who] }
       const { snapshot } = translate(model, proxy)
-      expect(factsOf(keepForEnvoy(proxy.role, snapshot)).filter((line) => isRecorded(line, lines))).toEqual(lines)
+      expect(factsOf(keepSnapshot(proxy.role, snapshot)).filter((line) => isRecorded(line, lines))).toEqual(lines)
     })
   }
 })

@@ -1,12 +1,10 @@
-// Stands stock Envoy up in a network of its own, where every address is local, and plays calls against what it is given.
+// Stands stock Envoy up on the simulation's ground, and plays calls against what it is given.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bytesOf, familyOf, parseAddress, parseIp } from '../../src/base/index.ts'
 import { openFeed, startEngine } from '../../src/envoy/index.ts'
 import type { FlowRecord } from '../../src/flow/index.ts'
-import { hello } from '../../src/proxy/sniff/client-hello.test-kit.ts'
 import { neverReached } from '../../src/runtime/index.ts'
 import { flowClosed } from '../../src/telemetry/index.ts'
 import { create, type Snapshot } from '../../src/xds/index.ts'
@@ -22,50 +20,21 @@ import { type LbEndpoint, LbEndpointSchema } from '../../src/xds/gen/envoy/confi
 import { ListenerFilterSchema } from '../../src/xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { type Listener, ListenerSchema } from '../../src/xds/gen/envoy/config/listener/v3/listener_pb.js'
 import { findEnvoy } from './envoy.ts'
+import type { Ground } from './ground.ts'
+import { type Names, silenceMs, type Stand, standsIn, wordsOf } from './stand.ts'
 
-export interface StandCall {
-  readonly to: string
-  readonly listener?: string
-  readonly host?: string
-  readonly sni?: string
-  readonly path?: string
-  readonly method?: string
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>
-  /** Says something that is no protocol; without this, `host` and `sni` the client says nothing. */
-  readonly bytes?: true
-  /** In the place of all these. */
-  readonly says?: Buffer
-  /** Each byte is sent by itself. */
-  readonly inPieces?: true
-}
-
-export interface StandOutcome {
-  readonly record: FlowRecord | undefined
-  /** What the client was told. */
-  readonly answer: string
-}
-
-export interface Stand {
-  /** `names`: what names resolve to. Resolves with what Envoy refused. */
-  put(snapshot: Snapshot, names?: Names): Promise<void>
-  call(call: StandCall): Promise<StandOutcome>
-  /** What Envoy said. */
-  readonly notes: readonly string[]
-  close(): Promise<void>
-}
-
-type Names = Readonly<Record<string, readonly string[]>>
-
-const silenceMs = 320
 const recordMs = 1500
+/** The PROXY protocol's own words for the one who calls. */
+const caller = { 4: '198.18.0.11', 6: '[2001:db8::11]' } as const
 
-export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-stand-'))
+/** Stands in the ground's node for engines; calls come to it as they do where it may not listen inside the seal. */
+export async function openEnvoyStand(role: 'sidecar' | 'gateway', ground: Ground): Promise<Stand> {
+  const folder = mkdtempSync(join(standsIn, 'sallyport-stand-'))
   const notes: string[] = []
   const feed = await openFeed(join(folder, 'xds.sock'))
   const engine = startEngine({
     role,
-    binary: { path: inOwnNetwork(folder), version: '1.40.0' },
+    binary: { path: entering(ground, folder), version: '1.40.0' },
     folder,
     node: {
       id: `${role === 'sidecar' ? 'sidecar' : 'router'}~127.0.0.1~client.default~default.svc.cluster.local`,
@@ -83,12 +52,14 @@ export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
   })
   const waiting = new Map<string, (record: FlowRecord) => void>()
   const stop = flowClosed.subscribe(({ record }) => (record.role === role ? waiting.get(record.source.address)?.(record) : undefined))
+  const talks = new Set<Promise<string>>()
   let port = 20_000
   return {
     notes,
-    put: (snapshot, names = {}) => engine.put(standing(role, snapshot, { folder, names })),
+    answered: async () => void (await Promise.all(talks)),
+    put: ({ snapshot, names = {} }) => engine.put(standing(role, snapshot, { folder, names })),
     async call(call) {
-      const source = `${call.to.startsWith('[') ? '[2001:db8::11]' : '198.18.0.11'}:${port++}`
+      const source = `${caller[call.to.startsWith('[') ? 6 : 4]}:${port++}`
       const recorded = new Promise<FlowRecord | undefined>((resolve) => {
         waiting.set(source, resolve)
         setTimeout(() => resolve(undefined), recordMs).unref()
@@ -97,10 +68,13 @@ export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
       const [header, words] = [proxyHeader(source, call.to), wordsOf(call)]
       const pieces =
         call.inPieces === true ? [header, ...Array.from(words, (byte) => Buffer.from([byte]))] : [Buffer.concat([header, words])]
-      const answer = await talk(path, pieces, recorded)
+      const talking = talk(path, pieces, recorded)
+      talks.add(talking)
+      const answer = await talking
+      talks.delete(talking)
       const record = await recorded
       waiting.delete(source)
-      return { record, answer }
+      return { record, answer, reached: record?.upstreamLocal === undefined ? undefined : ground.reachedFrom(record.upstreamLocal) }
     },
     async close() {
       stop()
@@ -111,15 +85,11 @@ export async function openStand(role: 'sidecar' | 'gateway'): Promise<Stand> {
   }
 }
 
-/** A program that starts Envoy where nothing leads outside. */
-function inOwnNetwork(folder: string): string {
+/** A program that starts Envoy in the node, as a process that signals reach. */
+function entering({ engines }: Ground, folder: string): string {
   const path = join(folder, 'envoy.sh')
-  const routes = 'ip link set lo up; ip route add local 0.0.0.0/0 dev lo; ip -6 route add local ::/0 dev lo 2>/dev/null'
-  const unshare = process.getuid?.() === 0 ? 'unshare -n' : 'unshare -rn'
-  writeFileSync(
-    path,
-    `#!/bin/sh\nPATH=$PATH:/usr/sbin:/sbin\nexec ${unshare} sh -c '${routes}; exec ${findEnvoy()?.path ?? 'envoy'} "$@"' sh "$@"\n`,
-  )
+  const enter = engines.enter.filter((part) => part !== '--pid')
+  writeFileSync(path, `#!/bin/sh\nexec ${enter.join(' ')} ${findEnvoy()?.path ?? 'envoy'} "$@"\n`)
   chmodSync(path, 0o755)
   return path
 }
@@ -146,16 +116,6 @@ function talk(path: string, pieces: readonly Buffer[], recorded: Promise<unknown
       socket.destroy()
     })
   })
-}
-
-function wordsOf({ host, sni, path = '/', method = 'GET', headers = {}, bytes, says }: StandCall): Buffer {
-  if (says !== undefined) return says
-  if (host !== undefined) {
-    const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}\r\n`))
-    return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${lines.join('')}\r\n`, 'latin1')
-  }
-  if (sni !== undefined) return hello({ sni })
-  return bytes === true ? Buffer.from('\u0001\u0002 no protocol\n', 'latin1') : Buffer.alloc(0)
 }
 
 function proxyHeader(source: string, destination: string): Buffer {

@@ -1,15 +1,18 @@
-// Plays what the tests of a file had decided again by stock Envoy, live: it has to take every snapshot, without a word, and to give the same verdicts.
+// Plays what the tests of a file had decided again by the live engines: each has to take every snapshot without a word, and to give the same verdicts.
 import { afterAll, expect } from 'vitest'
-import type { OriginRef, ReasonCode } from '../../src/flow/index.ts'
-import type { ConnectionDecision, RequestDecision, Runtime } from '../../src/runtime/index.ts'
+import type { compile, Runtime } from '../../src/runtime/index.ts'
 import type { Snapshot } from '../../src/xds/index.ts'
 import { tellCounts } from './counts.ts'
-import { disagreements, unplayable } from './envoy-disagreements.ts'
+import { type Decision, differenceOf } from './agreement.ts'
+import { disagreements, type Engine, engines, unplayable } from './disagreements.ts'
 import { findEnvoy } from './envoy.ts'
-import { openStand, type Stand, type StandCall } from './envoy-stand.ts'
+import { openEnvoyStand } from './envoy-stand.ts'
+import { type Ground, hostsAreReadMs, layGround } from './ground.ts'
+import { openSallyportStand } from './sallyport-stand.ts'
+import type { Names, Stand, StandCall } from './stand.ts'
 
+type Compiled = ReturnType<typeof compile>
 type Role = 'sidecar' | 'gateway'
-type Decision = ConnectionDecision | RequestDecision
 
 interface Played {
   readonly test: string
@@ -21,30 +24,28 @@ interface Played {
 interface Kept {
   readonly role: Role
   readonly snapshot: Snapshot
+  readonly isIncomplete: boolean
   readonly calls: Played[]
 }
 
-type Names = Readonly<Record<string, readonly string[]>>
-
 const kept: Kept[] = []
 const byRuntime = new WeakMap<Runtime, Kept>()
+let isLeftOut = false
 
-/** Takes part in the test file that imports it: at its end everything is put to Envoy. */
-export function keepForEnvoy(role: Role, snapshot: Snapshot): Snapshot {
-  kept.push({ role, snapshot, calls: [] })
+/** Takes part in the test file that imports it: at its end everything is put to the engines. */
+export function keepSnapshot(role: Role, snapshot: Snapshot): Snapshot {
+  kept.push({ role, snapshot, isIncomplete: false, calls: [] })
   return snapshot
 }
 
-/** The tests of this file put to Envoy themselves what they are about. */
-export function leaveOutEnvoy(): void {
+/** The tests of this file put to the engines themselves what they are about. */
+export function leaveOutEngines(): void {
   isLeftOut = true
 }
 
-let isLeftOut = false
-
-/** As `keepForEnvoy`, for what is decided by this runtime later. */
-export function keepRuntime(runtime: Runtime, role: Role, snapshot: Snapshot): Runtime {
-  const one: Kept = { role, snapshot, calls: [] }
+/** As `keepSnapshot`, for what is decided by this runtime later. */
+export function keepRuntime({ runtime, rejected }: Compiled, role: Role, snapshot: Snapshot): Runtime {
+  const one: Kept = { role, snapshot, isIncomplete: rejected.some(({ awaits }) => awaits !== undefined), calls: [] }
   kept.push(one)
   byRuntime.set(runtime, one)
   return runtime
@@ -64,94 +65,155 @@ interface Unplayable {
   readonly names: Names
 }
 
-const tally = { calls: 0, agreeing: 0 }
-const disagreeing = new Set<string>()
-
 afterAll(async () => {
-  if (isLeftOut) return
-  if (findEnvoy() === undefined || kept.length === 0) {
-    if (process.env['CI'] === 'true') expect(findEnvoy()).toBeDefined()
-    return
-  }
-  const found = (await Promise.all((['sidecar', 'gateway'] as const).map(playAll))).flat()
-  const file = expect.getState().testPath?.split('/').at(-1)
-  tellCounts(`simulation: ${kept.length} tables of ${file} taken by Envoy, ${tally.agreeing} of ${tally.calls} calls alike`)
-  const played = new Set(kept.flatMap(({ calls }) => calls.map(({ test }) => test)))
-  const agreeing = Object.keys(disagreements).filter((test) => played.has(test) && !disagreeing.has(test))
-  expect({ found, 'listed, and alike': agreeing }).toEqual({ found: [], 'listed, and alike': [] })
-}, 120_000)
-
-async function playAll(role: Role): Promise<readonly string[]> {
-  const mine = kept.filter((one) => one.role === role)
-  if (mine.length === 0) return []
-  const stand = await openStand(role)
-  const differing: string[] = []
+  if (isLeftOut || kept.length === 0) return
+  if (process.env['CI'] === 'true') expect(findEnvoy()).toBeDefined()
+  const file = expect.getState().testPath?.split('/').at(-1) ?? ''
+  const ground = await layGround()
   try {
-    for (const one of mine) {
-      const groups = groupByNames(one.calls.filter(isComparable(one.snapshot)))
-      if (groups.length === 0) await stand.put(one.snapshot)
-      for (const { names, calls } of groups) {
-        await stand.put(one.snapshot, names)
-        differing.push(...(await Promise.all(calls.map((played) => compare(stand, played)))).flat())
-      }
+    const runs = engines.filter((engine) => engine !== 'envoy' || findEnvoy() !== undefined).map((engine) => new EngineRun(engine, ground))
+    await playAll(runs, ground)
+    for (const run of runs) tellCounts(run.told(file))
+    const found = runs.flatMap((run) => run.found())
+    expect(found).toEqual([])
+  } finally {
+    await ground.close()
+  }
+}, 180_000)
+
+async function playAll(runs: readonly EngineRun[], ground: Ground): Promise<void> {
+  try {
+    for (const { names, tables } of inGroups(kept)) {
+      ground.setNames(names)
+      if (Object.keys(names).length > 0) await new Promise((resolve) => setTimeout(resolve, hostsAreReadMs))
+      await Promise.all(runs.map((run) => run.play(tables)))
     }
   } finally {
-    await stand.close()
+    await Promise.all(runs.map((run) => run.close()))
   }
-  return [...new Set(stand.notes.filter((note) => !isMissingFile(note))), ...differing]
 }
 
-/** Calls that are told other addresses of names are played after each other. */
-function groupByNames(calls: readonly Played[]): readonly { readonly names: Names; readonly calls: readonly Played[] }[] {
-  const groups = new Map<string, Played[]>()
-  for (const call of calls) groups.set(JSON.stringify(call.names), [...(groups.get(JSON.stringify(call.names)) ?? []), call])
-  return Array.from(groups, ([names, members]) => ({ names: JSON.parse(names) as Names, calls: members }))
+interface Group {
+  readonly names: Names
+  readonly tables: Kept[]
 }
 
-/** Envoy would have to ask for names that only the traffic says, and there is nobody to ask here. */
-function isComparable({ clusters }: Snapshot): (played: Played) => boolean {
-  return ({ decision }) =>
-    !(
-      'cluster' in decision &&
-      typeof decision.cluster === 'object' &&
-      clusters.get(decision.cluster.name)?.clusterDiscoveryType.case === 'clusterType'
+/** Tables that do not contradict each other about any name share a group; whoever finds no address for a name has one of its own. */
+function inGroups(all: readonly Kept[]): readonly Group[] {
+  const groups: { names: Names; isExact: boolean; tables: Kept[] }[] = []
+  for (const { calls, ...table } of all) {
+    if (calls.length === 0) groupFor(groups, {}, false).tables.push({ ...table, calls: [] })
+    for (const call of calls) {
+      const isExact = call.decision.verdict === 'deny' && call.decision.reason.code === 'name-unresolved'
+      const { tables } = groupFor(groups, call.names, isExact)
+      const last = tables.at(-1)
+      if (last?.snapshot === table.snapshot) last.calls.push(call)
+      else tables.push({ ...table, calls: [call] })
+    }
+  }
+  return groups
+}
+
+function groupFor(
+  groups: { names: Names; isExact: boolean; tables: Kept[] }[],
+  names: Names,
+  isExact: boolean,
+): { readonly tables: Kept[] } {
+  const text = (value: unknown): string => JSON.stringify(value)
+  const agrees = (other: Names): boolean =>
+    Object.entries(names).every(([name, list]) => other[name] === undefined || text(other[name]) === text(list))
+  const found = groups.find((group) =>
+    isExact ? group.isExact && text(group.names) === text(names) : !group.isExact && agrees(group.names),
+  )
+  const group = found ?? { names: {}, isExact, tables: [] }
+  if (found === undefined) groups.push(group)
+  group.names = { ...group.names, ...names }
+  return group
+}
+
+/** What one engine made of a file's tables. */
+class EngineRun {
+  readonly #engine: Engine
+  readonly #ground: Ground
+  readonly #stands = new Map<Role, Promise<Stand>>()
+  readonly #played = new Set<string>()
+  readonly #disagreeing = new Set<string>()
+  readonly #found: string[] = []
+  #tables = 0
+  #calls = 0
+  #agreeing = 0
+
+  constructor(engine: Engine, ground: Ground) {
+    this.#engine = engine
+    this.#ground = ground
+  }
+
+  /** Roles do not wait for each other. */
+  async play(tables: readonly Kept[]): Promise<void> {
+    const roles = ['sidecar', 'gateway'] as const
+    await Promise.all(
+      roles.map((role) =>
+        this.#playRole(
+          role,
+          tables.filter((one) => one.role === role),
+        ),
+      ),
     )
-}
+  }
 
-async function compare(stand: Stand, { test, call, decision }: Played): Promise<string[]> {
-  const { record } = await stand.call(call)
-  const ours = describe(decision)
-  const theirs =
-    record === undefined ? 'no record' : `${record.verdict} ${record.verdict === 'allow' ? (record.cluster ?? '-') : ''}${by(record.by)}`
-  tally.calls++
-  if (ours === theirs || (decision.verdict === 'deny' && record?.verdict === 'deny' && guesses.has(decision.reason.code))) tally.agreeing++
-  else if (disagreements[test] !== undefined) disagreeing.add(test)
-  else return [`${test} (${JSON.stringify(call)}): ${ours} here, ${theirs} under Envoy (${record?.reason.code} ${record?.details ?? ''})`]
-  return []
-}
+  told(file: string): string {
+    return `simulation: ${this.#tables} tables of ${file} under ${this.#engine}, ${this.#agreeing} of ${this.#calls} calls alike`
+  }
 
-/** Where nothing takes a flow, our data plane looks for whom it was meant; Envoy names the outbound policy. */
-const guesses: ReadonlySet<ReasonCode> = new Set(['not-declared', 'not-visible', 'name-mismatch', 'destination-mismatch'])
+  /** What differs without a reason, what has a reason and does not differ, and what the engine said. */
+  found(): readonly string[] {
+    const listed = disagreements[this.#engine]
+    const agreeing = Object.keys(listed).filter((test) => this.#played.has(test) && !this.#disagreeing.has(test))
+    return [...new Set(this.#found), ...agreeing.map((test) => `${this.#engine}: listed, and alike: ${test}`)]
+  }
 
-function describe(decision: Decision): string {
-  switch (decision.verdict) {
-    case 'forward':
-    case 'passthrough':
-      return `allow ${decision.cluster.name}${by(decision.reason.by)}`
-    case 'answer':
-      return `allow -${by(decision.reason.by)}`
-    case 'deny':
-      return `deny ${by(decision.reason.by)}`
-    default:
-      return decision.verdict
+  async close(): Promise<void> {
+    for (const opening of this.#stands.values()) {
+      const stand = await opening
+      this.#found.push(...stand.notes.filter((note) => !isMissingFile(note)).map((note) => `${this.#engine}: ${note}`))
+      await stand.close()
+    }
+  }
+
+  async #playRole(role: Role, tables: readonly Kept[]): Promise<void> {
+    if (tables.length === 0) return
+    const opening = this.#stands.get(role) ?? (this.#engine === 'envoy' ? openEnvoyStand : openSallyportStand)(role, this.#ground)
+    this.#stands.set(role, opening)
+    const stand = await opening
+    const comparing: Promise<void>[] = []
+    for (const { snapshot, isIncomplete, calls } of tables) {
+      this.#tables++
+      const names = Object.assign({}, ...calls.map((played) => played.names)) as Names
+      await stand.put({ snapshot, names, isIncomplete })
+      const under = calls.map((played) => ({ played, comparing: this.#compare(stand, played) }))
+      comparing.push(...under.map((each) => each.comparing))
+      await stand.answered()
+      // A connection that is not over yet would be judged by the next table.
+      await Promise.all(under.flatMap((each) => (mayLive(each.played) ? [each.comparing] : [])))
+    }
+    await Promise.all(comparing)
+  }
+
+  async #compare(stand: Stand, { test, call, decision }: Played): Promise<void> {
+    const difference = differenceOf(this.#engine, decision, await stand.call(call))
+    this.#calls++
+    this.#played.add(test)
+    if (difference === undefined) this.#agreeing++
+    else if (disagreements[this.#engine][test] !== undefined) this.#disagreeing.add(test)
+    else this.#found.push(`${test} (${JSON.stringify(call)}): ${difference}`)
   }
 }
 
-function by(ref: OriginRef | undefined): string {
-  return ref === undefined ? '' : ` by ${ref.kind} ${ref.namespace}/${ref.name} ${ref.field ?? ''}`
+function mayLive({ call, decision }: Played): boolean {
+  return call.host === undefined && decision.verdict !== 'deny'
 }
 
-/** Files that declarations of tests name and nobody has. Real ones are put to Envoy by the recorded scenarios. */
+/** Files that declarations of tests name and nobody has. Real ones are put to the engines by the recorded scenarios. */
 function isMissingFile(note: string): boolean {
   return /Invalid path: |Failed to load incomplete private key from path: /.test(note)
 }
