@@ -1,6 +1,7 @@
 // Says what the server has to know of a resource that it serves.
 import type { ObjectSchema } from '../../api/index.ts'
 import type { Column } from '../columns/column.ts'
+import type { NameRule } from '../validate/names.ts'
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch'
 
@@ -34,5 +35,5 @@ export interface ApiResource {
   /** Stored under another group's name: `group/plural` of the one that it is another view of. */
   readonly storedAs?: { readonly group: string; readonly plural: string }
   /** What the object's name has to be. */
-  readonly nameRule: 'subdomain' | 'label' | 'label-1035' | 'path'
+  readonly nameRule: NameRule
 }
