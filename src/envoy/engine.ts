@@ -63,10 +63,8 @@ class EnvoyEngine implements Engine {
     this.ledger = new Ledger({ ...options, idPrefix, ...(relay !== undefined && { relay }) })
     this.#stock = new StockSnapshots({
       role,
-      log,
-      idPrefix,
       neverReached,
-      workload: `${source.namespace}/${source.workload}`,
+      records: { log, idPrefix, workload: `${source.namespace}/${source.workload}` },
       ...(capture && { capture }),
       ...(peers && { peers }),
     })

@@ -5,11 +5,11 @@ import type { ServeOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore } from '../config/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
 import { configIssue } from '../telemetry/index.ts'
-import { type AdsServer, isObserver, type NodeIdentity, readNode, serveAds, type TypeUrl, typeShortNames } from '../xds/index.ts'
+import { type AdsServer, type NodeIdentity, readNode, serveAds, type TypeUrl, typeShortNames } from '../xds/index.ts'
 import { errorsOf } from './control-plane.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
-import { NodeViews } from './node-views.ts'
+import { isStranger, NodeViews } from './node-views.ts'
 import { refuseErrors } from './start-errors.ts'
 
 /** Resolves with the exit code, once a signal has ended it. */
@@ -66,17 +66,17 @@ export async function startServer(options: ServeOptions): Promise<ConfigurationS
   }
 }
 
-/** Notices clients that are no proxies of Sallyport's: what only our metadata says is nothing to them. */
+/** Notices clients that are no proxies of Sallyport's: there are things that no resource can tell them. */
 class Strangers {
   readonly #known = new Set<string>()
 
   meet(node: NodeIdentity): void {
     const { agent, name, namespace } = node
     const who = agent === '' ? 'a client that does not say what it is' : `"${agent.slice(0, 60)}"`
-    if (agent === 'sallyport' || isObserver(node) || this.#known.has(agent) || this.#known.size >= MOST_STRANGERS) return
+    if (!isStranger(node) || this.#known.has(agent) || this.#known.size >= MOST_STRANGERS) return
     this.#known.add(agent)
     process.stderr.write(
-      `sallyport serve: ${namespace}/${name} is ${who}: what Sallyport refuses by its own metadata is not refused there (docs/xds.md); for Envoy use --engine envoy\n`,
+      `sallyport serve: ${namespace}/${name} is ${who}, and is told in Envoy’s own terms what is refused. No resource can say that names must not lead to private addresses, this machine or a metadata service, nor whom a gateway serves: for that use --engine envoy (docs/xds.md)\n`,
     )
   }
 }

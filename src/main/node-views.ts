@@ -1,9 +1,11 @@
-// Translates the model once for all nodes that should have the same, when the first of them comes, and again whenever the model changes.
+// Translates the model once for all nodes that should have the same, when the first of them comes, and again whenever the model changes; for nodes that are not ours, in Envoy's own terms.
 import type { Issue } from '../api/index.ts'
 import { type Steps, systemClock, type Timer, warnOfListener } from '../base/index.ts'
+import { StockSnapshots } from '../envoy/index.ts'
 import type { Model } from '../model/index.ts'
+import { neverReached } from '../runtime/index.ts'
 import { type Proxy, translating } from '../translate/index.ts'
-import { type NodeIdentity, type NodeView, ResourceView, SettledOrigins, type Snapshot } from '../xds/index.ts'
+import { isObserver, ownAgent, type NodeIdentity, type NodeView, ResourceView, SettledOrigins, type Snapshot } from '../xds/index.ts'
 
 /** A view that nobody has is kept for so long: proxies come back. */
 const idleMs = 60_000
@@ -12,6 +14,8 @@ const mostViews = 5000
 interface Kept {
   readonly proxy: Proxy
   readonly view: ResourceView
+  /** Says in Envoy's own terms what only our proxies read in metadata; absent for those. */
+  readonly stock: StockSnapshots | undefined
   users: number
   idle: Timer | undefined
   /** That `view` was made of. */
@@ -49,8 +53,9 @@ export class NodeViews {
 
   viewOf(node: NodeIdentity): NodeView | string {
     const proxy = proxyOf(node)
-    const key = JSON.stringify([proxy.role, proxy.namespace, Object.entries(proxy.labels).toSorted(([a], [b]) => (a < b ? -1 : 1))])
-    const kept = this.#views.get(key) ?? this.#add(key, proxy)
+    const labels = Object.entries(proxy.labels).toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const key = JSON.stringify([isStranger(node), proxy.role, proxy.namespace, labels])
+    const kept = this.#views.get(key) ?? this.#add(key, node)
     if (kept === undefined) return `nodes of more than ${this.#most} different kinds are connected`
     kept.users++
     kept.idle?.cancel()
@@ -102,13 +107,17 @@ export class NodeViews {
     const { snapshot, issues } = yield* translating(model, kept.proxy)
     this.#origins ??= yield* this.#settled.following(snapshot.origins)
     kept.issues = issues
-    yield* kept.view.publishing({ ...snapshot, origins: this.#origins })
+    const wanted = { ...snapshot, origins: this.#origins }
+    if (kept.stock !== undefined) yield
+    yield* kept.view.publishing(kept.stock?.of(wanted) ?? wanted)
   }
 
-  #add(key: string, proxy: Proxy): Kept | undefined {
+  #add(key: string, node: NodeIdentity): Kept | undefined {
     if (this.#views.size >= this.#most) this.#dropIdle()
     if (this.#views.size >= this.#most) return undefined
-    const kept: Kept = { proxy, view: new ResourceView(), users: 0, idle: undefined, model: undefined, issues: [] }
+    const proxy = proxyOf(node)
+    const stock = isStranger(node) ? new StockSnapshots({ role: proxy.role, neverReached: neverReached() }) : undefined
+    const kept: Kept = { proxy, stock, view: new ResourceView(), users: 0, idle: undefined, model: undefined, issues: [] }
     this.#views.set(key, kept)
     this.#wanted()
     return kept
@@ -121,6 +130,11 @@ export class NodeViews {
       this.#views.delete(key)
     }
   }
+}
+
+/** Who only looks is shown what our own proxies have, unless it looks at a node that is connected. */
+export function isStranger(node: NodeIdentity): boolean {
+  return node.agent !== ownAgent && !isObserver(node)
 }
 
 function proxyOf({ role, namespace, name, labels }: NodeIdentity): Proxy {

@@ -1,6 +1,7 @@
 // Opens the source of a role's configuration: files, or an xDS server when one is named.
 import type { ProxyOptions, RunOptions } from '../cli/index.ts'
 import type { Proxy } from '../translate/index.ts'
+import { ownAgent } from '../xds/index.ts'
 import type { Control } from './control.ts'
 import { startControl } from './control-plane.ts'
 
@@ -28,7 +29,7 @@ export async function openControl({ options, proxy, sockets, quiet, isNeeded }: 
       name,
       labels,
       ...(serviceAccount !== undefined && { serviceAccount }),
-      agent: { name: 'sallyport', version: process.env['SALLYPORT_VERSION'] ?? '0.1.0' },
+      agent: { name: ownAgent, version: process.env['SALLYPORT_VERSION'] ?? '0.1.0' },
     },
     isNeeded,
     ...(stateDir !== undefined && { stateDirectory: stateDir }),

@@ -31,6 +31,9 @@ export interface NodeIdentityInit {
   readonly agent?: { readonly name: string; readonly version: string }
 }
 
+/** As our proxies name themselves to a server. */
+export const ownAgent = 'sallyport'
+
 const clusterDomain = 'svc.cluster.local'
 
 export function writeNodeId({ role, name, namespace, address = '127.0.0.1' }: NodeIdentityInit): string {

@@ -24,20 +24,27 @@ test('a change of one entry sends that entry, and a file that is not valid nothi
   expect((await follower.accept()).names).toContain('outbound|443||host-20.example.test')
 })
 
-test('a comment before a thousand entries moves their places, and nothing that traffic is judged by', { timeout: 60_000 }, async () => {
-  const { write, client } = await started(entries(1000))
-  const engine = client()
-  await settled(engine, traffic)
-  const records = client()
-  await settled(records, [extension])
-  write(`# One line.\n# Another.\n${entries(1000)}`)
-  const moved: string[] = []
-  while (moved.length < 1000) moved.push(...(await records.accept()).names)
-  expect(moved.filter((name) => !name.startsWith('origin/ServiceEntry/'))).toEqual([])
-  engine.subscribe(typeUrls.secret, 'none')
-  expect((await engine.accept()).removed).toEqual(['none'])
-  expect(engine.unheard).toEqual([])
-})
+const agents = ['sallyport', 'envoy']
+
+test.each(agents)(
+  'a comment before a thousand entries moves their places, and nothing that traffic is judged by, for %s',
+  { timeout: 60_000 },
+  async (name) => {
+    const { write, client } = await started(entries(1000))
+    const engine = client()
+    const node = writeNode({ role: 'sidecar', name: 'web', namespace: 'default', labels: {}, agent: { name, version: '1' } })
+    await settled(engine, traffic, node)
+    const records = client()
+    await settled(records, [extension], node)
+    write(`# One line.\n# Another.\n${entries(1000)}`)
+    const moved: string[] = []
+    while (moved.length < 1000) moved.push(...(await records.accept()).names)
+    expect(moved.filter((name) => !name.startsWith('origin/ServiceEntry/'))).toEqual([])
+    engine.subscribe(typeUrls.secret, 'none')
+    expect((await engine.accept()).removed).toEqual(['none'])
+    expect(engine.unheard).toEqual([])
+  },
+)
 
 describe('nodes', () => {
   const twoNamespaces = `${entries(1)}

@@ -1,4 +1,4 @@
-// Holds that stock Envoy takes its configuration straight from `sallyport serve`, in both dialects, follows changes, and refuses nothing.
+// Holds that stock Envoy takes its configuration straight from `sallyport serve`, in both dialects, follows changes, refuses nothing, and lets nothing through that our own proxy refuses.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -7,30 +7,15 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startServer } from '../../src/main/configuration-server.ts'
 import { typeShortNames, writeNodeId } from '../../src/xds/index.ts'
 import { findEnvoy, noEnvoy } from '../support/envoy.ts'
+import { plainBootstrap } from '../support/envoy-bootstrap.ts'
 import { spawnProcess } from '../support/node-process.ts'
 
 const envoy = findEnvoy()
 if (envoy === undefined && process.env['CI'] === 'true') throw new Error(noEnvoy)
 
 test.skipIf(envoy === undefined).each(['GRPC', 'DELTA_GRPC'])('%s', { timeout: 60_000 }, async (apiType) => {
-  const folder = mkdtempSync(join(tmpdir(), 'envoy-xds-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const [port, admin] = [await freePort(), await freePort()]
   const [one, two] = [await origin('one'), await origin('two')]
-  const policy = join(folder, 'policy.yaml')
-  writeFileSync(policy, declarations(port, one))
-  const server = await startServer({ files: [policy], outbound: 'REGISTRY_ONLY', xds: '127.0.0.1:0', quietMs: 20, longestWaitMs: 500 })
-  onTestFinished(() => server.close())
-  writeFileSync(join(folder, 'envoy.json'), JSON.stringify(bootstrap(server.address, { apiType, admin })))
-  const running = spawnProcess(
-    [envoy?.path ?? '', '-c', join(folder, 'envoy.json'), '--concurrency', '1', '--log-level', 'warning', '--use-dynamic-base-id'],
-    { cwd: folder },
-  )
-  onTestFinished(async () => {
-    running.signal('SIGKILL')
-    await running.ended
-  })
-
+  const { port, admin, policy, server, running } = await attached(apiType, (at) => declarations(at, one))
   const states = () => server.clients().map(({ types }) => types.map(({ typeUrl, state }) => `${typeShortNames[typeUrl]} ${state}`))
   await expect.poll(() => ask(port), { timeout: 20_000 }).toBe('200 one')
   await expect.poll(states).toEqual([['CDS SYNCED', 'EDS SYNCED', 'LDS SYNCED', 'RDS SYNCED']])
@@ -50,6 +35,47 @@ test.skipIf(envoy === undefined).each(['GRPC', 'DELTA_GRPC'])('%s', { timeout: 6
     expect(await stat(admin, counter)).toBe(0)
   expect(running.stderr()).not.toMatch(/rejected|deprecated|unknown field/)
 })
+
+test.skipIf(envoy === undefined)('what only metadata refuses to our own proxy is refused by Envoy, too', { timeout: 60_000 }, async () => {
+  const one = await origin('one')
+  const unsupported = 'tunnel: {protocol: CONNECT, targetHost: other.example.test, targetPort: 443}'
+  const { port, policy, server } = await attached('DELTA_GRPC', (at) => declarations(at, one))
+  await expect.poll(() => ask(port), { timeout: 20_000 }).toBe('200 one')
+  writeFileSync(policy, declarations(port, one, unsupported))
+  await expect.poll(() => ask(port)).toMatch(/^503 /)
+  writeFileSync(policy, declarations(port, one).replace('http: [{', "http: [{headers: {response: {set: {x: '%RESP(server)%'}}}, "))
+  await expect
+    .poll(() => ask(port))
+    .toMatch(/^403 Sallyport refused this request \(403\)\.\n.*\[not-supported\]\nby: {7}VirtualService istio-system\/api\n/s)
+  expect(server.clients().flatMap(({ types }) => types.flatMap(({ rejected }) => rejected ?? []))).toEqual([])
+})
+
+const gatewayNode = {
+  id: writeNodeId({ role: 'router', name: 'istio-egressgateway', namespace: 'istio-system', labels: {} }),
+  cluster: 'istio-egressgateway.istio-system',
+  metadata: { LABELS: { istio: 'egressgateway' } },
+}
+
+/** `sallyport serve`, and a gateway of stock Envoy that knows nothing but its address. */
+async function attached(apiType: string, declare: (port: number) => string) {
+  const folder = mkdtempSync(join(tmpdir(), 'envoy-xds-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const [port, admin] = [await freePort(), await freePort()]
+  const policy = join(folder, 'policy.yaml')
+  writeFileSync(policy, declare(port))
+  const server = await startServer({ files: [policy], outbound: 'REGISTRY_ONLY', xds: '127.0.0.1:0', quietMs: 20, longestWaitMs: 500 })
+  onTestFinished(() => server.close())
+  writeFileSync(join(folder, 'envoy.json'), JSON.stringify(plainBootstrap({ apiType, ads: server.address, admin, node: gatewayNode })))
+  const running = spawnProcess(
+    [envoy?.path ?? '', '-c', join(folder, 'envoy.json'), '--concurrency', '1', '--log-level', 'warning', '--disable-hot-restart'],
+    { cwd: folder },
+  )
+  onTestFinished(async () => {
+    running.signal('SIGKILL')
+    await running.ended
+  })
+  return { port, admin, policy, server, running }
+}
 
 function declarations(port: number, endpoint: number, policy = 'connectionPool: {tcp: {connectTimeout: 3s}}'): string {
   return `apiVersion: networking.istio.io/v1
@@ -83,40 +109,6 @@ spec:
   host: api.example.test
   trafficPolicy: {${policy}}
 `
-}
-
-function bootstrap(server: string, { apiType, admin }: { readonly apiType: string; readonly admin: number }) {
-  const [host = '', port = ''] = server.split(':')
-  const ads = { ads: {}, resource_api_version: 'V3' }
-  const address = (value: number) => ({ socket_address: { address: host, port_value: value } })
-  return {
-    node: {
-      id: writeNodeId({ role: 'router', name: 'istio-egressgateway', namespace: 'istio-system', labels: {} }),
-      cluster: 'istio-egressgateway.istio-system',
-      metadata: { LABELS: { istio: 'egressgateway' } },
-    },
-    admin: { address: address(admin) },
-    dynamic_resources: {
-      ads_config: { api_type: apiType, transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
-      cds_config: ads,
-      lds_config: ads,
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          connect_timeout: '2s',
-          load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [{ endpoint: { address: address(Number(port)) } }] }] },
-          typed_extension_protocol_options: {
-            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-              '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-              explicit_http_config: { http2_protocol_options: {} },
-            },
-          },
-        },
-      ],
-    },
-  }
 }
 
 async function origin(name: string): Promise<number> {

@@ -3,7 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf'
 import { create, packAny } from '../../xds/index.ts'
 import { type AccessLog, AccessLogSchema } from '../../xds/gen/envoy/config/accesslog/v3/accesslog_pb.js'
 import { FileAccessLogSchema } from '../../xds/gen/envoy/extensions/access_loggers/file/v3/file_pb.js'
-import { requestId, type StockSite } from './site.ts'
+import { type RecordedSite, requestId, type StockSite } from './site.ts'
 
 /** Where the headers of a hop are kept while the request goes on without them. */
 export const hopNamespace = 'dev.sallyport.hop'
@@ -55,15 +55,16 @@ const ofRequests = {
 export type ConnectionField = keyof typeof ofConnections
 export type RequestField = keyof typeof ofRequests | 'id'
 
-export function connectionLog(site: StockSite): AccessLog {
-  return logOf(site, { kind: 'connection', ...ofConnections })
+/** `usual`: what is written where nobody makes records of it. */
+export function connectionLogs({ records }: StockSite, usual: readonly AccessLog[]): AccessLog[] {
+  return records === undefined ? [...usual] : [logOf(records, { kind: 'connection', ...ofConnections })]
 }
 
-export function requestLog(site: StockSite): AccessLog {
-  return logOf(site, { kind: 'request', id: requestId(site), ...ofRequests })
+export function requestLogs({ records }: StockSite, usual: readonly AccessLog[]): AccessLog[] {
+  return records === undefined ? [...usual] : [logOf(records, { kind: 'request', id: requestId(records), ...ofRequests })]
 }
 
-function logOf(site: StockSite, jsonFormat: JsonObject): AccessLog {
+function logOf(site: RecordedSite, jsonFormat: JsonObject): AccessLog {
   const config = create(FileAccessLogSchema, {
     path: site.log,
     accessLogFormat: { case: 'logFormat', value: { format: { case: 'jsonFormat', value: jsonFormat } } },

@@ -28,7 +28,7 @@ import {
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
 import { altered } from './altered.ts'
-import { requestLog } from './access-log.ts'
+import { requestLogs } from './access-log.ts'
 import { requestId, type StockSite } from './site.ts'
 
 /** Istio's name for nowhere. */
@@ -88,12 +88,11 @@ export function refusingAction(init: RefusingInit, status: number): DirectRespon
   })
 }
 
-/** The header by which a client finds the record of its refusal. */
-export function decisionHeader(site: StockSite) {
-  return {
-    header: { key: 'x-sallyport-decision', value: requestId(site) },
-    appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-  }
+/** The header by which a client finds the record of its refusal, where there is one. */
+export function decisionHeaders({ records }: StockSite) {
+  if (records === undefined) return []
+  const appendAction = HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
+  return [{ header: { key: 'x-sallyport-decision', value: requestId(records) }, appendAction }]
 }
 
 function chainOf(name: string, match: FilterChainMatch | undefined, metadata: SallyportMetadata, filters: Filter[]): FilterChain {
@@ -138,7 +137,7 @@ function refusingManager(init: RefusingInit): Filter {
             name: 'refused',
             domains: ['*'],
             routes: [route],
-            responseHeadersToAdd: [decisionHeader(init.site)],
+            responseHeadersToAdd: decisionHeaders(init.site),
           }),
         ],
       }),
@@ -150,7 +149,7 @@ function refusingManager(init: RefusingInit): Filter {
       }),
     ],
     normalizePath: true,
-    accessLog: [requestLog(init.site)],
+    accessLog: requestLogs(init.site, []),
   })
   return create(FilterSchema, {
     name: extensionNames.httpConnectionManager,
@@ -169,7 +168,7 @@ function bodyOf({ site, metadata }: RefusingInit, status: number): string {
     ...(metadata.name === undefined
       ? []
       : [`by:       ${escaped([metadata.kind, [metadata.namespace, metadata.name].filter(Boolean).join('/')].join(' '))}`]),
-    `decision: ${requestId(site)}`,
+    ...(site.records === undefined ? [] : [`decision: ${requestId(site.records)}`]),
     '',
     'Retrying will not help.',
     '',

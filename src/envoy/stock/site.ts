@@ -18,13 +18,9 @@ export interface Capture {
 
 export interface StockSite {
   readonly role: 'sidecar' | 'gateway'
-  /** Where access log entries are written for us to read. */
-  readonly log: string
-  /** What the ids of requests begin with: another one for each start of Envoy, whose own numbers begin anew. */
-  readonly idPrefix: string
-  /** `NAMESPACE/WORKLOAD`, told to gateways. */
-  readonly workload: string
-  /** Of a sidecar. */
+  /** What its records are made of; absent where nobody makes any, and its own access logs stay as they are. */
+  readonly records?: RecordedSite
+  /** Of a sidecar; absent where connections are redirected to it as Istio does that. */
   readonly capture?: Capture
   /** Addresses that are reached only where a declaration names them: loopback, link-local, metadata, the own ones. */
   readonly neverReached: readonly Cidr[]
@@ -32,7 +28,16 @@ export interface StockSite {
   readonly peers?: readonly Cidr[]
 }
 
+export interface RecordedSite {
+  /** Where access log entries are written for us to read. */
+  readonly log: string
+  /** What the ids of requests begin with: another one for each start of Envoy, whose own numbers begin anew. */
+  readonly idPrefix: string
+  /** `NAMESPACE/WORKLOAD`, told to gateways. */
+  readonly workload: string
+}
+
 /** The id of a request, in Envoy's format operators: what a refusal tells the client and a hop tells the next is what the record says. */
-export function requestId({ idPrefix }: StockSite): string {
+export function requestId({ idPrefix }: RecordedSite): string {
   return `${idPrefix}-%CONNECTION_ID%-%START_TIME(%s%9f)%`
 }

@@ -17,7 +17,7 @@ import {
 } from '../../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { FilterConfigSchema as SniFilterConfigSchema } from '../../xds/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js'
 import { type TcpProxy, TcpProxySchema } from '../../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
-import { hopNamespace, requestLog } from './access-log.ts'
+import { hopNamespace, requestLogs } from './access-log.ts'
 import type { TraitsByName } from './cluster-traits.ts'
 import type { StockSite } from './site.ts'
 
@@ -96,6 +96,6 @@ function complete(manager: HttpConnectionManager, site: StockSite): HttpConnecti
       configType: { case: 'typedConfig', value: packAny(FilterConfigSchema, byName) },
     }),
   )
-  manager.accessLog = [requestLog(site)]
+  manager.accessLog = requestLogs(site, manager.accessLog)
   return manager
 }

@@ -24,9 +24,9 @@ import { OriginalDstSchema } from '../../xds/gen/envoy/extensions/filters/listen
 import { ProxyProtocolSchema } from '../../xds/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js'
 import { TlsInspectorSchema } from '../../xds/gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js'
 import { altered } from './altered.ts'
-import { connectionLog } from './access-log.ts'
+import { connectionLogs } from './access-log.ts'
 import { directResponse, explainingChains, refusingChain } from './refusals.ts'
-import type { Capture } from './site.ts'
+import type { Capture, StockSite } from './site.ts'
 import { type ChainSite, type StockChains, stockChain } from './stock-chain.ts'
 
 export interface ListenerSite extends Omit<ChainSite, 'port'> {
@@ -58,7 +58,7 @@ function handedOver(listener: Listener, at: ListenerSite): Listener {
     filterChains: [...chains, ...added, ...guards(chains, at)],
     defaultFilterChain: stock.last ?? anything,
     listenerFilters: added.length > 0 || stock.chains.some(asksForTls) ? bothInspectors() : listener.listenerFilters,
-    accessLog: [connectionLog(at.site)],
+    accessLog: connectionLogs(at.site, listener.accessLog),
   })
 }
 
@@ -127,8 +127,6 @@ function privateChain(metadata: SallyportMetadata, ranges: readonly Cidr[]): Fil
 /** The listener to which the capture leads, once or once for each address family. */
 function captured(listener: Listener, at: ListenerSite): readonly Listener[] {
   const { site, strict } = at
-  const { capture } = site
-  if (capture === undefined) return []
   const stock = chainsOf(listener, at)
   const [said] = listener.filterChains.slice(-1)
   const metadata = readMetadata(said?.metadata)
@@ -138,38 +136,41 @@ function captured(listener: Listener, at: ListenerSite): readonly Listener[] {
   const last = stock.chains.at(-1)
   const others = stock.chains.slice(0, -1)
   const inspectors = explaining.length > 0 ? [tlsInspector(at.ownPorts), httpInspector(at.ownPorts)] : []
-  const listeners = placesOf(capture).map((place, i) =>
+  const listeners = placesOf(listener, site).map((place, i) =>
     altered(ListenerSchema, listener, {
       name: i === 0 ? listener.name : `${listener.name}-${i}`,
       address: place.address,
       filterChains: [...place.chains, ...others, ...explaining, ...(site.neverReached.length > 0 ? never : [])],
       // Envoy goes no step back from what the bytes are: what neither explanation takes is left to the default.
       defaultFilterChain: last,
-      listenerFilters: [place.filter, ...inspectors],
+      listenerFilters: [...place.filters, ...inspectors],
       listenerFiltersTimeout: create(DurationSchema, { nanos: waitMs * 1e6 }),
       continueOnListenerFiltersTimeout: true,
-      accessLog: [connectionLog(site)],
+      accessLog: connectionLogs(site, listener.accessLog),
     }),
   )
-  return [...listeners, ...probes(capture.inside)]
+  return [...listeners, ...probes(site.capture?.inside)]
 }
 
 interface CapturePlace {
-  readonly address: Address
-  readonly filter: ListenerFilter
+  readonly address: Address | undefined
+  readonly filters: readonly ListenerFilter[]
   /** Ahead of the others. */
   readonly chains: readonly FilterChain[]
 }
 
-function placesOf({ relay, inside }: Capture): readonly CapturePlace[] {
-  const over = { address: pipe(relay), filter: proxyProtocol(), chains: [] }
+function placesOf({ address }: Listener, { capture }: StockSite): readonly CapturePlace[] {
+  // What asks to use the original destination reads it, too.
+  if (capture === undefined) return [{ address, filters: [], chains: [] }]
+  const { relay, inside } = capture
+  const over = { address: pipe(relay), filters: [proxyProtocol()], chains: [] }
   if (inside === undefined) return [over]
   const originalDst = filter(extensionNames.originalDst, packAny(OriginalDstSchema, create(OriginalDstSchema)))
   return [
     over,
     ...inside.listens.map(({ ip, port }) => ({
       address: addressOf(ip, port, inside.namespace),
-      filter: originalDst,
+      filters: [originalDst],
       // Whoever was not redirected has no other destination than this.
       chains: [
         refusingChain(
@@ -188,7 +189,7 @@ function addressOf(address: string, port: number, networkNamespaceFilepath = '')
 }
 
 /** The seal tests itself with connections to addresses that nobody else has: they are answered with its secret, and are no flow. */
-function probes(inside: Capture['inside']): Listener[] {
+function probes(inside: Capture['inside'] | undefined): Listener[] {
   const [first, ...others] = inside?.probe.addresses ?? []
   if (inside === undefined || first === undefined) return []
   const secret = directResponse(Buffer.from(inside.probe.nonce, 'utf8'))
@@ -216,7 +217,7 @@ function gatewayListener(listener: Listener, at: ListenerSite): readonly Listene
       ...(isPipe && { address: pipe(listener.address?.address.case === 'pipe' ? listener.address.address.value.path : '') }),
       filterChains: peers === undefined ? chains : chains.map((chain) => forPeers(chain, peers)),
       defaultFilterChain: stock.last,
-      accessLog: [connectionLog(site)],
+      accessLog: connectionLogs(site, listener.accessLog),
     }),
   ]
 }

@@ -24,7 +24,7 @@ import {
 import { RBACPerRouteSchema, RBACSchema } from '../../xds/gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js'
 import { altered } from './altered.ts'
 import type { ClusterTraits, TraitsByName } from './cluster-traits.ts'
-import { decisionHeader, refusingAction } from './refusals.ts'
+import { decisionHeaders, refusingAction } from './refusals.ts'
 import { requestId, type StockSite } from './site.ts'
 import { httpFilterNames } from './stock-filters.ts'
 
@@ -92,7 +92,7 @@ function refused(route: Route, metadata: SallyportMetadata, at: RouteSite, statu
     ...(match && { match }),
     action: { case: 'directResponse', value: refusingAction({ ...at, metadata }, status) },
     metadata: writeMetadata(metadata),
-    ...(at.strict && { responseHeadersToAdd: [decisionHeader(at.site)] }),
+    ...(at.strict && { responseHeadersToAdd: decisionHeaders(at.site) }),
   })
 }
 
@@ -119,11 +119,12 @@ function isPassthrough(action: RouteAction): boolean {
   return clustersOf(action).includes(passthrough)
 }
 
-function hopHeaders(site: StockSite) {
+function hopHeaders({ records }: StockSite) {
+  if (records === undefined) return []
   const appendAction = HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
   return [
-    create(HeaderValueOptionSchema, { header: { key: 'x-sallyport-flow', value: requestId(site) }, appendAction }),
-    create(HeaderValueOptionSchema, { header: { key: 'x-sallyport-source', value: site.workload }, appendAction }),
+    create(HeaderValueOptionSchema, { header: { key: 'x-sallyport-flow', value: requestId(records) }, appendAction }),
+    create(HeaderValueOptionSchema, { header: { key: 'x-sallyport-source', value: records.workload }, appendAction }),
   ]
 }
 
