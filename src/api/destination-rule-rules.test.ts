@@ -75,9 +75,6 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
           tcp: {maxConnections: -1, connectTimeout: 0s, idleTimeout: 0.5ms}
           http: {maxRetries: -1, h2UpgradePolicy: UPGRADE, useClientProtocol: true, http2KeepAlive: {interval: 1s}}`,
     finds: [
-      'warning spec.trafficPolicy.connectionPool.http.h2UpgradePolicy: http.h2UpgradePolicy UPGRADE is not carried out yet: HTTP/1.1 stays HTTP/1.1',
-      'warning spec.trafficPolicy.connectionPool.http.useClientProtocol: http.useClientProtocol is not carried out yet: HTTP/1.1 is spoken',
-      'warning spec.trafficPolicy.connectionPool.http.http2KeepAlive: http.http2KeepAlive is not carried out yet: HTTP/1.1 has no pings',
       'error spec.trafficPolicy.connectionPool.http.maxRetries: max retries must be non-negative',
       'error spec.trafficPolicy.connectionPool.http.useClientProtocol: use client protocol must not be true when H2UpgradePolicy is UPGRADE',
       'error spec.trafficPolicy.connectionPool.http.http2KeepAlive.timeout: http2KeepAlive timeout must be set',

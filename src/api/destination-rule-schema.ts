@@ -98,17 +98,13 @@ const connectionPool = object('limits of connections', {
     maxRequestsPerConnection: integer('at most so many in a row'),
     maxRetries: integer('at most so many at once'),
     idleTimeout: duration('the time without a request after which a connection is closed'),
-    h2UpgradePolicy: choice('speak HTTP/2 to the destination', {
-      DEFAULT: true,
-      DO_NOT_UPGRADE: true,
-      UPGRADE: { support: 'warn', consequence: 'HTTP/1.1 stays HTTP/1.1' },
+    h2UpgradePolicy: choice('speak HTTP/2 to the destination', ['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']),
+    useClientProtocol: flag('speak what the client speaks'),
+    maxConcurrentStreams: integer('at most so many requests at once on one connection of HTTP/2'),
+    http2KeepAlive: object('ask by a ping of HTTP/2 whether the other side still lives', {
+      interval: duration('every'),
+      timeout: duration('give up after'),
     }),
-    useClientProtocol: warn('HTTP/1.1 is spoken', flag('speak what the client speaks')),
-    maxConcurrentStreams: warn('HTTP/1.1 has no streams', integer('at most so many on one connection')),
-    http2KeepAlive: warn(
-      'HTTP/1.1 has no pings',
-      object('keep alive', { interval: duration('every'), timeout: duration('give up after') }),
-    ),
   }),
 })
 

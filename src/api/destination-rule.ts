@@ -28,6 +28,10 @@ export interface HttpPool {
   readonly maxRequestsPerConnection?: number
   readonly maxRetries?: number
   readonly idleTimeout?: string
+  readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE'
+  readonly useClientProtocol?: boolean
+  readonly maxConcurrentStreams?: number
+  readonly http2KeepAlive?: { readonly interval?: string; readonly timeout?: string }
   readonly [other: string]: unknown
 }
 

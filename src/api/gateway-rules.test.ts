@@ -46,11 +46,13 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
       'error spec.servers[2].port: port is required',
     ],
   },
-  'HTTP/2 is not carried out': {
-    spec: '{servers: [{port: {number: 80, name: a, protocol: HTTP2}, hosts: [a.test]}]}',
-    finds: [
-      'unsupported spec.servers[0].port.protocol: protocol HTTP2 is understood but not carried out yet: what arrives at this server is refused',
-    ],
+  'HTTP/2 and gRPC are HTTP': {
+    spec: '{servers: [{port: {number: 80, name: a, protocol: HTTP2}, hosts: [a.test]}, {port: {number: 81, name: b, protocol: GRPC}, hosts: [a.test]}]}',
+    finds: [],
+  },
+  'gRPC-Web is passed on as it is': {
+    spec: '{servers: [{port: {number: 80, name: a, protocol: GRPC-Web}, hosts: [a.test]}]}',
+    finds: ['warning spec.servers[0].port.protocol: gRPC-Web is not translated into gRPC yet: it is passed on as it is, over HTTP/2'],
   },
   'where it listens': {
     spec: `

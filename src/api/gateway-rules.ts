@@ -7,6 +7,7 @@ import type { Meta } from './meta.ts'
 import {
   ipProblem,
   isDnsLabel,
+  grpcWebText,
   isHttpFamily,
   isTlsFamily,
   partialWildcardProblem,
@@ -75,9 +76,11 @@ function checkPort(report: Report, path: string, server: GatewayServer): void {
   if (known === undefined) {
     const message = `invalid protocol ${quoted(protocol ?? '')}, supported protocols are HTTP, HTTP2, GRPC, GRPC-WEB, MONGO, REDIS, MYSQL, TCP`
     report.error(`${path}.port.protocol`, message, 'write HTTP, HTTPS, TLS or TCP')
-  } else if (known === 'udp' || (known !== 'http' && isHttpFamily(known))) {
+  } else if (known === 'udp' || known === 'http_proxy') {
     const message = `protocol ${protocol} is understood but not carried out yet: what arrives at this server is refused`
-    report.unsupported(`${path}.port.protocol`, message, known === 'udp' ? undefined : 'TLS and TCP let HTTP/2 and gRPC through')
+    report.unsupported(`${path}.port.protocol`, message)
+  } else if (known === 'grpc-web') {
+    report.add({ level: 'warning', code: 'SLP1202', path: `${path}.port.protocol`, message: grpcWebText })
   }
   if ((number ?? 0) > 0 || !server.bind?.startsWith('unix://')) report.check(`${path}.port.number`, portProblem(number ?? 0))
   if ((targetPort ?? 0) > 0) {

@@ -48,7 +48,7 @@ export const meshConfigSchema = object("the settings of the mesh, in Istio's wor
   defaultTrafficPolicy: warn('connections are not counted', anything('limits of connections')),
   localityLbSetting: warn('endpoints are chosen without regard to where they are', anything('where endpoints are')),
   zoneAwareLbSetting: warn('endpoints are chosen without regard to where they are', anything('where endpoints are')),
-  h2UpgradePolicy: warn('HTTP/1.1 stays HTTP/1.1', choice('speak HTTP/2 to destinations', ['DO_NOT_UPGRADE', 'UPGRADE'])),
+  h2UpgradePolicy: choice('speak HTTP/2 to the ports that are declared HTTP', ['DO_NOT_UPGRADE', 'UPGRADE']),
   dnsRefreshRate: warn('names are resolved anew as their answers say', duration('how often names are resolved')),
   serviceSettings: warn('there is one cluster', anything('for several clusters')),
   serviceScopeConfigs: warn('there is one cluster', anything('for several clusters')),

@@ -12,6 +12,7 @@ export interface MeshConfig {
   /** For routes whose rules say nothing of retries. */
   readonly defaultHttpRetryPolicy?: HttpRetry
   readonly protocolDetectionTimeout?: string
+  readonly h2UpgradePolicy?: 'DO_NOT_UPGRADE' | 'UPGRADE'
   readonly accessLogFile?: string
   readonly proxyHttpPort?: number
   readonly accessLogFormat?: string

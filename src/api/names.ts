@@ -44,6 +44,9 @@ export function portNameProblem(name: string): string | undefined {
 }
 
 /** Names of protocols as Istio reads them, in any case. */
+/** Istio has its proxies turn gRPC-Web into gRPC. */
+export const grpcWebText = 'gRPC-Web is not translated into gRPC yet: it is passed on as it is, over HTTP/2'
+
 export type Protocol = 'http' | 'http2' | 'grpc' | 'grpc-web' | 'http_proxy' | 'https' | 'tls' | 'tcp' | 'mongo' | 'redis' | 'mysql' | 'udp'
 
 const protocols: ReadonlySet<string> = new Set('http http2 grpc grpc-web http_proxy https tls tcp mongo redis mysql udp'.split(' '))

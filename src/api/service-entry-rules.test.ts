@@ -78,11 +78,10 @@ const entries: Record<string, Row> = {
     spec: '{hosts: [a.test], ports: [{number: 80, name: a, protocol: http}, {number: 25, name: b, protocol: SMTP}]}',
     finds: ['error spec.ports[1].protocol: unsupported protocol: SMTP'],
   },
-  'HTTP/2, gRPC and UDP are not carried out, and their ports are refused': {
+  'HTTP/2 is carried out, gRPC-Web not translated, and a port of UDP refused': {
     spec: '{hosts: [a.test], ports: [{number: 80, name: a, protocol: HTTP2}, {number: 81, name: b, protocol: grpc-web}, {number: 53, name: c, protocol: UDP}]}',
     finds: [
-      'unsupported spec.ports[0].protocol: protocol HTTP2 is understood but not carried out yet: connections to this port are refused',
-      'unsupported spec.ports[1].protocol: protocol grpc-web is understood but not carried out yet: connections to this port are refused',
+      'warning spec.ports[1].protocol: gRPC-Web is not translated into gRPC yet: it is passed on as it is, over HTTP/2',
       'unsupported spec.ports[2].protocol: UDP is not carried out: no datagram gets out, as in Istio',
     ],
   },

@@ -5,6 +5,7 @@ import type { Report } from './finding.ts'
 import type { Meta } from './meta.ts'
 import {
   domainProblem,
+  grpcWebText,
   isHttpFamily,
   isTcpFamily,
   isTlsFamily,
@@ -108,9 +109,11 @@ function checkProtocol(spec: ServiceEntrySpec, port: ServiceEntryPort, path: str
   }
   if (protocol === 'udp') {
     report.unsupported(`${path}.protocol`, 'UDP is not carried out: no datagram gets out, as in Istio', 'leave the port out')
-  } else if (protocol !== undefined && protocol !== 'http' && isHttpFamily(protocol)) {
+  } else if (protocol === 'http_proxy') {
     const message = `protocol ${written} is understood but not carried out yet: connections to this port are refused`
-    report.unsupported(`${path}.protocol`, message, 'TLS and TCP let HTTP/2 and gRPC through without looking into it')
+    report.unsupported(`${path}.protocol`, message)
+  } else if (protocol === 'grpc-web') {
+    report.add({ level: 'warning', code: 'SLP1202', path: `${path}.protocol`, message: grpcWebText })
   }
   const plainTcp = written === '' || (isTcpFamily(protocol) && !isTlsFamily(protocol))
   if (plainTcp && (spec.addresses ?? []).length === 0) warnOfMissingAddresses(spec, port, path, report)

@@ -38,11 +38,6 @@ export const engineDifferences = {
     sallyport: 'text or JSON, with a declaration that would allow it',
     envoy: 'text, without such a declaration',
   },
-  'cleartext-http2': {
-    what: 'HTTP/2 without TLS',
-    sallyport: 'refused (`protocol-not-supported`)',
-    envoy: 'served, and decided request by request',
-  },
   'special-address': {
     what: 'a declared name, dialled at a loopback, link-local or metadata address of a port where a range is declared too',
     sallyport: 'goes to the name’s own address',

@@ -7,6 +7,7 @@ import { type Context, ownDeny } from './context.ts'
 import type { Flow } from './flow-recorder.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { HttpConnection } from './http/http-connection.ts'
+import { Http2Connection } from './http2/http2-connection.ts'
 import type { LiveConnection } from './live-connections.ts'
 import { NameGathering } from './name-gathering.ts'
 import { closePolitely, http2Goodbye, tlsAlert } from './refusal.ts'
@@ -30,7 +31,7 @@ export class Connection implements WireHandler, LiveConnection {
   #late: FirstBytes | undefined
   #isWaiting = false
   #tcp: TcpForward | undefined
-  #http: HttpConnection | undefined
+  #http: HttpConnection | Http2Connection | undefined
   #isRefused = false
   readonly #onOver: (() => void) | undefined
   #isOver = false
@@ -245,16 +246,12 @@ export class Connection implements WireHandler, LiveConnection {
   }
 
   #serveHttp(runtime: Runtime, manager: Parameters<Context['judge']['decideRequest']>[1]): void {
-    if (this.#first?.protocol === 'http2') {
-      return this.#refuse(
-        ownDeny('protocol-not-supported', 'HTTP/2 without TLS is not carried out yet: use HTTP/1.1 here', { explain: runtime.strict }),
-      )
-    }
     this.#becomeHttp({ runtime, manager })
   }
 
   #becomeHttp(serve: { runtime?: Runtime; manager?: Parameters<Context['judge']['decideRequest']>[1]; deny?: Deny }): void {
-    this.#http = new HttpConnection({
+    const Served = this.#first?.protocol === 'http2' ? Http2Connection : HttpConnection
+    this.#http = new Served({
       context: this.#context,
       wire: this.#wire,
       arrival: this.#arrival,
@@ -274,7 +271,7 @@ export class Connection implements WireHandler, LiveConnection {
     this.#wait.stop()
     const first = this.#first
     // A client that speaks HTTP is told in HTTP, once its request is complete.
-    if (first?.protocol === 'http1' && deny.status > 0) return this.#becomeHttp({ deny })
+    if ((first?.protocol === 'http1' || first?.protocol === 'http2') && deny.status > 0) return this.#becomeHttp({ deny })
     this.#describeFirst()
     this.#describeDeny(deny)
     this.#flow.draft.bytesSent = this.#held.length

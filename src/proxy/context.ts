@@ -5,6 +5,7 @@ import type { CompiledHttpManager, ConnectionDecision, Deny, NameSource, Request
 import type { FlowRecorder } from './flow-recorder.ts'
 import type { UpstreamConnection } from './http/upstream-connection.ts'
 import type { UpstreamPool } from './http/upstream-pool.ts'
+import type { SessionPool } from './http2/session-pool.ts'
 import type { Limits } from './limits.ts'
 import type { LiveConnections } from './live-connections.ts'
 import type { Overload } from './overload.ts'
@@ -32,6 +33,8 @@ export interface Context {
   readonly clusters: ClusterStates
   readonly tls: TlsSettings
   readonly pool: UpstreamPool<UpstreamConnection>
+  /** Connections of HTTP/2. */
+  readonly sessions: SessionPool
   readonly live: LiveConnections
   readonly overload: Overload
   /** Whose workload this is (sidecar). */

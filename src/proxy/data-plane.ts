@@ -18,6 +18,7 @@ import { type FlowCounters, FlowRecorder, type FlowSink } from './flow-recorder.
 import { GatewayListeners, type ListenerStatus } from './gateway-listeners.ts'
 import type { UpstreamConnection } from './http/upstream-connection.ts'
 import { UpstreamPool } from './http/upstream-pool.ts'
+import { SessionPool } from './http2/session-pool.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { LiveConnections } from './live-connections.ts'
 import type { DestinationOf } from './original-dst.ts'
@@ -151,6 +152,7 @@ class ComposedDataPlane implements DataPlane {
     this.#listeners.close()
     this.#context.live.cut('closed')
     this.#context.pool.closeAll()
+    this.#context.sessions.closeAll()
   }
 
   #compose(options: DataPlaneOptions): Context {
@@ -176,6 +178,7 @@ class ComposedDataPlane implements DataPlane {
       clusters: new ClusterStates(clock),
       tls: new TlsSettings(clock),
       pool: new UpstreamPool<UpstreamConnection>({ limits, clock, deadlines }),
+      sessions: new SessionPool(),
       live: new LiveConnections(),
       overload: new Overload({ limits, clock, ...(options.pressure && { pressure: options.pressure }) }),
       source: options.source,

@@ -5,6 +5,8 @@ export interface Limits {
   readonly headBytes: number
   /** Header lines of one HTTP head. */
   readonly headers: number
+  /** Requests under way on one connection of HTTP/2. */
+  readonly http2Streams: number
   /** Bytes kept while a connection is being decided. */
   readonly firstBytes: number
   /** Wait for the first bytes where the decision names no time of its own. */
@@ -57,6 +59,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   headBytes: 65_536,
   headers: 100,
+  http2Streams: 100,
   firstBytes: 65_536,
   firstBytesMs: 60_000,
   headMs: 60_000,

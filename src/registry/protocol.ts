@@ -46,5 +46,5 @@ export function familyOfProtocol(protocol: Protocol): Family {
 
 /** Ports that speak HTTP/2 to their origin whatever the client spoke. */
 export function isHttp2Only(protocol: Protocol): boolean {
-  return protocol === 'http2' || protocol === 'grpc'
+  return protocol === 'http2' || protocol === 'grpc' || protocol === 'grpc-web'
 }

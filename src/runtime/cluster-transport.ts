@@ -4,6 +4,7 @@ import { anyIs } from '@bufbuild/protobuf/wkt'
 import { unpackAny } from '../xds/index.ts'
 import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
+import type { Http2ProtocolOptions } from '../xds/gen/envoy/config/core/v3/protocol_pb.js'
 import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import { ProxyProtocolUpstreamTransportSchema } from '../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js'
 import { UpstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
@@ -12,11 +13,13 @@ import {
   HttpProtocolOptionsSchema,
 } from '../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
 import { compileTls } from './cluster-tls.ts'
-import type { ProxyHeaderKind, TlsPlan } from './upstream-plan.ts'
+import { milliseconds } from './milliseconds.ts'
+import type { Http2Plan, ProxyHeaderKind, TlsPlan } from './upstream-plan.ts'
 
 export interface ClusterTransport {
   readonly proxyProtocol: false | ProxyHeaderKind
   readonly tls?: TlsPlan
+  readonly http2?: Http2Plan
   readonly problem?: string
 }
 
@@ -24,8 +27,9 @@ export interface ClusterTransport {
 export function compileTransport(cluster: Cluster, isHop: boolean): ClusterTransport {
   const options = httpOptionsOf(cluster)
   const socket = compileSocket(cluster.transportSocket, { options, isHop, host: hostInName(cluster.name) })
-  const problem = socket.problem ?? problemOfChoice(cluster) ?? problemOfProtocol(cluster, options)
-  return { ...socket, ...(problem !== undefined && { problem }) }
+  const problem = socket.problem ?? problemOfChoice(cluster) ?? problemOfProtocol(options)
+  const http2 = compileHttp2(cluster, options)
+  return { ...socket, ...(http2 && { http2 }), ...(problem !== undefined && { problem }) }
 }
 
 const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
@@ -76,9 +80,33 @@ function problemOfChoice(cluster: Cluster): string | undefined {
   return undefined
 }
 
-/** HTTP/1.1 sent to a server that was declared to speak HTTP/2 only would fail in ways that nobody understands. */
-function problemOfProtocol(cluster: Cluster, options: HttpProtocolOptions | undefined): string | undefined {
+/** What is declared to speak something else would answer HTTP/1.1 in ways that nobody understands. */
+function problemOfProtocol(options: HttpProtocolOptions | undefined): string | undefined {
   const protocol = options?.upstreamProtocolOptions
-  const isExplicit = protocol?.case === 'explicitHttpConfig' && protocol.value.protocolConfig.case !== 'httpProtocolOptions'
-  return isExplicit || cluster.http2ProtocolOptions ? 'speaking HTTP/2 to the origin is not carried out' : undefined
+  const isHttp3 = protocol?.case === 'explicitHttpConfig' && protocol.value.protocolConfig.case === 'http3ProtocolOptions'
+  return isHttp3 ? 'speaking HTTP/3 to the origin is not carried out' : undefined
+}
+
+function compileHttp2(cluster: Cluster, options: HttpProtocolOptions | undefined): Http2Plan | undefined {
+  const said = options?.upstreamProtocolOptions
+  if (said?.case === 'explicitHttpConfig') {
+    const { protocolConfig } = said.value
+    return protocolConfig.case === 'http2ProtocolOptions' ? http2Plan('always', protocolConfig.value) : undefined
+  }
+  if (said?.case === 'useDownstreamProtocolConfig') {
+    const { http2ProtocolOptions: http2 } = said.value
+    return http2 && http2Plan('like-client', http2)
+  }
+  // The older place, which counts where the newer one says nothing.
+  return said === undefined && cluster.http2ProtocolOptions ? http2Plan('always', cluster.http2ProtocolOptions) : undefined
+}
+
+function http2Plan(when: Http2Plan['when'], { maxConcurrentStreams: streams, connectionKeepalive: said }: Http2ProtocolOptions): Http2Plan {
+  const interval = said?.interval ? milliseconds(said.interval) : 0
+  const timeout = said?.timeout ? milliseconds(said.timeout) : 0
+  return {
+    when,
+    ...(streams !== undefined && streams > 0 && { streams }),
+    ...(interval > 0 && timeout > 0 && { ping: { interval, timeout } }),
+  }
 }

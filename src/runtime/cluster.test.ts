@@ -4,6 +4,7 @@ import { anyPack } from '@bufbuild/protobuf/wkt'
 import { describe, expect, test } from 'vitest'
 import { type Ip, parseIp } from '../base/index.ts'
 import { RawBufferSchema } from '../xds/gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js'
+import { HttpProtocolOptionsSchema } from '../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
 import { compile, type Runtime } from './index.ts'
 import { type Call, play, tell } from './play.test-kit.ts'
 import {
@@ -32,6 +33,11 @@ function sidecar(parts: SnapshotParts, chainTo: Parameters<typeof tcpChain>[0], 
   const taking = listener('0.0.0.0_9000', ['0.0.0.0:9000'], { chains: [tcpChain(chainTo, { said: refTo('ServiceEntry/a/it') })] })
   return runtimeOf({ ...parts, listeners: [virtualOutbound(), taking, ...(parts.listeners ?? [])] }, own)
 }
+
+const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+const http3 = create(HttpProtocolOptionsSchema, {
+  upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'http3ProtocolOptions', value: {} } } },
+})
 
 const here: Call = { to: '192.0.2.1:9000' }
 
@@ -151,7 +157,11 @@ describe('what never widens', () => {
     'a transport by endpoint metadata': [staticCluster('c', ['203.0.113.1:1'], { transportSocketMatches: [{ name: 'x' }] })],
     subsets: [staticCluster('c', ['203.0.113.1:1'], { lbSubsetConfig: {} })],
     'upstream filters': [staticCluster('c', ['203.0.113.1:1'], { filters: [{ name: 'x' }] })],
-    'HTTP/2 to the origin': [staticCluster('c', ['203.0.113.1:1'], { http2ProtocolOptions: {} })],
+    'HTTP/3 to the origin': [
+      staticCluster('c', ['203.0.113.1:1'], {
+        typedExtensionProtocolOptions: { [httpOptions]: anyPack(HttpProtocolOptionsSchema, http3) },
+      }),
+    ],
     'a destination from a header': [originalDstCluster('c', { lbConfig: { case: 'originalDstLbConfig', value: { useHttpHeader: true } } })],
     'an unknown discovery type': [
       Object.assign(staticCluster('c', ['203.0.113.1:1']), { clusterDiscoveryType: { case: 'type', value: 77 } }),

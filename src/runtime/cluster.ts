@@ -100,6 +100,7 @@ function planOf(
     gateway: said.gateway === true,
     proxyProtocol: transport?.proxyProtocol ?? false,
     ...(transport?.tls && { tls: transport.tls }),
+    ...(transport?.http2 && { http2: transport.http2 }),
     ...compilePolicy(cluster),
     addresses,
     privateAllowed: said.privateNames === 'allow',

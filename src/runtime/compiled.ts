@@ -2,7 +2,7 @@
 import type { Ip } from '../base/index.ts'
 import type { OriginRef, PlacedRef } from '../flow/index.ts'
 import type { Target } from './target.ts'
-import type { Balancing, HashRule, OutlierPlan, PoolPlan, ProxyHeaderKind, TlsPlan } from './upstream-plan.ts'
+import type { Balancing, HashRule, OutlierPlan, PoolPlan, Http2Plan, ProxyHeaderKind, TlsPlan } from './upstream-plan.ts'
 
 export interface CompiledCluster {
   readonly name: string
@@ -13,6 +13,8 @@ export interface CompiledCluster {
   readonly proxyProtocol: false | ProxyHeaderKind
   /** Absent: plain bytes. */
   readonly tls?: TlsPlan
+  /** Absent: HTTP/1.1. */
+  readonly http2?: Http2Plan
   /** Absent: in turn. */
   readonly balancing?: Balancing
   /** With `hash`; absent: any endpoint will do. */

@@ -34,10 +34,6 @@ export function tooSilent(runtime: CompiledRuntime, { ref }: CompiledListener): 
   return deny(runtime.strict, makeReason('no-filter-chain', text, ref), {})
 }
 
-export function refuseHttp2(runtime: CompiledRuntime, { ref }: CompiledChain): Deny {
-  return deny(runtime.strict, makeReason('protocol-not-supported', 'HTTP/2 without TLS is not carried out yet; use HTTP/1.1', ref), {})
-}
-
 export function namesDisagree(runtime: CompiledRuntime, { ref }: CompiledChain, facts: ConnectionFacts): Deny {
   const text = mismatchText('server name', serverName(facts.first) ?? '', facts)
   return deny(runtime.strict, makeReason('name-mismatch', text, ref), {})

@@ -468,10 +468,10 @@ describe('what the executor is told besides', () => {
     })
   })
 
-  test('HTTP/2 is not served', () => {
+  test('HTTP/2 is served as HTTP/1.1 is', () => {
     const runtime = runtimeOf({ listeners: [virtualOutbound(), listener('it', ['0.0.0.0:9000'], { chains: [httpChain('r')] })] })
     const facts = connection({ to: here.to, first: { protocol: 'http2' } })
-    expect(decide(runtime, facts)).toMatchObject({ verdict: 'deny', status: 0, reason: { code: 'protocol-not-supported' } })
+    expect(decide(runtime, facts)).toMatchObject({ verdict: 'http', manager: { routeConfig: 'r' } })
   })
 
   test('a client that says nothing is closed where Envoy would', () => {

@@ -13,7 +13,6 @@ import {
   notOfHost,
   refuseByChain,
   refuseByListener,
-  refuseHttp2,
   serverName,
   tooSilent,
 } from './connection-refusal.ts'
@@ -86,7 +85,7 @@ function follow(asked: Asked, taken: Taken): ConnectionDecision {
     case 'refuse':
       return refuseByChain(runtime, taken, facts, action.refusal)
     case 'http':
-      return facts.first?.protocol === 'http2' ? refuseHttp2(runtime, taken.chain) : { verdict: 'http', manager: action.manager }
+      return { verdict: 'http', manager: action.manager }
     case 'tcp':
       return forwardTcp(asked, taken, action.leg)
   }

@@ -32,6 +32,16 @@ export interface TlsPlan {
   readonly maxVersion: 'TLSv1.2' | 'TLSv1.3'
 }
 
+/** How HTTP/2 is spoken to a cluster. Times in milliseconds. */
+export interface Http2Plan {
+  /** `like-client`: HTTP/1.1 for clients that speak that. */
+  readonly when: 'always' | 'like-client'
+  /** At most so many requests at once on one connection. */
+  readonly streams?: number
+  /** A ping is sent after so long a silence, and has to be answered in time. */
+  readonly ping?: { readonly interval: number; readonly timeout: number }
+}
+
 export type Balancing = 'round-robin' | 'least-request' | 'random' | 'hash'
 
 /** What of a request leads to the same endpoint each time; bytes that are no request have their source only. Names of headers are in lower case. */

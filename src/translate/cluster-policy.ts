@@ -11,12 +11,13 @@ import type { OutlierDetectionSchema } from '../xds/gen/envoy/config/cluster/v3/
 import { HttpProtocolOptionsSchema } from '../xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js'
 import type { AutoNames } from './cluster-transport.ts'
 import { duration } from './messages.ts'
+import { protocolOptions, type UpstreamProtocol } from './upstream-protocol.ts'
 
 type ConsistentHash = NonNullable<LoadBalancer['consistentHash']>
 type RetryBudget = NonNullable<TrafficPolicy['retryBudget']>
 
 /** Everything but discovery and transport. Zero counts are the same as none, as in Istio. */
-export function clusterPolicy(policy: EffectivePolicy, names: AutoNames | undefined) {
+export function clusterPolicy(policy: EffectivePolicy, names: AutoNames | undefined, protocol: UpstreamProtocol) {
   const pool = policy.connectionPool?.value
   const outlier = policy.outlierDetection?.value
   const keepAlive = pool?.tcp?.tcpKeepalive
@@ -27,7 +28,7 @@ export function clusterPolicy(policy: EffectivePolicy, names: AutoNames | undefi
       outlierDetection: outlierInit(outlier),
       commonLbConfig: { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } },
     }),
-    ...httpOptions(pool, names, policy.loadBalancer?.value.consistentHash),
+    ...httpOptions({ pool, names, hash: policy.loadBalancer?.value.consistentHash, protocol }),
   }
 }
 
@@ -141,18 +142,22 @@ function outlierInit(outlier: OutlierSettings): MessageInitShape<typeof OutlierD
   }
 }
 
-function httpOptions(
-  pool: ConnectionPool | undefined,
-  names: AutoNames | undefined,
-  hash: ConsistentHash | undefined,
-): { typedExtensionProtocolOptions?: Record<string, Any> } {
+interface HttpOptionsInit {
+  readonly pool?: ConnectionPool | undefined
+  readonly names?: AutoNames | undefined
+  readonly hash?: ConsistentHash | undefined
+  readonly protocol: UpstreamProtocol
+}
+
+/** Nothing where all is as Envoy has it by itself. */
+export function httpOptions({ pool, names, hash, protocol }: HttpOptionsInit): { typedExtensionProtocolOptions?: Record<string, Any> } {
   const { tcp, http } = pool ?? {}
   const idle = http?.idleTimeout ?? tcp?.idleTimeout
   const lifetime = tcp?.maxConnectionDuration
   const requests = http?.maxRequestsPerConnection ?? 0
   const hasCommon = idle !== undefined || lifetime !== undefined || requests > 0
   const hasNames = names !== undefined && (names.autoSni || names.autoSanValidation)
-  if (!hasCommon && !hasNames && !hash) return {}
+  if (!hasCommon && !hasNames && !hash && protocol === 'http1') return {}
   const options = create(HttpProtocolOptionsSchema, {
     ...(hasCommon && {
       commonHttpProtocolOptions: {
@@ -163,7 +168,7 @@ function httpOptions(
     }),
     ...(hasNames && { upstreamHttpProtocolOptions: names }),
     ...(hash && { hashPolicy: [...hashPolicies(hash)] }),
-    upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
+    upstreamProtocolOptions: protocolOptions(protocol, http),
   })
   return { typedExtensionProtocolOptions: { [extensionNames.httpProtocolOptions]: packAny(HttpProtocolOptionsSchema, options) } }
 }

@@ -10,6 +10,7 @@ import { RawBufferSchema } from '../xds/gen/envoy/extensions/transport_sockets/r
 import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import { type UpstreamTlsContext, UpstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { adsSource } from './messages.ts'
+import type { UpstreamProtocol } from './upstream-protocol.ts'
 
 /** Which names are left to each request. */
 export interface AutoNames {
@@ -21,6 +22,7 @@ export interface TlsSubject {
   readonly service: Service
   readonly port: ServicePort
   readonly strict: boolean
+  readonly protocol: UpstreamProtocol
 }
 
 /** Nothing for plain bytes. */
@@ -52,7 +54,7 @@ function nameOf({ sni }: ClientTls, { service, port, strict }: TlsSubject): stri
 }
 
 /** Why TLS cannot be begun; differs from Istio, which would ask for no name and check none. */
-export function namelessTls(tls: ClientTls | undefined, { service, port, strict }: TlsSubject): string | undefined {
+export function namelessTls(tls: ClientTls | undefined, { service, port, strict }: Omit<TlsSubject, 'protocol'>): string | undefined {
   if (!strict || !begins(tls) || tls.insecureSkipVerify === true || port.family === 'http') return undefined
   if (!isWildcardHost(service.host) || (tls.sni ?? '') !== '' || (tls.subjectAltNames ?? []).length > 0) return undefined
   return `nothing says which name the certificate behind ${service.host} has to have: set tls.sni or tls.subjectAltNames`
@@ -65,6 +67,8 @@ function tlsSocket(tls: ClientTls, subject: TlsSubject): TransportSocket {
   const message = create(UpstreamTlsContextSchema, {
     ...(sni !== undefined && { sni }),
     commonTlsContext: {
+      // Else the version of HTTP that is spoken is what is offered.
+      alpnProtocols: subject.protocol === 'http2' ? ['h2'] : [],
       tlsParams: {
         tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
         tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,

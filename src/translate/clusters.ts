@@ -1,7 +1,7 @@
 // Builds the clusters of every destination that the proxy sees, one for each port and subset, with their endpoints.
 import { parseDuration } from '../base/index.ts'
 import { type Destination, type DestinationPolicy, type EffectivePolicy, effectivePolicy, type FieldRef } from '../model/index.ts'
-import { isHttp2Only, isWildcardHost, type ServicePort } from '../registry/index.ts'
+import { isWildcardHost, type ServicePort } from '../registry/index.ts'
 import { create, extensionNames, packAny, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import {
   type Cluster,
@@ -16,13 +16,14 @@ import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '../xds/
 import { ClusterConfigSchema } from '../xds/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js'
 import { type ClusterKind, clusterKind } from './cluster-kind.ts'
 import { type BuiltClusters, type Context, policyOf, refMetadata, refuseUnsupported } from './context.ts'
-import { balancerOf, clusterPolicy } from './cluster-policy.ts'
+import { balancerOf, clusterPolicy, httpOptions } from './cluster-policy.ts'
 import { autoNames, begins, namelessTls, proxyProtocolSocket, transportSocket } from './cluster-transport.ts'
 import { isEgressGateway, isEmbedded, isOwnGateway } from './egress-gateway.ts'
 import { loadAssignment } from './endpoints.ts'
 import type { Filling } from './memo.ts'
 import { adsSource, duration, unchanged } from './messages.ts'
 import { blackHole, clusterName, passthrough } from './names.ts'
+import { upstreamProtocol } from './upstream-protocol.ts'
 
 /** Istio's default, which the mesh may change. */
 const defaultConnectTimeout = 10_000
@@ -33,7 +34,7 @@ export function fillClusters(ctx: Context, destination: Destination): Filling<Bu
   const isGateway = isEgressGateway(ctx, destination)
   const isOwn = isEmbedded(ctx, destination)
   const isLoop = ctx.strict && isOwnGateway(ctx, destination)
-  const inputs = [policy, ctx.strict, mesh.connectTimeout, sallyport.privateNames, isGateway, isOwn, isLoop]
+  const inputs = [policy, ctx.strict, mesh.connectTimeout, mesh.h2UpgradePolicy, sallyport.privateNames, isGateway, isOwn, isLoop]
   return { inputs, isSettled: true, make: () => buildClusters(ctx, { destination, policy, isGateway, isLoop }) }
 }
 
@@ -74,7 +75,15 @@ function buildCluster(ctx: Context, init: Init, clusters: Cluster[], endpoints: 
   const policy = effectivePolicy(init.policy, subset, port.number)
   const isPassthrough = !ctx.strict && policy.loadBalancer?.value.simple === 'PASSTHROUGH'
   const discovery = isPassthrough ? discoveryOf('original-dst', assignment, port) : discoveryOf(kind, assignment, port)
-  const subject = { service: destination.service, port, strict: ctx.strict }
+  const { mesh } = ctx.model.settings
+  const protocol = upstreamProtocol({
+    port,
+    pool: policy.connectionPool?.value.http,
+    mesh,
+    role: ctx.proxy.role,
+    isGateway: init.isGateway,
+  })
+  const subject = { service: destination.service, port, strict: ctx.strict, protocol }
   const tls = policy.tls?.value
   // The gateway behind the socket learns from the header where the client came from and where it wanted to go.
   const socket = isEmbedded(ctx, destination) ? proxyProtocolSocket(ProxyProtocolConfig_Version.V2) : transportSocket(policy, subject)
@@ -82,7 +91,7 @@ function buildCluster(ctx: Context, init: Init, clusters: Cluster[], endpoints: 
     name,
     ...discovery,
     ...(discovery.lbPolicy === Cluster_LbPolicy.LEAST_REQUEST && balancerOf(policy)),
-    ...clusterPolicy(policy, begins(tls) ? autoNames(tls, subject) : undefined),
+    ...clusterPolicy(policy, begins(tls) ? autoNames(tls, subject) : undefined, protocol),
     connectTimeout: duration(connectTimeout(ctx, policy)),
     metadata: writeMetadata(clusterMetadata(ctx, init, kind, policy), init.policy?.ref),
     ...(socket && { transportSocket: socket }),
@@ -138,6 +147,8 @@ function dnsDiscovery(kind: 'dns' | 'logical-dns', assignment: ClusterLoadAssign
 
 function dynamicDiscovery() {
   const config = create(ClusterConfigSchema, {
+    // Options of HTTP are enough for Envoy to ask that names are taken from requests; which are is said with TLS.
+    allowInsecureClusterOptions: true,
     clusterImplementationSpecifier: {
       case: 'dnsCacheConfig',
       value: { name: 'declared_wildcards', dnsLookupFamily: Cluster_DnsLookupFamily.ALL, maxHosts: 1024 },
@@ -182,12 +193,10 @@ function loopText(host: string): string {
   return `the rule leads from the gateway back to the gateway (${host}): say \`match: [{gateways: [mesh]}]\` in the rule that is meant for workloads, and add one for the gateway`
 }
 
-function refusedField({ destination, port, isGateway }: Init, effective: EffectivePolicy): FieldRef | undefined {
+function refusedField({ destination, port }: Init, effective: EffectivePolicy): FieldRef | undefined {
   const { service } = destination
   const general = service.unsupported[0] ?? port.unsupported[0]
   if (general !== undefined) return { ref: service.ref, field: general }
-  // Gateways take HTTP/1.1 on every port.
-  if (isHttp2Only(port.protocol) && !isGateway) return { ref: service.ref, field: `${port.field}.protocol` }
   const said = effective.refused[0]
   if (said !== undefined) return said
   const { tls, tunnel } = effective
@@ -217,6 +226,7 @@ export function passthroughCluster(ctx: Context): Cluster {
       clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
       lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
       connectTimeout: duration(timeout),
+      ...httpOptions({ protocol: 'downstream' }),
     }),
   )
 }

@@ -401,8 +401,8 @@ describe('a refusal', () => {
     expect(await record(0)).toMatchObject({ kind: 'request', host: 'd2iq.com', requestPath: '/y', verdict: 'deny' })
   })
 
-  it('of HTTP/2 without TLS is said in HTTP/2', async () => {
-    const { port, record } = await plane({ connection: sniffThen(() => http) })
+  it('of a connection of HTTP/2 that no request could get an answer on is said by a frame', async () => {
+    const { port, record } = await plane({ connection: sniffThen(() => deny()) })
     const client = await dialPeer(port)
     client.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
     const answer = Buffer.from(await client.untilEnd(), 'latin1')
@@ -410,7 +410,7 @@ describe('a refusal', () => {
     expect(answer[3]).toBe(4)
     expect(answer[9 + 3]).toBe(7)
     expect(answer.readUInt32BE(9 + 9 + 4)).toBe(0x0d)
-    expect(await record(0)).toMatchObject({ protocol: 'http2', reason: { code: 'protocol-not-supported' } })
+    expect(await record(0)).toMatchObject({ protocol: 'http2', reason: { code: 'not-declared' } })
   })
 
   it('of CONNECT holds even where a rule would forward it', async () => {

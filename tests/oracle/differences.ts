@@ -9,12 +9,6 @@ export function differencesOf(engine: Engine): Readonly<Record<string, string>> 
 
 /** What is declared, and what is not carried out of it, is the same for both. */
 const common: Readonly<Record<string, string>> = {
-  'b11-protocol-unset-with-address/h2c': 'cleartext HTTP/2 is refused by name',
-  'b12-http2-and-grpc-ports/http11-to-http2': 'HTTP/2 towards origins is not carried out yet',
-  'b12-http2-and-grpc-ports/h2c-to-http2': 'HTTP/2 towards origins is not carried out yet',
-  'b12-http2-and-grpc-ports/http11-to-grpc': 'HTTP/2 towards origins is not carried out yet',
-  'b12-http2-and-grpc-ports/h2c-to-grpc': 'HTTP/2 towards origins is not carried out yet',
-  'b18-allow-any-details/h2c-unknown': 'cleartext HTTP/2 is refused by name',
   'c15-mutual-to-gateway-http/request': 'mutual TLS inside the mesh needs identities, which do not exist yet',
   'd09-tcp-through-gateway-mutual/declared': 'mutual TLS inside the mesh needs identities, which do not exist yet',
   'e18-virtualservice-without-serviceentry/name': 'an unquoted n is a boolean to kubectl and a text to others: the document is refused',
@@ -24,8 +18,6 @@ const common: Readonly<Record<string, string>> = {
   'h04-terminate-at-gateway/other-host-header': 'Gateway servers that end TLS are not carried out yet',
   'h04-terminate-at-gateway/host-header-with-port': 'Gateway servers that end TLS are not carried out yet',
   'h04-terminate-mutual-without-client-certificate/no-certificate': 'Gateway servers that end TLS are not carried out yet',
-  'h08-gateway-to-http2-and-back/h2c': 'HTTP/2 is not carried out yet',
-  'h08-gateway-to-http2-and-back/http11': 'HTTP/2 is not carried out yet',
 }
 
 const ofSallyport: Readonly<Record<string, string>> = {

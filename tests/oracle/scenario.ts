@@ -23,19 +23,13 @@ export interface Apply {
   readonly mesh?: unknown
 }
 
-/** Cleartext HTTP/2, which the probe client does not speak. */
-export interface CleartextHttp2 {
-  readonly id: string
-  readonly kind: 'h2c'
-}
-
 export interface Scenario {
   readonly name: string
   readonly title: string
   /** MeshConfig, as JSON. */
   readonly mesh: unknown
   readonly workloads: Readonly<Partial<Record<WorkloadName, WorkloadPlan>>>
-  readonly probes: readonly (RecordedProbe | Apply | CleartextHttp2)[]
+  readonly probes: readonly (RecordedProbe | Apply)[]
   readonly golden: Readonly<Record<string, Judgement>>
   /** The declarations were refused whole, with these words. */
   readonly rejected: string | undefined

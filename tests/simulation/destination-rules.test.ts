@@ -180,10 +180,64 @@ const load: Record<string, Case> = {
   },
 }
 
-describe.each(Object.entries({ 'TLS and what goes ahead of it': origination, 'load and its limits': load }))('%s', (_part, cases) => {
+const http2Entry = entry.replace('protocol: HTTP', 'protocol: HTTP2')
+/** The mesh decides beside the entry: REGISTRY_ONLY has to be said again. */
+const upgradedMesh = documents(
+  entry,
+  `apiVersion: v1
+kind: ConfigMap
+metadata: {name: istio, namespace: istio-system}
+data:
+  mesh: |
+    h2UpgradePolicy: UPGRADE
+    outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+`,
+)
+const pooled = (http: unknown): unknown => ({ connectionPool: { http } })
+const plain = { tls: { mode: 'DISABLE' } }
+
+const protocols: Record<string, Case> = {
+  'HTTP/1.1 where the port is one of HTTP': { policy: plain, means: {} },
+  'HTTP/2 where the port is declared so': { yaml: http2Entry, policy: plain, means: { http2: { when: 'always' } } },
+  'HTTP/2 to a port of gRPC': {
+    yaml: entry.replace('protocol: HTTP', 'protocol: GRPC'),
+    policy: plain,
+    means: { http2: { when: 'always' } },
+  },
+  'what the client speaks where the port says nothing': {
+    yaml: entry.replace(', protocol: HTTP', '').replace('resolution: DNS', 'resolution: DNS\n  addresses: [203.0.113.41]'),
+    call: { to: '203.0.113.41:80', says: http('a.test') },
+    policy: plain,
+    means: { http2: { when: 'like-client' } },
+  },
+  'an upgrade, with its limits': {
+    policy: pooled({ h2UpgradePolicy: 'UPGRADE', maxConcurrentStreams: 7, http2KeepAlive: { interval: '2s', timeout: '1s' } }),
+    means: { http2: { when: 'always', streams: 7, ping: { interval: 2000, timeout: 1000 } } },
+  },
+  'the upgrade of the mesh': { policy: plain, yaml: upgradedMesh, means: { http2: { when: 'always' } } },
+  'no upgrade where the rule forbids that of the mesh': {
+    policy: pooled({ h2UpgradePolicy: 'DO_NOT_UPGRADE' }),
+    yaml: upgradedMesh,
+    means: {},
+  },
+  'what the client speaks, also where the port is declared HTTP/2': {
+    yaml: http2Entry,
+    policy: pooled({ useClientProtocol: true }),
+    means: { http2: { when: 'like-client' } },
+  },
+  'ALPN offers HTTP/2 alone': {
+    yaml: http2Entry,
+    policy: { tls: secure },
+    means: { http2: { when: 'always' }, tls: { ...tls, autoSni: true, autoSan: true, roots: 'system', alpn: ['h2'] } },
+  },
+}
+
+describe.each(
+  Object.entries({ 'the version of HTTP': protocols, 'TLS and what goes ahead of it': origination, 'load and its limits': load }),
+)('%s', (_part, cases) => {
   test.each(Object.entries(cases))('%s', (_sentence, { means, ...plan }) => {
-    const { balancing, hash, tls: begun, pool, outlier, proxyProtocol } = clusterFor(plan)
-    const looked = { balancing, hash, tls: begun, pool, outlier, proxyProtocol }
+    const { balancing, hash, tls: begun, pool, outlier, proxyProtocol, http2 } = clusterFor(plan)
+    const looked = { balancing, hash, tls: begun, pool, outlier, proxyProtocol, http2 }
     const nothing = { balancing: 'least-request', proxyProtocol: false }
     expect(looked).toEqual({ ...nothing, ...means })
   })

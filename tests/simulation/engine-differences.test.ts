@@ -153,17 +153,8 @@ describe.skipIf(findEnvoy() === undefined)(`what stock Envoy does otherwise (${n
   })
 
   test('each difference has a test', () => {
-    const held = ['names-agree', 'hosts-file', 'refusal-body', 'cleartext-http2', 'cut-hello', 'end-of-connection', ...Object.keys(rows)]
+    const held = ['names-agree', 'hosts-file', 'refusal-body', 'cut-hello', 'end-of-connection', ...Object.keys(rows)]
     // Held by tests/netns/envoy.test.ts, where connections live through a change.
     expect([...held, 'live-change'].toSorted()).toEqual(Object.keys(engineDifferences).toSorted())
-  })
-
-  test(engineDifferences['cleartext-http2'].what, async () => {
-    const played = pipeline(http('a'))
-    await stand.put({ snapshot: played.translation.snapshot, names })
-    const says = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0', 'latin1')
-    const { answer } = await stand.call({ to: '203.0.113.41:80', says })
-    // A SETTINGS frame of its own.
-    expect(Buffer.from(answer, 'latin1').subarray(3, 4)).toEqual(Buffer.from([4]))
   })
 })

@@ -91,14 +91,19 @@ const cases: Record<string, Case> = {
     verdict: refused,
     by: 'VirtualService default/api spec.http[0].redirect.redirectCode',
   },
-  'an HTTP/2 port is refused': {
-    yaml: entry('api', 'api.test', '{number: 80, name: http2, protocol: HTTP2}'),
+  'a port of proxy requests is refused': {
+    yaml: entry('api', 'api.test', '{number: 80, name: proxy, protocol: http_proxy}'),
     call,
     verdict: refused,
     by: 'ServiceEntry default/api spec.ports[0].protocol',
   },
-  'beside an HTTP/2 port another port passes': {
-    yaml: entry('api', 'api.test', `{number: 81, name: http2, protocol: HTTP2}, ${http}`),
+  'beside a port of proxy requests another port passes': {
+    yaml: entry('api', 'api.test', `{number: 81, name: proxy, protocol: http_proxy}, ${http}`),
+    call,
+    verdict: passes,
+  },
+  'an HTTP/2 port passes': {
+    yaml: entry('api', 'api.test', '{number: 80, name: http2, protocol: HTTP2}'),
     call,
     verdict: passes,
   },

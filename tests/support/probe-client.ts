@@ -12,7 +12,7 @@ import type {
   RedisProbe,
   TcpProbe,
 } from './probe.ts'
-import { readResponse, requestBytes } from './probe-http.ts'
+import { askInHttp2, readResponse, requestBytes } from './probe-http.ts'
 import { clientHello, defaultSeconds, dial, lineOf, secure } from './probe-wire.ts'
 import type { Line, Read, TlsPlan } from './probe-wire.ts'
 
@@ -22,6 +22,8 @@ function play(probe: Probe): Promise<ProbeResult> {
   switch (probe.kind) {
     case 'http':
       return playHttp(probe, undefined)
+    case 'h2c':
+      return playHttp2(probe)
     case 'https':
       return playHttp(probe, { sni: probe.sni, alpn: probe.alpn })
     case 'tcp':
@@ -64,6 +66,15 @@ function playHttp(probe: HttpProbe, plan: TlsPlan | undefined): Promise<ProbeRes
     line.send(requestBytes(probe))
     return readResponse(line, probe.method ?? 'GET', seconds)
   })
+}
+
+async function playHttp2(probe: HttpProbe): Promise<ProbeResult> {
+  const seconds = probe.timeout ?? defaultSeconds
+  try {
+    return await askInHttp2(await dial(probe.dial, seconds), probe, seconds)
+  } catch (error) {
+    return { outcome: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 function playTcp(probe: TcpProbe): Promise<ProbeResult> {

@@ -1,4 +1,6 @@
-// Writes one HTTP/1 request and reads one response by hand, so that nothing a library would mend goes unseen.
+// Writes one HTTP/1 request and reads one response by hand, so that nothing a library would mend goes unseen; HTTP/2 is left to Node.
+import http2 from 'node:http2'
+import type { Socket } from 'node:net'
 import type { HttpProbe, ProbeResult } from './probe.ts'
 import type { Line } from './probe-wire.ts'
 
@@ -35,6 +37,34 @@ export async function readResponse(line: Line, method: string, seconds: number):
     const isWhole = bodyRule(head.headers, method, head.status)
     while (!isWhole(text)) if (!(await more())) break
     return { outcome: 'answered', ...head, body: decodeBody(head.headers, text).slice(0, longestBody) }
+  }
+}
+
+/** On a connection of its own, which is closed. */
+export async function askInHttp2(socket: Socket, probe: HttpProbe, seconds: number): Promise<ProbeResult> {
+  const authority = probe.headers?.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? probe.dial
+  const session = http2.connect(`http://${authority}`, { createConnection: () => socket })
+  try {
+    return await new Promise<ProbeResult>((resolve) => {
+      const others = (probe.headers ?? []).filter(([name]) => name.toLowerCase() !== 'host')
+      const head = { ':method': probe.method ?? 'GET', ':path': probe.path ?? '/', ':authority': authority, ...Object.fromEntries(others) }
+      const stream = session.request(head)
+      let body = ''
+      let status: number | undefined
+      setTimeout(() => resolve({ outcome: 'timeout' }), seconds * 1000).unref()
+      stream.setEncoding('latin1')
+      stream.on('response', (headers) => {
+        status = headers[':status']
+      })
+      stream.on('data', (text: string) => (body += text))
+      stream.on('end', () => resolve(status === undefined ? { outcome: 'closed' } : { outcome: 'answered', status, body }))
+      stream.on('error', () => resolve({ outcome: 'closed' }))
+      session.on('error', () => resolve({ outcome: 'closed' }))
+      session.on('close', () => resolve({ outcome: 'closed' }))
+      stream.end(probe.body)
+    })
+  } finally {
+    session.destroy()
   }
 }
 

@@ -12,7 +12,8 @@ interface ProbeBase {
 }
 
 export interface HttpProbe extends ProbeBase {
-  readonly kind: 'http' | 'https'
+  /** `h2c`: HTTP/2 in clear, of which method, path, headers and body are looked at. */
+  readonly kind: 'http' | 'https' | 'h2c'
   readonly method?: string
   readonly path?: string
   readonly version?: string

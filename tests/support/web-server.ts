@@ -1,5 +1,6 @@
-// HTTP/1.1 servers, plain and over TLS, that answer for every host with what they saw; request headers and paths steer the answer.
+// HTTP servers, plain (HTTP/1.1 and HTTP/2 on one port) and over TLS, that answer for every host with what they saw; request headers and paths steer the answer.
 import http from 'node:http'
+import http2 from 'node:http2'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import tls from 'node:tls'
@@ -27,7 +28,7 @@ export interface WebServers {
  */
 export function createWebServers(options: WebOptions): WebServers {
   const failed = new Map<string, number>()
-  const plain = http.createServer({ maxHeaderSize: 262_144, keepAliveTimeout: 60_000 }, (request, response) => {
+  const serve = (request: Request, response: Response): void => {
     const chunks = { length: 0 }
     request.on('data', (chunk: Buffer) => (chunks.length += chunk.length))
     request.on('error', () => request.destroy())
@@ -38,7 +39,9 @@ export function createWebServers(options: WebOptions): WebServers {
       const delay = Number(request.headers['x-world-delay-ms'] ?? 0)
       setTimeout(() => answer(request, response, { seen, status }), delay)
     })
-  })
+  }
+  const plain = http.createServer({ maxHeaderSize: 262_144, keepAliveTimeout: 60_000 }, serve)
+  takePrefaces(plain, http2.createServer(serve))
   plain.on('clientError', (error, socket) => {
     options.log({ proto: 'http-error', error: error.message })
     // As Node's own HTTPS server does, which the recorded world had.
@@ -46,6 +49,24 @@ export function createWebServers(options: WebOptions): WebServers {
     else socket.destroy()
   })
   return { plain, secure: createSecureServer(plain, options) }
+}
+
+type Request = http.IncomingMessage | http2.Http2ServerRequest
+type Response = http.ServerResponse | http2.Http2ServerResponse
+
+/** Connections that begin as HTTP/2 does go to the other server. */
+function takePrefaces(plain: http.Server, other: http2.Http2Server): void {
+  const others = plain.listeners('connection')
+  plain.removeAllListeners('connection')
+  plain.on('connection', (socket: Socket) => {
+    socket.once('readable', () => {
+      const first: unknown = socket.read()
+      if (Buffer.isBuffer(first)) socket.unshift(first)
+      if (Buffer.isBuffer(first) && first.toString('latin1', 0, 14) === 'PRI * HTTP/2.0') other.emit('connection', socket)
+      else for (const listener of others) Reflect.apply(listener, plain, [socket])
+    })
+    socket.on('error', () => undefined)
+  })
 }
 
 function createSecureServer(plain: http.Server, options: WebOptions): tls.Server {
@@ -78,7 +99,7 @@ function certificateFor(sni: string, names: readonly string[]): string {
   return [sni, wildcard].find((name) => names.includes(name)) ?? 'default'
 }
 
-function describe(request: http.IncomingMessage, bodyLength: number): SeenRequest {
+function describe(request: Request, bodyLength: number): SeenRequest {
   const { socket, rawHeaders } = request
   const headers: [string, string][] = []
   for (let index = 0; index < rawHeaders.length; index += 2) headers.push([rawHeaders[index] ?? '', rawHeaders[index + 1] ?? ''])
@@ -96,7 +117,7 @@ function describe(request: http.IncomingMessage, bodyLength: number): SeenReques
   }
 }
 
-function steeredStatus(request: http.IncomingMessage, failed: Map<string, number>): number {
+function steeredStatus(request: Request, failed: Map<string, number>): number {
   const first = Number(request.headers['x-world-fail-first'] ?? 0)
   const key = String(request.headers['x-world-key'] ?? '')
   const times = (failed.get(key) ?? 0) + 1
@@ -104,11 +125,7 @@ function steeredStatus(request: http.IncomingMessage, failed: Map<string, number
   return first > 0 && times <= first ? 503 : Number(request.headers['x-world-status'] ?? 200)
 }
 
-function answer(
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
-  result: { readonly seen: SeenRequest; readonly status: number },
-): void {
+function answer(request: Request, response: Response, result: { readonly seen: SeenRequest; readonly status: number }): void {
   if (response.destroyed) return
   if (request.headers['x-world-reset'] !== undefined) {
     request.socket.destroy()
@@ -118,6 +135,10 @@ function answer(
   const body = size === undefined ? Buffer.from(JSON.stringify(result.seen)) : Buffer.alloc(Number(size), 'x')
   const head = { 'content-type': 'application/json', 'content-length': body.length, 'x-world-addr': result.seen.local, server: 'world' }
   response.writeHead(result.status, head)
-  if (request.headers['x-world-half'] !== undefined) response.write(body.subarray(0, body.length / 2), () => request.socket.destroy())
-  else response.end(request.method === 'HEAD' ? undefined : body)
+  const isHalf = request.headers['x-world-half'] !== undefined
+  const content = request.method === 'HEAD' ? Buffer.alloc(0) : body
+  if (response instanceof http.ServerResponse) {
+    if (isHalf) response.write(body.subarray(0, body.length / 2), () => request.socket.destroy())
+    else response.end(content)
+  } else response.end(content)
 }

@@ -13,6 +13,8 @@ export interface ClientSide {
   readonly arrival: Arrival
   /** Id of the connection, as records name it. */
   readonly id: string
+  /** Its request came by a stream of HTTP/2. */
+  readonly speaksHttp2: boolean
   /** Keys of pooled upstream connections that serve this client only. */
   readonly privateKeys: Set<string>
   readonly isPaused: boolean

@@ -199,6 +199,10 @@ export class Forwarding implements UpstreamAsker {
     return () => proxyHeader(kind, this.context, client.arrival, requestFlow.flow)
   }
 
+  get speaksHttp2(): boolean {
+    return this.#owner.client.speaksHttp2
+  }
+
   get source(): string | undefined {
     return this.#owner.client.arrival.source?.ip
   }

@@ -36,6 +36,8 @@ export interface HttpConnectionOptions {
   readonly manager?: CompiledHttpManager
   /** The connection is refused; its first request gets the answer. */
   readonly deny?: Deny
+  /** Of the client, where its requests come by streams; absent: HTTP/1.1. */
+  readonly protocol?: 'http2'
   readonly onDone: () => void
 }
 
@@ -49,6 +51,7 @@ export class HttpConnection implements WireHandler, ClientSide {
   readonly wire: Wire
   readonly arrival: Arrival
   readonly id: string
+  readonly speaksHttp2: boolean
   readonly privateKeys = new Set<string>()
   readonly #options: HttpConnectionOptions
   readonly #context: Context
@@ -76,7 +79,8 @@ export class HttpConnection implements WireHandler, ClientSide {
     this.wire = options.wire
     this.arrival = options.arrival
     this.id = options.flow.id
-    this.#origin = new RequestOrigin(options.flow, options.arrival)
+    this.speaksHttp2 = options.protocol === 'http2'
+    this.#origin = new RequestOrigin(options.flow, options.arrival, options.protocol)
     this.#runtime = options.runtime
     this.#manager = options.manager ?? plainManager
     scanner ??= new HeadScanner(options.context.limits.headers)

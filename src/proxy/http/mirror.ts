@@ -18,7 +18,7 @@ import { UpstreamRequest } from './upstream-request.ts'
 
 export interface MirrorOptions {
   readonly context: Context
-  readonly client: Pick<ClientSide, 'arrival' | 'id'>
+  readonly client: Pick<ClientSide, 'arrival' | 'id' | 'speaksHttp2'>
   readonly decision: Forward | Passthrough
   readonly plan: MirrorPlan
   readonly method: string
@@ -65,6 +65,7 @@ export class Mirror implements ResponseSink, LiveConnection {
       authority,
       preamble: header ? () => proxyHeader(header, context, client.arrival, flow) : undefined,
       source: client.arrival.source?.ip,
+      speaksHttp2: client.speaksHttp2,
       sink: this,
       onConnected: (wire, target) => this.#onConnected(wire, target),
       onDialFailed: (failure) => this.#onDialFailed(failure),

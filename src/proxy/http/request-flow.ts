@@ -32,7 +32,7 @@ export class RequestFlow implements AccessTeller {
     const head = this.#head
     const { requestId, routeName, upstreamServiceTime, transportFailure, requestHeaders, responseHeaders } = this
     return {
-      httpVersion: 'HTTP/1.1',
+      httpVersion: this.flow.draft.protocol === 'http2' ? 'HTTP/2' : 'HTTP/1.1',
       originalPath: head?.originalPath ?? '-',
       xForwardedFor: head?.headers.forwardedFor ?? '-',
       userAgent: head?.headers.userAgent ?? '-',
@@ -54,13 +54,15 @@ export class RequestOrigin {
   /** The connection's id. */
   readonly id: string
   readonly arrival: Arrival
+  readonly protocol: 'http' | 'http2'
   readonly destination: string
   readonly #source: FlowSource
   /** The workload that the hop before told last, and whose flows that makes them: nearly always the same one. */
   #told: string | undefined
   #toldSource: FlowSource | undefined
 
-  constructor(flow: Flow, arrival: Arrival) {
+  constructor(flow: Flow, arrival: Arrival, protocol: 'http' | 'http2' = 'http') {
+    this.protocol = protocol
     this.id = flow.id
     this.arrival = arrival
     this.destination = flow.draft.destination
@@ -84,7 +86,7 @@ export function openRequestFlow(context: Context, client: RequestOrigin, head: R
   const flow = context.recorder.open('request', client.sourceOf(context, told?.source), client.destination)
   const { draft } = flow
   draft.connection = client.id
-  draft.protocol = 'http'
+  draft.protocol = client.protocol
   const parent = told?.flow !== undefined && isFlowId(told.flow) ? told.flow : arrival.parent
   if (parent !== undefined) draft.parent = parent
   if (head) {

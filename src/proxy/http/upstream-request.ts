@@ -7,6 +7,7 @@ import type { ClusterState } from '../upstream/cluster-state.ts'
 import { type DialFailure, dial } from '../upstream/dial.ts'
 import type { Outcome } from '../upstream/outlier-detection.ts'
 import { hashKeyOf, type Keys } from '../upstream/hash-key.ts'
+import type { UpstreamSession } from '../http2/upstream-session.ts'
 import { HeadScanner } from './head-scanner.ts'
 import { readHeaderValues } from './header-facts.ts'
 import type { Message } from './out-buffer.ts'
@@ -31,6 +32,8 @@ export interface UpstreamAsker {
   /** Goes ahead of everything on a new connection. */
   readonly preamble: (() => Buffer) | undefined
   readonly sink: ResponseSink
+  /** What the client speaks, which some upstreams are spoken to in. */
+  readonly speaksHttp2: boolean
   /** Address of the client. */
   readonly source: string | undefined
   onConnected(wire: Wire, target: Target): void
@@ -48,6 +51,15 @@ export class UpstreamRequest {
   #target: Target | undefined
   #dialling: Dialling | undefined
   #connection: UpstreamConnection | undefined
+  /** The connection that is being made is one of HTTP/2, which others may wait for. */
+  #dialledKey: string | undefined
+  /** Waits for the connection of HTTP/2 that another request makes. */
+  #waitsFor: string | undefined
+  readonly #isHttp2: boolean
+  readonly #onTurn = (): void => {
+    this.#waitsFor = undefined
+    this.#connect()
+  }
 
   constructor(asker: UpstreamAsker) {
     this.#asker = asker
@@ -57,6 +69,8 @@ export class UpstreamRequest {
     const key = hash && hashKeyOf(hash, keysOf(asker))
     this.#targets = this.#state.order(cluster, targets, asker.tried, key)
     this.#admission = new Admission(this.#state, cluster)
+    const { http2 } = cluster
+    this.#isHttp2 = http2 !== undefined && (http2.when === 'always' || asker.speaksHttp2)
   }
 
   get isConnected(): boolean {
@@ -83,10 +97,16 @@ export class UpstreamRequest {
   dialAfresh(): void {
     const { context, decision } = this.#asker
     this.#connection = undefined
+    const [first] = this.#targets
+    if (this.#isHttp2 && first) {
+      this.#dialledKey = this.#keyOf(first)
+      context.sessions.dials(this.#dialledKey)
+    }
     this.#dialling = dial(
       context,
       {
         cluster: decision.cluster,
+        http2: this.#isHttp2,
         authority: this.#asker.authority,
         preamble: this.#asker.preamble,
         targets: this.#targets,
@@ -98,6 +118,7 @@ export class UpstreamRequest {
         onFail: (failure) => {
           this.#dialling = undefined
           this.#asker.onDialFailed(failure)
+          this.#endDialling()
         },
       },
     )
@@ -111,6 +132,7 @@ export class UpstreamRequest {
     this.#admission.leave()
     if (!connection) return
     const isWornOut = pool?.requestsPerConnection !== undefined && connection.served >= pool.requestsPerConnection
+    if (this.#isHttp2) return this.#releaseStream(connection)
     if (!isReusable || isWornOut || connection.wire.closed || this.#state.isInTheWay(connection.key)) return connection.close()
     // It may have waited for a slow client; from now on its end must be seen.
     connection.wire.resume()
@@ -128,6 +150,9 @@ export class UpstreamRequest {
   abandon(): void {
     this.#dialling?.cancel()
     this.#dialling = undefined
+    this.#endDialling()
+    if (this.#waitsFor !== undefined) this.#asker.context.sessions.forget(this.#waitsFor, this.#onTurn)
+    this.#waitsFor = undefined
     this.release(false)
   }
 
@@ -136,11 +161,43 @@ export class UpstreamRequest {
     const [first] = this.#targets
     if (!first) return this.#refuse('unhealthy')
     const key = this.#keyOf(first)
+    if (this.#isHttp2) return this.#connectHttp2(first, key)
     const pooled = this.#takePooled(key, first)
     if (pooled && !pooled.wire.closed && !pooled.wire.ended) return this.#use(pooled, first)
     const way = this.#admission.approach(first, key, () => this.#connect())
     if (way === 'overflow') return this.#refuse('overflow')
     if (way === 'dial') this.dialAfresh()
+  }
+
+  #connectHttp2(first: Target, key: string): void {
+    const { sessions } = this.#asker.context
+    const session = sessions.find(key)
+    if (session) return this.#useStream(session, first)
+    const way = this.#admission.approach(first, key, () => this.#connect())
+    if (way === 'overflow') return this.#refuse('overflow')
+    if (way === 'wait') return
+    if (sessions.waits(key, this.#onTurn)) this.#waitsFor = key
+    else this.dialAfresh()
+  }
+
+  /** One stream is one connection of one request to all who read and write it. */
+  #useStream(session: UpstreamSession, target: Target): void {
+    const { served } = session
+    const connection = this.#connectionOf(session.open(), session.key)
+    connection.served = served
+    this.#use(connection, target)
+  }
+
+  #releaseStream(connection: UpstreamConnection): void {
+    connection.close()
+    this.#state.wake(connection.key)
+  }
+
+  /** Whoever waited for the connection looks for itself. */
+  #endDialling(): void {
+    const key = this.#dialledKey
+    this.#dialledKey = undefined
+    if (key !== undefined) this.#asker.context.sessions.dialled(key)
   }
 
   /** What is too much under the limits of now is let go of, as Envoy lets go of all connections with the cluster that it replaces. */
@@ -159,18 +216,26 @@ export class UpstreamRequest {
   }
 
   #keyOf(target: Target): string {
-    return this.#state.poolKey(target) + this.#asker.keySuffix
+    const key = this.#state.poolKey(target) + this.#asker.keySuffix
+    return this.#isHttp2 ? `${key}|h2` : key
   }
 
   #onConnect(wire: Wire, target: Target, attempt: number): void {
-    const { context, message, attemptAt } = this.#asker
+    const { context, message, attemptAt, decision } = this.#asker
     this.#dialling = undefined
-    scanner ??= new HeadScanner(context.limits.headers)
-    const { headBytes } = context.limits
-    const opened = context.clock.monotonic()
-    const connection = new UpstreamConnection({ wire, key: this.#keyOf(target), opened, pool: context.pool, headBytes, scanner })
     if (attemptAt >= 0) message.bytes[attemptAt] = 0x30 + attempt
-    this.#use(connection, target)
+    const key = this.#keyOf(target)
+    const { http2, pool } = decision.cluster
+    if (!this.#isHttp2 || !http2) return this.#use(this.#connectionOf(wire, key), target)
+    this.#useStream(context.sessions.add({ context, wire, key, plan: http2, pool }), target)
+    this.#endDialling()
+  }
+
+  #connectionOf(wire: Wire, key: string): UpstreamConnection {
+    const { context } = this.#asker
+    scanner ??= new HeadScanner(context.limits.headers)
+    const opened = context.clock.monotonic()
+    return new UpstreamConnection({ wire, key, opened, pool: context.pool, headBytes: context.limits.headBytes, scanner })
   }
 
   #use(connection: UpstreamConnection, target: Target): void {

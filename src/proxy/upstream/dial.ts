@@ -15,6 +15,8 @@ export interface DialPlan {
   readonly connectMs: number
   /** Of the HTTP request that will be sent; absent for other bytes. */
   readonly authority?: string
+  /** What is sent is HTTP/2. */
+  readonly http2?: boolean
   /** Goes ahead of everything, TLS too. */
   readonly preamble?: (() => Uint8Array) | undefined
 }
@@ -135,9 +137,9 @@ class DialRun implements Dialling {
   }
 
   #options(target: Target): DialOptions | { readonly problem: string } {
-    const { cluster, authority, preamble } = this.#plan
+    const { cluster, authority, preamble, http2 } = this.#plan
     const { tls, pool } = cluster
-    const setup = tls && this.#tools.tls.prepare(tls, authority)
+    const setup = tls && this.#tools.tls.prepare(tls, authority, http2 === true)
     if (setup && 'problem' in setup) return setup
     return {
       onGone: () => this.#state.endConnection(target),

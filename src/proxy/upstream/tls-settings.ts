@@ -46,7 +46,7 @@ export class TlsSettings {
   }
 
   /** `authority` is that of the request; absent for bytes that are no request. A problem is told in words. */
-  prepare(plan: TlsPlan, authority: string | undefined): TlsSetup | { readonly problem: string } {
+  prepare(plan: TlsPlan, authority: string | undefined, isHttp2 = false): TlsSetup | { readonly problem: string } {
     const state = this.#stateOf(plan)
     let context: SecureContext
     try {
@@ -65,7 +65,7 @@ export class TlsSettings {
     return {
       context,
       serverName,
-      alpn: plan.alpn.length > 0 ? plan.alpn : authority === undefined ? [] : ['http/1.1'],
+      alpn: plan.alpn.length > 0 ? plan.alpn : authority === undefined ? [] : [isHttp2 ? 'h2' : 'http/1.1'],
       isVerified: plan.roots !== undefined,
       judgeNames: (certificate) => nameProblem(certificate, plan, host),
       session: state.sessions.get(sessionKey),
