@@ -5,6 +5,7 @@ import type { ConnectionFacts, FirstBytes, RequestFacts, Resolution } from '../.
 import { buildModel, type Model } from '../../src/model/index.ts'
 import { compile, type ConnectionDecision, decide, decideRequest, type RequestDecision, type Runtime } from '../../src/runtime/index.ts'
 import { type Proxy, translate, type TranslateOptions, type Translation } from '../../src/translate/index.ts'
+import { classifyFirstBytes } from '../../src/proxy/sniff/first-bytes.ts'
 import { keepCall, keepRuntime } from '../support/simulation.ts'
 
 export interface MeshPlan {
@@ -12,6 +13,8 @@ export interface MeshPlan {
   readonly policy?: 'ALLOW_ANY' | 'REGISTRY_ONLY'
   readonly proxy?: Partial<Proxy>
   readonly options?: TranslateOptions
+  /** Outbound policy and strictness are those of the text. */
+  readonly isDeclared?: true
 }
 
 export interface Played {
@@ -30,7 +33,8 @@ export const gateway: Proxy = {
 
 /** REGISTRY_ONLY and strict, unless the plan or the text says otherwise. */
 export function pipeline(yaml: string, plan: MeshPlan = {}): Played {
-  const overrides = { outboundPolicy: plan.policy ?? 'REGISTRY_ONLY', ...(plan.strictness && { strictness: plan.strictness }) } as const
+  const said = { outboundPolicy: plan.policy ?? 'REGISTRY_ONLY', ...(plan.strictness && { strictness: plan.strictness }) } as const
+  const overrides = plan.isDeclared ? {} : said
   const { resources, settings, issues } = readText(yaml, 'test.yaml', overrides)
   const broken = issues.filter((issue) => issue.level === 'error' && issue.code !== 'SLP1201' && issue.code !== 'SLP1204')
   if (broken.length > 0) throw new Error(broken.map((issue) => `${issue.path}: ${issue.message}`).join('\n'))
@@ -52,6 +56,8 @@ export interface Call {
   readonly method?: string
   readonly sni?: string
   readonly bytes?: true
+  /** The very bytes, in the place of what `host`, `sni` and `bytes` say of a connection. */
+  readonly says?: Buffer
   readonly names?: Readonly<Record<string, readonly string[]>>
   /** Lines of headers, by name in lower case. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
@@ -129,6 +135,10 @@ function request(call: Call, facts: ConnectionFacts): RequestFacts {
 }
 
 function firstBytes(call: Call): FirstBytes {
+  if (call.says !== undefined) {
+    const first = classifyFirstBytes(call.says, 0, call.says.length)
+    return first === 'more' ? { protocol: 'other' } : first
+  }
   if (call.host !== undefined) return { protocol: 'http1', method: call.method ?? 'GET', target: call.path ?? '/', host: call.host }
   if (call.sni !== undefined) return { protocol: 'tls', sni: call.sni, alpn: [] }
   return call.bytes === true ? { protocol: 'other' } : { protocol: 'silent' }

@@ -37,7 +37,21 @@ const ofSallyport: Readonly<Record<string, string>> = {
   'istio > the gateway behind the socket sends HTTP on to the host': behindSocket,
 }
 
+const rows = (settings: readonly string[], row: string, reason: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(settings.map((setting) => [`${setting} > ${row}`, reason]))
+const strict = ['strict > REGISTRY_ONLY', 'strict > ALLOW_ANY']
+const istio = ['istio > REGISTRY_ONLY', 'istio > ALLOW_ANY']
+const silent = 'Envoy waits for a first byte as long as it takes, and when the client has left it has chosen nothing'
+
 const ofEnvoy: Readonly<Record<string, string>> = {
+  ...rows(strict, '15: TCP to where the name of a service without addresses leads', resolved),
+  ...rows(['strict > REGISTRY_ONLY', ...istio], '19: a client that waits for the server to speak, on a port of HTTP', silent),
+  ...rows(istio, '19: a client that waits for the server to speak, at the address of a service that says no protocol', silent),
+  ...rows(
+    [...strict, ...istio],
+    '25: CONNECT to a known host',
+    'Envoy finds no route for it among those of the host, and so the record names the host’s declaration',
+  ),
   'strict > TCP without addresses takes an address that the host resolves to': resolved,
   'strict > TCP without addresses and without resolution is resolved here': resolved,
   'strict > of two TCP hosts without addresses on one port each takes its own': resolved,

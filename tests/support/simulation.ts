@@ -205,8 +205,13 @@ class EngineRun {
     this.#played.add(test)
     if (difference === undefined) this.#agreeing++
     else if (disagreements[this.#engine][test] !== undefined) this.#disagreeing.add(test)
-    else this.#found.push(`${test} (${JSON.stringify(call)}): ${difference}`)
+    else this.#found.push(`${test}: ${difference}; asked: ${wordsFor(call)}`)
   }
+}
+
+/** A call in one line; which names lead where is the same in most of a file. */
+function wordsFor({ says, ...call }: StandCall): string {
+  return JSON.stringify({ ...call, names: undefined, ...(says && { says: says.toString('latin1') }) })
 }
 
 function mayLive({ call, decision }: Played): boolean {
