@@ -35,12 +35,15 @@ export interface ParsedBody {
 /** Throws a StatusError: 400, or 422 where Kubernetes has it so. */
 export function readObject(body: Uint8Array, format: BodyFormat, wanted: Wanted): ReadObject {
   const { value, duplicates } = parseFor(body, format, wanted)
-  return objectOf(value, duplicates, wanted, () => snippetOf(body, format))
+  const { kind } = targetOf(wanted)
+  const refuse = (problem: string): StatusError =>
+    new StatusError(badRequest(`${kind} in version ${JSON.stringify(wanted.version)} cannot be handled as a ${kind}: ${problem}`))
+  return objectOf(value, { duplicates, snippet: () => snippetOf(body, format), refuse }, wanted)
 }
 
 /** The object that a patch leads to, checked as one that was sent. */
 export function readPatched(value: JsonObject, duplicates: readonly string[], wanted: Wanted): ReadObject {
-  return objectOf(value, duplicates, wanted, () => '')
+  return objectOf(value, { duplicates, snippet: () => '', refuse: patchProblem }, wanted)
 }
 
 /** Throws JsonProblem or YamlProblem. */
@@ -70,7 +73,18 @@ function parseFor(body: Uint8Array, format: BodyFormat, wanted: Wanted): ParsedB
   }
 }
 
-function objectOf(value: Json, duplicates: readonly string[], wanted: Wanted, snippet: () => string): ReadObject {
+interface Given {
+  readonly duplicates: readonly string[]
+  readonly snippet: () => string
+  readonly refuse: (problem: string) => StatusError
+}
+
+/** Differs from Kubernetes: the object is not repeated in the message. */
+function patchProblem(problem: string): StatusError {
+  return new StatusError(invalid('', '', '', [{ reason: 'FieldValueInvalid', message: `Invalid value: ${problem}`, field: 'patch' }]))
+}
+
+function objectOf(value: Json, { duplicates, snippet, refuse }: Given, wanted: Wanted): ReadObject {
   if (!isJsonObject(value)) {
     const problem = `couldn't get version/kind; json parse error: json: cannot unmarshal ${typeName(value ?? {})} into Go value of type runtime.TypeMeta`
     throw unrecognized(wanted, `${problem} (${snippet()})`)
@@ -78,8 +92,6 @@ function objectOf(value: Json, duplicates: readonly string[], wanted: Wanted, sn
   const { kind, apiVersion, schema } = targetOf(wanted)
   const { custom } = wanted.resource
   const identified = withKind(value, wanted, snippet)
-  const refuse = (problem: string): StatusError =>
-    new StatusError(badRequest(`${kind} in version ${JSON.stringify(wanted.version)} cannot be handled as a ${kind}: ${problem}`))
   const mismatch = findTypeMismatch(custom ? metadataOnly(schema) : schema, identified)
   if (mismatch !== undefined) throw refuse(mismatchText(kind, mismatch, custom))
   const { value: pruned, unknown } = keepKnownFields(schema, identified)
