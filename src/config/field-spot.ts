@@ -28,7 +28,7 @@ export function spotOf(text: string, ast: Document, path: FieldPath, at: 'key' |
 }
 
 /** Fields that `spotsBelow` tells of, at the most: who wants an inner one beyond is shown the field around it. */
-const mostSpots = 1024
+export const mostSpots = 1024
 
 interface Place {
   readonly node: Node | null

@@ -1,8 +1,9 @@
 // Puts a parsed document into its file: resources get their origin, findings their line and the lines around it.
 import { type FieldPath, type Issue, parseFieldPath, type Place, type Resource } from '../api/index.ts'
-import { spotOf, spotsBelow } from './field-spot.ts'
+import { mostSpots, spotOf, spotsBelow } from './field-spot.ts'
 import { drawFrame, lineAndColumn, lineStarts, placeIn } from './frame.ts'
 import type { Entry, ParsedDocument, PlacedFinding } from './parsed-document.ts'
+import { plainSpotsBelow } from './plain-spots.ts'
 import { treeOf } from './syntax-trees.ts'
 
 /** Where a document stands now: it may move without any of its resources becoming another. */
@@ -121,7 +122,8 @@ class DocumentOrigin {
   *fields(): Iterable<readonly [string, Place]> {
     const { parsed, base, position } = this.#parts
     const lines = lineStarts(parsed.text)
-    for (const { field, offset } of spotsBelow(parsed.text, treeOf(parsed.text), base)) {
+    const spots = plainSpotsBelow(parsed.text, base, mostSpots) ?? spotsBelow(parsed.text, treeOf(parsed.text), base)
+    for (const { field, offset } of spots) {
       const { line, column } = placeIn(lines, offset)
       yield [field, { line: position.line + line, column: column + 1 }]
     }

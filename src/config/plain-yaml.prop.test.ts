@@ -1,8 +1,11 @@
-// Holds that whatever the quick reader of YAML takes, it reads as the library does.
+// Holds that whatever the quick readers of YAML take, they read as the library does, and say where it stands as its syntax tree does.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { FieldPath } from '../api/index.ts'
+import { mostSpots, spotsBelow } from './field-spot.ts'
+import { plainSpotsBelow } from './plain-spots.ts'
 import { notPlain, readPlainYaml } from './plain-yaml.ts'
-import { readAnyYaml } from './yaml-reader.ts'
+import { parseYaml, readAnyYaml } from './yaml-reader.ts'
 
 function expectAgreement(text: string): void {
   const quick = readPlainYaml(text)
@@ -11,6 +14,12 @@ function expectAgreement(text: string): void {
   expect(slow.problems, text).toEqual([])
   expect(slow.ambiguities, text).toEqual([])
   expect(quick, text).toEqual(slow.value)
+  expectSameSpots(text, [])
+}
+
+function expectSameSpots(text: string, base: FieldPath): void {
+  for (const most of [mostSpots, 3])
+    expect(plainSpotsBelow(text, base, most), text).toEqual(Array.from(spotsBelow(text, parseYaml(text), base)).slice(0, most))
 }
 
 const words = [
@@ -72,6 +81,9 @@ describe('the quick reader of YAML', () => {
       '',
     ].join('\n')
     expect(readPlainYaml(text)).toEqual(readAnyYaml(text).value)
+    for (const base of [[], ['spec'], ['spec', 'ports', 1], ['spec', 'nowhere']]) expectSameSpots(text, base)
+    expectSameSpots(text.replaceAll('\n', '\r\n'), [])
+    expectSameSpots(`a: [${'b, '.repeat(mostSpots)}b]\nc: d\n`, [])
   })
 
   test('bounds its depth', () => {

@@ -1,8 +1,11 @@
 // Writes and reads the content of `origin/KIND/NS/NAME`: where a declaration stands, as a google.protobuf.Struct.
-import { create, type JsonObject } from '@bufbuild/protobuf'
+import type { JsonObject } from '@bufbuild/protobuf'
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { type Any, AnySchema, StructSchema } from '@bufbuild/protobuf/wkt'
-import { delimited, delimitedText, joined } from './delimited.ts'
+import { create } from './create.ts'
 import { readStruct } from './decode-struct.ts'
+import { joined } from './delimited.ts'
+import { writeStruct } from './encode-struct.ts'
 import type { FieldPlace, OriginPlace } from './snapshot.ts'
 
 /** Of a declaration with more fields, the inner ones are found where the field around them stands. */
@@ -13,9 +16,10 @@ const mostFields = 512
  * is 0. So a document that moves changes one number.
  */
 export function writeOrigin(origin: OriginPlace): Any {
-  // Written by hand: there is one for every declaration, with dozens of fields each.
-  const parts = [entryOf('source', delimitedText(stringValue, origin.source)), entryOf('line', numberOf(origin.line)), fieldsOf(origin)]
-  return create(AnySchema, { typeUrl: `type.googleapis.com/${StructSchema.typeName}`, value: joined(parts) })
+  const writer = new BinaryWriter()
+  writeStruct(writer, { source: origin.source, line: origin.line })
+  const value = joined([writer.finish(), fieldsOf(origin)])
+  return create(AnySchema, { typeUrl: `type.googleapis.com/${StructSchema.typeName}`, value })
 }
 
 /** Throws when `any` holds something else. */
@@ -42,21 +46,6 @@ export function readOriginLater(read: () => OriginPlace): OriginPlace {
   }
 }
 
-/** Field numbers of google.protobuf.Value. */
-const [numberValue, stringValue, structValue] = [2, 3, 5]
-
-/** An entry of a google.protobuf.Struct. */
-function entryOf(key: string, value: Uint8Array): Uint8Array {
-  return delimited(1, delimitedText(1, key), delimited(2, value))
-}
-
-function numberOf(value: number): Uint8Array {
-  const bytes = Buffer.alloc(9)
-  bytes[0] = (numberValue << 3) | 1
-  bytes.writeDoubleLE(value, 1)
-  return bytes
-}
-
 /** By layout: finding them takes reading the document again. */
 const known = new WeakMap<object, Uint8Array>()
 
@@ -64,18 +53,20 @@ function fieldsOf(origin: OriginPlace): Uint8Array {
   const { layout = origin } = origin
   const before = known.get(layout)
   if (before !== undefined) return before
-  const entry = entryOf('fields', delimited(structValue, ...entriesOf(origin)))
+  const writer = new BinaryWriter()
+  writeStruct(writer, { fields: Object.fromEntries(textsOf(origin)) })
+  const entry = writer.finish()
   known.set(layout, entry)
   return entry
 }
 
-function entriesOf(origin: OriginPlace): readonly Uint8Array[] {
-  const fields: Uint8Array[] = []
+function textsOf(origin: OriginPlace): readonly (readonly [string, string])[] {
+  const texts: [string, string][] = []
   for (const [path, { line, column }] of origin.fields?.() ?? []) {
-    if (fields.length === mostFields) break
-    fields.push(entryOf(path, delimitedText(stringValue, `${line - origin.line}:${column}`)))
+    if (texts.length === mostFields) break
+    texts.push([path, `${line - origin.line}:${column}`])
   }
-  return fields
+  return texts
 }
 
 /** Undefined when the text is no place. */
