@@ -120,7 +120,7 @@ interface Filled<V> {
 const nothing: readonly unknown[] = []
 
 /** So many values are come by before others get their turn. */
-const STEP = 64
+const STEP = 16
 /** So many are looked at before others get their turn. */
 const MANY = 1024
 
