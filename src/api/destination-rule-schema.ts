@@ -113,7 +113,7 @@ const tls = object('TLS towards the destination', {
     DISABLE: true,
     SIMPLE: true,
     MUTUAL: true,
-    ISTIO_MUTUAL: { support: 'deny', consequence: `the mesh's own mutual TLS is not spoken yet; ${refused}` },
+    ISTIO_MUTUAL: true,
   }),
   clientCertificate: text('a file with the certificate chain to show (MUTUAL); it is read again when it changes'),
   privateKey: text('the file with its key'),

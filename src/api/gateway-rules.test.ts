@@ -73,7 +73,7 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
       - {port: {number: 82, name: c, protocol: HTTP}, hosts: [a.test], tls: {mode: SIMPLE, credentialName: x}}`,
     finds: [
       'unsupported spec.servers[1].tls.httpsRedirect: tls.httpsRedirect is understood but not carried out yet: what arrives at this server is refused',
-      "unsupported spec.servers[2].tls.mode: tls.mode SIMPLE is understood but not carried out yet: Sallyport's gateways do not end TLS yet; what arrives at this server is refused",
+      'unsupported spec.servers[2].tls.credentialName: tls.credentialName is understood but not carried out yet: there is nothing yet to fetch a Secret from: name files; what arrives at this server is refused',
       'error spec.servers[0].tls: server must have TLS settings for HTTPS/TLS protocols',
       'warning spec.servers[1].tls.httpsRedirect: tls.httpsRedirect should only be used with http servers',
       'error spec.servers[1].tls: server cannot have TLS settings for non HTTPS/TLS ports',
@@ -89,10 +89,9 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
       - {port: {number: 446, name: d, protocol: HTTPS}, hosts: [a.test], tls: {mode: ISTIO_MUTUAL, credentialName: x}}
       - {port: {number: 447, name: e, protocol: TLS}, hosts: [a.test], tls: {mode: PASSTHROUGH, credentialName: x}}`,
     finds: [
-      "unsupported spec.servers[0].tls.mode: tls.mode SIMPLE is understood but not carried out yet: Sallyport's gateways do not end TLS yet; what arrives at this server is refused",
-      "unsupported spec.servers[1].tls.mode: tls.mode MUTUAL is understood but not carried out yet: Sallyport's gateways do not end TLS yet; what arrives at this server is refused",
-      "unsupported spec.servers[2].tls.mode: tls.mode SIMPLE is understood but not carried out yet: Sallyport's gateways do not end TLS yet; what arrives at this server is refused",
-      "unsupported spec.servers[3].tls.mode: tls.mode ISTIO_MUTUAL is understood but not carried out yet: the mesh's own mutual TLS is not spoken yet; what arrives at this server is refused",
+      'unsupported spec.servers[2].tls.credentialName: tls.credentialName is understood but not carried out yet: there is nothing yet to fetch a Secret from: name files; what arrives at this server is refused',
+      'unsupported spec.servers[3].tls.credentialName: tls.credentialName is understood but not carried out yet: there is nothing yet to fetch a Secret from: name files; what arrives at this server is refused',
+      'unsupported spec.servers[4].tls.credentialName: tls.credentialName is understood but not carried out yet: there is nothing yet to fetch a Secret from: name files; what arrives at this server is refused',
       'error spec.servers[0].tls.caCrl: CRL is not supported with SIMPLE TLS',
       'error spec.servers[0].tls.serverCertificate: SIMPLE TLS requires a server certificate',
       'error spec.servers[0].tls.privateKey: SIMPLE TLS requires a private key',
@@ -112,6 +111,8 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
         hosts: [a.test]
         tls: {mode: PASSTHROUGH, cipherSuites: [NOPE, AES256-SHA, AES256-SHA]}`,
     finds: [
+      'warning spec.servers[0].tls.minProtocolVersion: tls.minProtocolVersion TLSV1_1 is not carried out yet: TLS 1.2 is the oldest that is spoken',
+      'unsupported spec.servers[1].tls.cipherSuites: tls.cipherSuites is understood but not carried out yet: what arrives at this server is refused',
       'warning spec.servers[0].tls.minProtocolVersion: TLS version below TLSV1_2 require setting compatible ciphers as by default they no longer include compatible ciphers.',
       'warning spec.servers[1].tls.cipherSuites: ignoring invalid cipher suites: [NOPE]',
       'warning spec.servers[1].tls.cipherSuites: ignoring duplicate cipher suites: [AES256-SHA]',

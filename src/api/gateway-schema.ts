@@ -1,41 +1,46 @@
 // Describes every field of Gateway, and what Sallyport does with it.
-import { choice, count, deny, flag, idle, labels, list, object, quiet, text, texts } from './schema.ts'
+import { choice, count, deny, flag, idle, labels, list, object, text, texts } from './schema.ts'
 
 const refused = 'what arrives at this server is refused'
-const version = (description: string) => quiet('deny', choice(description, ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3']))
+const tooOld = { support: 'deny', consequence: `no TLS older than 1.2 is spoken; ${refused}` } as const
 
 const tls = object('TLS of the server', {
   mode: choice('PASSTHROUGH is the default', {
     PASSTHROUGH: true,
-    SIMPLE: { support: 'deny', consequence: `Sallyport's gateways do not end TLS yet; ${refused}` },
-    MUTUAL: { support: 'deny', consequence: `Sallyport's gateways do not end TLS yet; ${refused}` },
-    OPTIONAL_MUTUAL: { support: 'deny', consequence: `Sallyport's gateways do not end TLS yet; ${refused}` },
-    ISTIO_MUTUAL: { support: 'deny', consequence: `the mesh's own mutual TLS is not spoken yet; ${refused}` },
+    SIMPLE: true,
+    MUTUAL: true,
+    OPTIONAL_MUTUAL: { support: 'deny', consequence: `a client certificate is asked for always or never; ${refused}` },
+    ISTIO_MUTUAL: true,
     AUTO_PASSTHROUGH: { support: 'deny', consequence: `the name is not looked up without a VirtualService; ${refused}` },
   }),
   httpsRedirect: deny(refused, flag('answer with a redirect to https')),
-  // All of these only say how, and `mode` already says that it is not done.
-  serverCertificate: quiet('deny', text('a file')),
-  privateKey: quiet('deny', text('a file')),
-  caCertificates: quiet('deny', text('a file')),
-  caCrl: quiet('deny', text('a file')),
-  credentialName: quiet('deny', text('a Secret')),
-  credentialNames: quiet('deny', texts('Secrets', { maxItems: 2 })),
-  caCertCredentialName: quiet('deny', text('a Secret or ConfigMap')),
-  tlsCertificates: quiet(
-    'deny',
+  serverCertificate: text('a file with the certificate chain to show; it is read again when it changes'),
+  privateKey: text('the file with its key'),
+  caCertificates: text('a file with those whose certificates clients have to show (MUTUAL)'),
+  caCrl: text('a file with revoked certificates'),
+  credentialName: deny(`there is nothing yet to fetch a Secret from: name files; ${refused}`, text('a Secret')),
+  credentialNames: deny(`there is nothing yet to fetch a Secret from: name files; ${refused}`, texts('Secrets', { maxItems: 2 })),
+  caCertCredentialName: deny(`there is nothing yet to fetch a Secret from: name a file; ${refused}`, text('a Secret or ConfigMap')),
+  tlsCertificates: deny(
+    `one certificate is shown, that of serverCertificate; ${refused}`,
     list(
       'certificates',
       object('one certificate', { serverCertificate: text('a file'), privateKey: text('a file'), caCertificates: text('a file') }),
     ),
   ),
-  subjectAltNames: quiet('deny', texts('names in the certificate of the client')),
-  verifyCertificateSpki: quiet('deny', texts('hashes')),
-  verifyCertificateHash: quiet('deny', texts('hashes')),
-  minProtocolVersion: version('the oldest version'),
-  maxProtocolVersion: version('the newest version'),
-  cipherSuites: quiet('deny', texts('ciphers')),
-  insecureSkipVerify: quiet('deny', flag('do not check the certificate')),
+  subjectAltNames: texts('names of which one has to be in the certificate of the client'),
+  verifyCertificateSpki: deny(refused, texts('hashes')),
+  verifyCertificateHash: deny(refused, texts('hashes')),
+  minProtocolVersion: choice('the oldest version; 1.2 is the default, and the oldest there is', {
+    TLS_AUTO: true,
+    TLSV1_0: { support: 'warn', consequence: 'TLS 1.2 is the oldest that is spoken' },
+    TLSV1_1: { support: 'warn', consequence: 'TLS 1.2 is the oldest that is spoken' },
+    TLSV1_2: true,
+    TLSV1_3: true,
+  }),
+  maxProtocolVersion: choice('the newest version', { TLS_AUTO: true, TLSV1_0: tooOld, TLSV1_1: tooOld, TLSV1_2: true, TLSV1_3: true }),
+  cipherSuites: deny(refused, texts('ciphers')),
+  insecureSkipVerify: deny(refused, flag('do not check the certificate')),
 })
 
 export const gatewaySchema = object('what a gateway listens on, and for which hosts', {

@@ -1,8 +1,17 @@
 // The spec of Gateway, in Istio's words.
 
+export type TlsVersion = 'TLS_AUTO' | 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3'
+
 export interface ServerTls {
   readonly mode?: 'PASSTHROUGH' | 'SIMPLE' | 'MUTUAL' | 'AUTO_PASSTHROUGH' | 'ISTIO_MUTUAL' | 'OPTIONAL_MUTUAL'
   readonly httpsRedirect?: boolean
+  readonly serverCertificate?: string
+  readonly privateKey?: string
+  readonly caCertificates?: string
+  readonly caCrl?: string
+  readonly subjectAltNames?: readonly string[]
+  readonly minProtocolVersion?: TlsVersion
+  readonly maxProtocolVersion?: TlsVersion
   readonly [other: string]: unknown
 }
 

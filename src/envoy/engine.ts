@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { JsonObject } from '@bufbuild/protobuf'
-import type { Cidr } from '../base/index.ts'
-import type { Snapshot } from '../xds/index.ts'
+import { type Cidr, messageOf } from '../base/index.ts'
+import { secretsNamedBy, type Snapshot } from '../xds/index.ts'
 import type { EnvoyBinary } from './binary.ts'
 import type { BootstrapInit } from './bootstrap.ts'
 import type { RecordSite } from './records/entry-record.ts'
+import { FileSecrets } from './file-secrets.ts'
 import { Ledger } from './records/ledger.ts'
 import { readLog } from './records/log-reader.ts'
 import type { ResourceFeed } from './resource-feed.ts'
@@ -52,6 +53,9 @@ class EnvoyEngine implements Engine {
   readonly #stock: StockSnapshots
   readonly #log: { close(): void }
   #refused: readonly string[] = []
+  readonly #files: FileSecrets
+  /** As it was asked for last. */
+  #asked: Snapshot | undefined
   #waiting: Snapshot | undefined
   #putting: Promise<void> | undefined
 
@@ -68,6 +72,7 @@ class EnvoyEngine implements Engine {
       ...(capture && { capture }),
       ...(peers && { peers }),
     })
+    this.#files = new FileSecrets({ onChange: () => this.#again(), onNote })
     this.#log = readLog(log, (line) => this.ledger.hear(line), onNote)
     this.#envoy = startEnvoy({ ...options, ads: options.feed.path, onNote, onGone: () => this.ledger.forget() })
   }
@@ -78,6 +83,7 @@ class EnvoyEngine implements Engine {
 
   /** Of several that come while one is under way only the last is put in force. */
   put(snapshot: Snapshot): Promise<void> {
+    this.#asked = snapshot
     this.#waiting = snapshot
     this.#putting ??= this.#putAll().finally(() => {
       this.#putting = undefined
@@ -91,6 +97,8 @@ class EnvoyEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    this.#asked = undefined
+    this.#files.close()
     await this.#envoy.close()
     // What it wrote last is in the pipe still.
     await new Promise((resolve) => setImmediate(resolve))
@@ -98,10 +106,23 @@ class EnvoyEngine implements Engine {
     this.#log.close()
   }
 
+  /** Certificates in files are secrets to Envoy. */
+  #withFiles(snapshot: Snapshot): Snapshot {
+    const names = secretsNamedBy({ clusters: snapshot.clusters.values(), listeners: snapshot.listeners.values() })
+    const files = this.#files.of(names)
+    return files.length === 0 ? snapshot : { ...snapshot, secrets: new Map([...snapshot.secrets, ...files]) }
+  }
+
+  /** Files have changed. */
+  #again(): void {
+    const { onNote } = this.#options
+    if (this.#asked !== undefined) this.put(this.#asked).catch((error: unknown) => onNote(messageOf(error)))
+  }
+
   async #putAll(): Promise<void> {
     for (let snapshot = this.#waiting; snapshot !== undefined; snapshot = this.#waiting) {
       this.#waiting = undefined
-      const refused = await this.#options.feed.put(this.#stock.of(snapshot))
+      const refused = await this.#options.feed.put(this.#withFiles(this.#stock.of(snapshot)))
       await this.#envoy.ready()
       const waiting = await this.#envoy.settled()
       if (waiting.length > 0)

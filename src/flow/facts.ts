@@ -19,6 +19,14 @@ export type Resolution =
 /** What the executor has learnt of names so far; `undefined` = not asked yet. */
 export type NameFacts = (name: string) => Resolution | undefined
 
+/** What TLS that has ended here has proven of the client. */
+export interface SecuredFacts {
+  /** How it ended: the same settings as these have to hold as long as the connection lives. */
+  readonly by: object
+  /** The SPIFFE identity in the client's certificate, where it was asked for one. */
+  readonly principal?: string
+}
+
 export interface ConnectionFacts {
   readonly kind: 'connection'
   readonly source: Address
@@ -29,6 +37,8 @@ export interface ConnectionFacts {
   /** The name that DNS gave `destination` out for (virtual or refusal address). */
   readonly virtualName?: string
   readonly first?: FirstBytes
+  /** `first` is then the ClientHello of that TLS. */
+  readonly secured?: SecuredFacts
   readonly names: NameFacts
   /** 0 <= random < 1, drawn once per connection or request: picks among weighted clusters. */
   readonly random: number

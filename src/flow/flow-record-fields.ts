@@ -11,7 +11,7 @@ export const flowRecordFields = {
   closed: 'when it ended, milliseconds since the epoch',
   durationMs: 'how long it took, in milliseconds, by a clock that does not jump',
   source:
-    'whose flow it is: `namespace`, `workload`, `labels`, `address` (`ip:port`, or `unix`), and `authenticated` (false: what a gateway writes is what the hop told it)',
+    'whose flow it is: `namespace`, `workload`, `labels`, `address` (`ip:port`, or `unix`), `authenticated` (true: a certificate has proven it; false: what a gateway writes is what the hop told it), and then `principal`, the SPIFFE identity in that certificate',
   destination: 'what the client dialled, `ip:port`',
   protocol: '`http`, `http2`, `tls`, `tcp`, `udp`, `icmp`, `dns` or `unknown`',
   host: 'host of the request, or the name of the virtual address that was dialled',
@@ -25,6 +25,7 @@ export const flowRecordFields = {
   cluster: 'Envoy’s name of the destination: `outbound|PORT|SUBSET|HOST`, `BlackHoleCluster` or `PassthroughCluster`',
   upstream: 'what was dialled: `ip:port`, or the path of a Unix socket',
   upstreamLocal: 'local `ip:port` of the connection that was dialled; with `upstream` it finds the same flow at the next hop',
+  upstreamPrincipal: 'SPIFFE identity in the certificate of who was dialled, where the mesh’s own mutual TLS was spoken',
   redialled: 'whether another address than the client’s was dialled',
   bytesSent: 'bytes from the client',
   bytesReceived: 'bytes to the client',

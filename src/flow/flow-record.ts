@@ -16,8 +16,10 @@ export interface FlowSource {
   readonly labels: Readonly<Record<string, string>>
   /** `ip:port`, or `unix` for a hop over a Unix socket that told no address. */
   readonly address: string
-  /** False until identities exist: what a gateway writes here is what the hop told it. */
+  /** A certificate has proven `principal`, and `namespace` with it; otherwise a gateway writes what the hop told it. */
   readonly authenticated: boolean
+  /** The SPIFFE identity in the certificate that was shown. */
+  readonly principal?: string
 }
 
 export interface FlowRecord {
@@ -51,6 +53,8 @@ export interface FlowRecord {
   readonly upstream?: string | undefined
   /** The local `ip:port` of the upstream connection: with `upstream`, `source` and `destination` the four addresses that join two hops. */
   readonly upstreamLocal?: string | undefined
+  /** The SPIFFE identity in the certificate of who answered there. */
+  readonly upstreamPrincipal?: string | undefined
   /** True when an address other than the client's destination was dialled. */
   readonly redialled: boolean
   /** Bytes from the client and to the client. */

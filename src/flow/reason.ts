@@ -37,6 +37,7 @@ export const reasonCodes = {
   'destination-mismatch': { allow: false, text: 'the dialled address does not belong to the declared host' },
   'ambiguous-destination': { allow: false, text: 'the gateway cannot tell which of several destinations is meant' },
   'peer-not-allowed': { allow: false, text: 'the gateway serves only peers in --from' },
+  'tls-failed': { allow: false, text: 'TLS could not be ended: the client showed no certificate that is accepted, or broke off' },
   'bad-request': { allow: false, text: 'the request is not valid HTTP/1.1 and could be read in two ways' },
   'protocol-not-supported': { allow: false, text: 'this protocol, or an upgrade to it, is not carried out yet' },
   'protocol-not-carried': { allow: false, text: 'only TCP and declared DNS leave the seal' },

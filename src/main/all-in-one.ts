@@ -6,7 +6,7 @@ import { SallyportError } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import { openSeal, parsePublish, type Publish, type Seal } from '../seal/index.ts'
 import { recordRefusal } from './refused.ts'
-import { usualStateDirectory } from './state-directory.ts'
+import { authorityDirectory, usualStateDirectory } from './state-directory.ts'
 import { searchDomains } from './search-domains.ts'
 
 /** Resolves with CMD's exit code. Rejects when any part could not be made: CMD has not run then. */
@@ -45,6 +45,7 @@ function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string)
       ...openedRecords(options),
       ...stateDirectory(options),
     ],
+    hidden: [hiddenAuthority(options)].filter((path) => path !== undefined),
     privateTmp: options.privateTmp,
     search: searchDomains(),
     probe: { nonce },
@@ -92,6 +93,16 @@ function stateDirectory({ xds, stateDir }: RunOptions): readonly string[] {
   const path = stateDir ?? usualStateDirectory()
   if (xds !== undefined) makeDirectory(path)
   return isKept(path) ? [path] : []
+}
+
+/**
+ * The key that signs identities is nobody's inside. The folder is made before the seal, whether or not this run needs it: what is not there could
+ * neither be hidden nor kept from being put there by the command.
+ */
+function hiddenAuthority(options: RunOptions): string | undefined {
+  const path = authorityDirectory(options)
+  makeDirectory(path)
+  return isKept(path) ? path : undefined
 }
 
 function makeDirectory(path: string): void {

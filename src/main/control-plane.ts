@@ -11,6 +11,7 @@ import type { ConfigPublished } from '../telemetry/index.ts'
 import { type Proxy, type Translation, translating } from '../translate/index.ts'
 import { ConfigVersion, countResources } from './config-version.ts'
 import { type Control, Handover, nodeFacts, putInForce } from './control.ts'
+import type { IdentitySource } from './identity-source.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
 
@@ -19,6 +20,7 @@ export interface ControlOptions {
   readonly proxy: Proxy
   /** Folder of the Unix sockets of gateways that the files speak of but do not contain. */
   readonly sockets?: string
+  readonly identity: IdentitySource
   /** Say nothing of issues: another process reads the same files and says it. */
   readonly quiet?: boolean
 }
@@ -27,7 +29,7 @@ export interface ControlOptions {
 const refusedAsTraffic: ReadonlySet<Issue['code']> = new Set(['SLP1201', 'SLP1204'])
 
 export function startControl(options: ControlOptions): Control {
-  const { policy } = options
+  const { policy, identity } = options
   const store = createStore(policy.files, {
     ...(policy.outbound === undefined ? {} : { outboundPolicy: policy.outbound }),
     ...(policy.strictness === undefined ? {} : { strictness: policy.strictness }),
@@ -42,7 +44,7 @@ export function startControl(options: ControlOptions): Control {
   let published: ConfigPublished | undefined
   let inForce: Translation['snapshot'] | undefined
   const handover = new Handover()
-  function* applying(config: ConfigSnapshot): Steps<Steps<void>> {
+  function* applying(config: ConfigSnapshot): Steps<Steps<void> | undefined> {
     const began = performance.now()
     const now = buildModel(config.resources, config.settings, model)
     model = now
@@ -53,11 +55,13 @@ export function startControl(options: ControlOptions): Control {
       options.sockets === undefined ? {} : { embeddedGateway: { socketDirectory: options.sockets } },
     )
     yield
+    if (runtime.value !== undefined && identity.holdsBack(translated.snapshot, () => line.take(store.snapshot.value))) return undefined
     const compiled = yield* compilingRuntime(translated.snapshot, nodeFacts(), runtime.value)
     synthesised.set(now.synthesised)
     accessLogs.set(now.accessLogsOf(options.proxy))
     putInForce(runtime, compiled.runtime, options.quiet === true)
     inForce = translated.snapshot
+    identity.follow(inForce)
     const durationMs = performance.now() - began
     return telling({ config, model: now, translated, rejecting: compiled.rejecting, durationMs })
   }
@@ -74,6 +78,7 @@ export function startControl(options: ControlOptions): Control {
   }
   const line = new Line(applying)
   const stop = store.snapshot.watch((config) => line.take(config))
+  identity.watch(() => handover.again())
   return {
     runtime,
     synthesised,
@@ -82,12 +87,18 @@ export function startControl(options: ControlOptions): Control {
     errors: () => errorsOf(store.snapshot.value),
     view: () => view,
     discovery: () => undefined,
-    handOver: (take) => handover.begin(take, inForce),
+    secret: identity.secret,
+    secretsReady: () => identity.ready(),
+    async handOver(take) {
+      await identity.ready()
+      await handover.begin(async (snapshot) => take(identity.completed(snapshot)), inForce)
+    },
     published: () => published,
     async close() {
       stop()
       line.close()
       store.close()
+      identity.close()
     },
   }
 }

@@ -4,6 +4,7 @@ import type { ConfigView, DiscoveryView } from '../admin/index.ts'
 import type { Issue, MeshSettings } from '../api/index.ts'
 import { parseIp, warnOfListener, type Watchable } from '../base/index.ts'
 import type { AccessLogPlan, SynthesisedGateway } from '../model/index.ts'
+import type { SecretsByName } from '../identity/index.ts'
 import type { NodeFacts, Runtime } from '../runtime/index.ts'
 import { type ConfigPublished, configPublished } from '../telemetry/index.ts'
 import type { Snapshot } from '../xds/index.ts'
@@ -25,6 +26,10 @@ export interface Control {
    * been put in force when it is taken over.
    */
   handOver(take: (snapshot: Snapshot) => Promise<void>): Promise<void>
+  /** Certificates and those to trust, by the names of secrets. */
+  readonly secret: SecretsByName
+  /** Resolves when the secrets that what is in force asks for are there, or cannot be had for now. */
+  secretsReady(): Promise<void>
   /** What was told of it when it was put in force. */
   published(): ConfigPublished | undefined
   close(): Promise<void>
@@ -40,13 +45,21 @@ export function putInForce(runtime: Watchable<Runtime | undefined>, next: Runtim
 /** Tells of a configuration when whoever carries the traffic has taken it over. */
 export class Handover {
   #take: ((snapshot: Snapshot) => Promise<void>) | undefined
+  #last: Snapshot | undefined
 
   begin(take: (snapshot: Snapshot) => Promise<void>, now: Snapshot | undefined): Promise<void> {
     this.#take = take
+    this.#last = now
     return now === undefined ? Promise.resolve() : take(now)
   }
 
+  /** The same configuration, with other secrets. */
+  again(): void {
+    if (this.#take !== undefined && this.#last !== undefined) void this.#take(this.#last).catch(warnOfListener)
+  }
+
   tell(published: ConfigPublished, snapshot: Snapshot): void {
+    this.#last = snapshot
     if (this.#take === undefined) configPublished.publish(published)
     else
       void this.#take(snapshot)

@@ -27,6 +27,7 @@ export async function runGateway(options: GatewayOptions): Promise<number> {
   const outputs = await openOutputs(options, { role: 'gateway', control, readiness: () => readiness(control, plane), plane: () => plane })
   announce(options, control)
   await plane.whenBound()
+  await control.secretsReady()
   process.send?.('ready')
   const drainMs = options.sockets === undefined ? await untilSignalled(options.drainSeconds) : await untilAlone(options.sockets)
   const closed = control.close()
@@ -50,6 +51,7 @@ async function startPlane(options: GatewayOptions, control: Control, names: DnsC
     names,
     source,
     peers,
+    secret: control.secret,
     onProblem: (text) => process.stderr.write(`sallyport gateway: ${text}\n`),
   })
 }

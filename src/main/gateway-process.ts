@@ -4,6 +4,7 @@ import { SallyportError, withTimeout } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import type { SynthesisedGateway } from '../model/index.ts'
 import { openSocketDirectory, type SocketDirectory } from './socket-directory.ts'
+import { authorityDirectory } from './state-directory.ts'
 
 const readyWithinMs = 10_000
 const endsWithinMs = 2000
@@ -84,6 +85,7 @@ function argumentsOf(gateway: SynthesisedGateway, options: RunOptions, sockets: 
   })
   const envoy = options.envoyPath === undefined ? [] : ['--envoy-path', options.envoyPath]
   const accessLog = options.accessLog === undefined ? [] : ['--access-log', options.accessLog]
+  const folders = ['--ca-dir', authorityDirectory(options)]
   return [
     'gateway',
     '--sockets',
@@ -97,5 +99,6 @@ function argumentsOf(gateway: SynthesisedGateway, options: RunOptions, sockets: 
     ...shared,
     ...envoy,
     ...accessLog,
+    ...folders,
   ]
 }

@@ -1,12 +1,14 @@
 // Opens the source of a role's configuration: files, or an xDS server when one is named.
-import type { ProxyOptions, RunOptions } from '../cli/index.ts'
+import type { ProxyOptions } from '../cli/index.ts'
 import type { Proxy } from '../translate/index.ts'
 import { ownAgent } from '../xds/index.ts'
 import type { Control } from './control.ts'
 import { startControl } from './control-plane.ts'
+import { IdentitySource } from './identity-source.ts'
+import { authorityDirectory } from './state-directory.ts'
 
 export interface OpenControl {
-  readonly options: ProxyOptions & Partial<Pick<RunOptions, 'serviceAccount'>>
+  readonly options: ProxyOptions
   readonly proxy: Proxy
   readonly sockets?: string
   readonly quiet?: boolean
@@ -17,7 +19,19 @@ export interface OpenControl {
 export async function openControl({ options, proxy, sockets, quiet, isNeeded }: OpenControl): Promise<Control> {
   const { xds, stateDir, serviceAccount } = options
   if (xds === undefined) {
-    return startControl({ policy: options, proxy, ...(sockets !== undefined && { sockets }), ...(quiet !== undefined && { quiet }) })
+    const identity = new IdentitySource({
+      directory: authorityDirectory(options),
+      namespace: options.namespace,
+      serviceAccount,
+      onNote: (text) => process.stderr.write(`sallyport: ${text}\n`),
+    })
+    return startControl({
+      policy: options,
+      proxy,
+      identity,
+      ...(sockets !== undefined && { sockets }),
+      ...(quiet !== undefined && { quiet }),
+    })
   }
   const { startXdsControl } = await import('./xds-control.ts')
   const { role, namespace, name, labels } = proxy
@@ -28,7 +42,7 @@ export async function openControl({ options, proxy, sockets, quiet, isNeeded }: 
       namespace,
       name,
       labels,
-      ...(serviceAccount !== undefined && { serviceAccount }),
+      serviceAccount,
       agent: { name: ownAgent, version: process.env['SALLYPORT_VERSION'] ?? '0.1.0' },
     },
     isNeeded,

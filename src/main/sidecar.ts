@@ -79,6 +79,7 @@ async function serve(parts: Parts): Promise<number> {
   })
   try {
     await gateways.ensure(control.synthesised.value)
+    await control.secretsReady()
     isServing = true
     stopDoor = await followDoor({ port: options.httpProxyPort, control, seal, plane, refusals })
     const stopSignals = forwardSignals(seal)
@@ -120,6 +121,7 @@ async function startPlane(parts: Parts, names: DnsClient, refusals: RefusalAddre
     names,
     source,
     virtualNames: nameOf,
+    secret: control.secret,
     probe: { addresses: seal.probeAddresses, nonce },
   } as const
   if (options.engine === 'envoy')

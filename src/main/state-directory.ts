@@ -1,6 +1,12 @@
 // Names the folder of what is kept from one start to the next.
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import type { ProxyOptions } from '../cli/index.ts'
+
+/** Where the certificate authority of this user's meshes is kept, unless somebody names another folder. */
+export function authorityDirectory({ caDir, stateDir }: Pick<ProxyOptions, 'caDir' | 'stateDir'>): string {
+  return caDir ?? join(stateDir ?? usualStateDirectory(), 'ca')
+}
 
 /** Unless somebody names another one: as the XDG Base Directory Specification has it. */
 export function usualStateDirectory(env: NodeJS.ProcessEnv = process.env): string {

@@ -1,6 +1,7 @@
 // Composes the data side's source of configuration from an xDS server: resources come, are judged, put into force, answered and kept.
 import { contentHash, deferred, messageOf, SallyportError, type Steps, systemClock, type Timer, Watchable } from '../base/index.ts'
 import type { AccessLogPlan, SynthesisedGateway } from '../model/index.ts'
+import type { SecretsByName } from '../identity/index.ts'
 import { type Awaited, type Rejection, type Runtime, type Settled, settling } from '../runtime/index.ts'
 import type { ConfigPublished } from '../telemetry/index.ts'
 import {
@@ -16,6 +17,7 @@ import {
 import { type Control, Handover, nodeFacts, putInForce } from './control.ts'
 import { LastGoodKeeper, lastGoodPath, type Restored, restoreLastGood } from './last-good-keeper.ts'
 import { Line } from './line.ts'
+import { readSecret } from './secret-reader.ts'
 import { usualStateDirectory } from './state-directory.ts'
 import { type Beginning, type BeginningLimits, FirstConfiguration } from './xds-beginning.ts'
 import { XdsNotes } from './xds-notes.ts'
@@ -138,6 +140,16 @@ class XdsControl implements Control {
 
   handOver(take: Parameters<Control['handOver']>[0]): Promise<void> {
     return this.#handover.begin(take, this.view()?.snapshot)
+  }
+
+  readonly secret: SecretsByName = (name) => {
+    const secret = this.#settled?.snapshot.secrets.get(name)
+    return secret && readSecret(secret)
+  }
+
+  /** They come with everything else. */
+  secretsReady(): Promise<void> {
+    return Promise.resolve()
   }
 
   published(): ConfigPublished | undefined {

@@ -1,6 +1,7 @@
 // Says what is known of a connection when it has been accepted, before anything is decided.
 import { type Address, formatAddress } from '../base/index.ts'
-import type { FlowSource } from '../flow/index.ts'
+import type { FlowSource, SecuredFacts } from '../flow/index.ts'
+import { parseSpiffeId } from '../identity/index.ts'
 import type { Context } from './context.ts'
 import { isWorkload } from './proxy-protocol.ts'
 
@@ -18,16 +19,26 @@ export interface Arrival {
   readonly parent?: string
   /** `NAMESPACE/WORKLOAD` that the hop before told. */
   readonly workload?: string
+  /** TLS has ended here. */
+  readonly secured?: SecuredFacts
 }
 
 const noLabels = Object.freeze({})
 
-/** At a gateway it is what the hop told, unproven. */
-export function sourceOf(context: Pick<Context, 'role' | 'source'>, arrival: Pick<Arrival, 'source' | 'workload'>): FlowSource {
-  const address = arrival.source ? formatAddress(arrival.source) : 'unix'
+/** At a gateway it is what the hop told, unproven; but a certificate of the mesh proves the identity, and the namespace with it. */
+export function sourceOf(
+  context: Pick<Context, 'role' | 'source'>,
+  { source, workload: told = '', secured }: Pick<Arrival, 'source' | 'workload' | 'secured'>,
+): FlowSource {
+  const address = source ? formatAddress(source) : 'unix'
   if (context.role === 'sidecar') return { ...context.source, address, authenticated: false }
-  const [namespace = '', workload = ''] = (arrival.workload ?? '').split('/')
-  return { namespace, workload, labels: noLabels, address, authenticated: false }
+  const [namespace = '', workload = ''] = told.split('/')
+  const principal = secured?.principal
+  const proven = principal === undefined ? undefined : parseSpiffeId(principal)
+  if (principal === undefined || proven === undefined) return { namespace, workload, labels: noLabels, address, authenticated: false }
+  // Whoever tells another namespace than its own has no word in this.
+  const name = namespace === proven.namespace ? workload : ''
+  return { namespace: proven.namespace, workload: name, labels: noLabels, address, authenticated: true, principal }
 }
 
 /** Whose share of the proxy a connection takes: there is nothing but the address to tell peers apart that they could not make up. */

@@ -1,7 +1,14 @@
 // Leads one accepted connection from its first facts to a decision, and hands it to whoever carries that out.
 import { formatAddress, messageOf } from '../base/index.ts'
-import type { AccessDetails, ConnectionFacts, FirstBytes, FlowProtocol } from '../flow/index.ts'
-import type { ConnectionDecision, Deny, Gather, Runtime } from '../runtime/index.ts'
+import {
+  type AccessDetails,
+  type ConnectionFacts,
+  type FirstBytes,
+  type FlowProtocol,
+  reasonCodes,
+  type SecuredFacts,
+} from '../flow/index.ts'
+import type { ConnectionDecision, Deny, Gather, Runtime, ServerTlsPlan } from '../runtime/index.ts'
 import { type Arrival, sourceOf } from './arrival.ts'
 import { type Context, ownDeny } from './context.ts'
 import type { Flow } from './flow-recorder.ts'
@@ -13,23 +20,27 @@ import { NameGathering } from './name-gathering.ts'
 import { closePolitely, http2Goodbye, tlsAlert } from './refusal.ts'
 import { classifyFirstBytes } from './sniff/first-bytes.ts'
 import { TcpForward } from './tcp-forward.ts'
-import type { Wire, WireHandler } from './transport.ts'
+import { endTls } from './tls-ending.ts'
+import type { Dialling, Wire, WireHandler } from './transport.ts'
 import { WaitLimit } from './wait-limit.ts'
 
 export class Connection implements WireHandler, LiveConnection {
   readonly #context: Context
-  readonly #wire: Wire
-  readonly #arrival: Arrival
+  #wire: Wire
+  #arrival: Arrival
   readonly #flow: Flow
   readonly #held = new HeldBytes()
   readonly #names: NameGathering
   readonly #wait: WaitLimit
   readonly #random = Math.random()
   #first: FirstBytes | undefined
+  /** What came first inside of TLS that has ended here, where that matters. */
+  #inside: FirstBytes | undefined
   #known: ConnectionFacts | undefined
   /** Classified after the bytes had been let through, for later judgements. */
   #late: FirstBytes | undefined
   #isWaiting = false
+  #ending: Dialling | undefined
   #tcp: TcpForward | undefined
   #http: HttpConnection | Http2Connection | undefined
   #isRefused = false
@@ -116,6 +127,7 @@ export class Connection implements WireHandler, LiveConnection {
 
   drain(): void {
     if (this.#http) return this.#http.drain()
+    if (this.#ending) return this.#onTlsFailed('the proxy is shutting down')
     if (!this.#tcp) this.#refuse(ownDeny('limit-reached', 'the proxy is shutting down'))
   }
 
@@ -123,6 +135,7 @@ export class Connection implements WireHandler, LiveConnection {
     if (this.#http) return this.#http.cut(details)
     this.#flow.draft.details = details
     if (this.#tcp) this.#tcp.cut(() => undefined)
+    else if (this.#ending) this.#onTlsFailed(details)
     else this.#wire.close()
   }
 
@@ -133,7 +146,7 @@ export class Connection implements WireHandler, LiveConnection {
   }
 
   #makeFacts(): ConnectionFacts {
-    const { source, destination, listener, virtualName } = this.#arrival
+    const { source, destination, listener, virtualName, secured } = this.#arrival
     const first = this.#first
     return {
       kind: 'connection',
@@ -142,6 +155,7 @@ export class Connection implements WireHandler, LiveConnection {
       ...(listener !== undefined && { listener }),
       ...(virtualName !== undefined && { virtualName }),
       ...(first && { first }),
+      ...(secured && { secured }),
       names: this.#names.facts,
       random: this.#random,
     }
@@ -174,6 +188,8 @@ export class Connection implements WireHandler, LiveConnection {
         return this.#gather(decision)
       case 'deny':
         return this.#refuse(decision)
+      case 'end-tls':
+        return this.#endTls(decision.tls)
       case 'http':
         return this.#serveHttp(runtime, decision.manager)
       case 'forward':
@@ -196,14 +212,46 @@ export class Connection implements WireHandler, LiveConnection {
     }
   }
 
+  #endTls(plan: ServerTlsPlan): void {
+    if (this.#arrival.secured || this.#ending) return this.#refuse(ownDeny('internal-error', 'the decision asked twice for the end of TLS'))
+    const { bytes, start, end } = this.#held
+    this.#held.clear()
+    this.#describeFirst()
+    this.#ending = endTls({
+      context: this.#context,
+      wire: this.#wire,
+      plan,
+      held: bytes.subarray(start, end),
+      first: this.#first,
+      onSecure: (wire, secured) => this.#onSecure(wire, secured),
+      onFail: (words) => this.#onTlsFailed(words),
+    })
+  }
+
+  /** What is inside is decided as on a plain connection, with what the client has proven. */
+  #onSecure(wire: Wire, secured: SecuredFacts): void {
+    this.#ending = undefined
+    this.#wire = wire
+    this.#arrival = { ...this.#arrival, secured }
+    this.#known = undefined
+    this.#flow.draft.source = sourceOf(this.#context, this.#arrival)
+    wire.handler = this
+    if (this.#context.isDraining()) return this.#refuse(ownDeny('limit-reached', 'the proxy is shutting down'))
+    this.#judge()
+  }
+
+  #onTlsFailed(words: string): void {
+    this.#ending?.cancel()
+    this.#ending = undefined
+    this.#isRefused = true
+    this.#describeDeny(ownDeny('tls-failed', reasonCodes['tls-failed'].text, { flag: 'DPE', details: words }))
+    this.#finish()
+  }
+
   #gather(gather: Gather): void {
     if (gather.need === 'first-bytes') {
       if (this.#first) return this.#refuse(ownDeny('internal-error', 'the decision asked twice for the first bytes'))
-      this.#isWaiting = true
-      this.#wait.start(this.#held.length > 0 || gather.until === 0 ? this.#context.limits.firstBytesMs : gather.until)
-      if (this.#held.length > 0) this.#classify()
-      if (this.#isWaiting && this.#wire.ended) this.#onWaited()
-      return
+      return this.#awaitFirst(gather.until)
     }
     const { name } = gather
     if (name === undefined || !this.#names.mayLearn(name)) {
@@ -212,6 +260,13 @@ export class Connection implements WireHandler, LiveConnection {
     this.#names.learn(name, gather.until, () => {
       if (!this.#isOver && !this.#isRefused) this.#judge()
     })
+  }
+
+  #awaitFirst(until: number): void {
+    this.#isWaiting = true
+    this.#wait.start(this.#held.length > 0 || until === 0 ? this.#context.limits.firstBytesMs : until)
+    if (this.#held.length > 0) this.#classify()
+    if (this.#isWaiting && this.#wire.ended) this.#onWaited()
   }
 
   #classify(): void {
@@ -235,7 +290,9 @@ export class Connection implements WireHandler, LiveConnection {
   #settleFirst(first: FirstBytes): void {
     this.#isWaiting = false
     this.#wait.stop()
-    this.#first = first
+    // Inside of TLS that has ended here, what came first of all was the ClientHello, and goes on being so.
+    if (this.#arrival.secured) this.#inside = first
+    else this.#first = first
     this.#judge()
   }
 
@@ -246,11 +303,12 @@ export class Connection implements WireHandler, LiveConnection {
   }
 
   #serveHttp(runtime: Runtime, manager: Parameters<Context['judge']['decideRequest']>[1]): void {
+    if (this.#arrival.secured && this.#inside === undefined) return this.#awaitFirst(0)
     this.#becomeHttp({ runtime, manager })
   }
 
   #becomeHttp(serve: { runtime?: Runtime; manager?: Parameters<Context['judge']['decideRequest']>[1]; deny?: Deny }): void {
-    const Served = this.#first?.protocol === 'http2' ? Http2Connection : HttpConnection
+    const Served = (this.#inside ?? this.#first)?.protocol === 'http2' ? Http2Connection : HttpConnection
     this.#http = new Served({
       context: this.#context,
       wire: this.#wire,
@@ -275,7 +333,7 @@ export class Connection implements WireHandler, LiveConnection {
     this.#describeFirst()
     this.#describeDeny(deny)
     this.#flow.draft.bytesSent = this.#held.length
-    if (deny.explain && first?.protocol === 'tls') this.#say(tlsAlert(deny.reason.code))
+    if (deny.explain && first?.protocol === 'tls' && !this.#arrival.secured) this.#say(tlsAlert(deny.reason.code))
     if (deny.explain && first?.protocol === 'http2') this.#say(http2Goodbye(deny.reason.text))
     this.#held.clear()
     closePolitely(this.#wire, this.#context, () => this.#finish())
@@ -351,6 +409,7 @@ const otherwise = {
   passthrough: 'the new configuration leads this connection elsewhere: connect again',
   gather: 'the new configuration does not allow this connection as it is',
   // Its later requests could not be judged, and each is decided on its own.
+  'end-tls': 'TLS ends here now, and did not when this connection was made: connect again',
   http: 'this port now serves HTTP, and the requests on this connection are not looked at: connect again',
 } as const
 

@@ -9,6 +9,7 @@ import type { SessionPool } from './http2/session-pool.ts'
 import type { Limits } from './limits.ts'
 import type { LiveConnections } from './live-connections.ts'
 import type { Overload } from './overload.ts'
+import type { SecureContexts } from './secure-contexts.ts'
 import type { Transport } from './transport.ts'
 import type { ClusterStates } from './upstream/cluster-state.ts'
 import type { TlsSettings } from './upstream/tls-settings.ts'
@@ -31,6 +32,7 @@ export interface Context {
   readonly knownNames: NameFacts
   readonly judge: Judge
   readonly clusters: ClusterStates
+  readonly contexts: SecureContexts
   readonly tls: TlsSettings
   readonly pool: UpstreamPool<UpstreamConnection>
   /** Connections of HTTP/2. */

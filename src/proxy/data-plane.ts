@@ -11,6 +11,7 @@ import {
   type Watchable,
 } from '../base/index.ts'
 import type { FlowSource } from '../flow/index.ts'
+import type { SecretsByName } from '../identity/index.ts'
 import { decide, decideRequest, type NameSource, type Runtime } from '../runtime/index.ts'
 import { ArrivalGate, type Probe } from './arrival-gate.ts'
 import type { Context, Judge } from './context.ts'
@@ -24,6 +25,7 @@ import { LiveConnections } from './live-connections.ts'
 import type { DestinationOf } from './original-dst.ts'
 import { Overload } from './overload.ts'
 import { createPortableTransport } from './portable-transport.ts'
+import { SecureContexts } from './secure-contexts.ts'
 import type { Transport } from './transport.ts'
 import { ClusterStates, type UpstreamLoad } from './upstream/cluster-state.ts'
 import { TlsSettings } from './upstream/tls-settings.ts'
@@ -38,6 +40,8 @@ export interface DataPlaneOptions {
   /** What DNS gave an address out for: virtual and refusal addresses. */
   readonly virtualNames?: (ip: Address['ip']) => string | undefined
   readonly probe?: Probe
+  /** What a secret service gives, by name; absent: nobody gives any. */
+  readonly secret?: SecretsByName
   /** Gateway: who may connect; absent = everybody. */
   readonly peers?: readonly Cidr[] | undefined
   /** Told in words, with the remedy, when a gateway's listener cannot be bound; it is tried again. */
@@ -160,6 +164,7 @@ class ComposedDataPlane implements DataPlane {
     const deadlines = options.deadlines ?? createDeadlines(clock)
     const limits: Limits = { ...defaultLimits, ...options.limits }
     const { runtime } = options
+    const contexts = new SecureContexts(clock, options.secret ?? (() => undefined))
     return {
       role: options.role,
       transport: options.transport ?? createPortableTransport(),
@@ -176,7 +181,8 @@ class ComposedDataPlane implements DataPlane {
       knownNames: (name) => options.names.known(name),
       judge: options.judge ?? { decide, decideRequest },
       clusters: new ClusterStates(clock),
-      tls: new TlsSettings(clock),
+      contexts,
+      tls: new TlsSettings(contexts),
       pool: new UpstreamPool<UpstreamConnection>({ limits, clock, deadlines }),
       sessions: new SessionPool(),
       live: new LiveConnections(),

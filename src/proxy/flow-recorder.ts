@@ -85,6 +85,7 @@ class OpenRecord {
   cluster: string | undefined
   upstream: string | undefined
   upstreamLocal: string | undefined
+  upstreamPrincipal: string | undefined
   redialled = false
   bytesSent = 0
   bytesReceived = 0

@@ -11,6 +11,8 @@ export interface Limits {
   readonly firstBytes: number
   /** Wait for the first bytes where the decision names no time of its own. */
   readonly firstBytesMs: number
+  /** From a ClientHello to the end of the handshake. */
+  readonly tlsHandshakeMs: number
   /** From a request's first byte to the end of its head. */
   readonly headMs: number
   /** While a body of known length is awaited, so many bytes of it must come in so much time. */
@@ -62,6 +64,7 @@ export const defaultLimits: Limits = {
   http2Streams: 100,
   firstBytes: 65_536,
   firstBytesMs: 60_000,
+  tlsHandshakeMs: 10_000,
   headMs: 60_000,
   bodyMs: 60_000,
   bodyBytes: 6000,

@@ -6,7 +6,18 @@ import { addressOf, connectSocket } from './dial-socket.ts'
 import { type Sendable, SendQueue } from './send-queue.ts'
 import { descriptorOf, loadSocketSend } from './socket-send.ts'
 import { dialTls } from './tls-wire.ts'
-import { type Dialling, type DialHandler, type DialOptions, nobody, type Transport, type Wire, type WireHandler } from './transport.ts'
+import { acceptTls } from './tls-accept.ts'
+import {
+  type Dialling,
+  type DialHandler,
+  type DialOptions,
+  nobody,
+  type SecureHandler,
+  type ServerTlsSetup,
+  type Transport,
+  type Wire,
+  type WireHandler,
+} from './transport.ts'
 
 const SHARED_BYTES = 65_536
 const PRIVATE_BYTES = 262_144
@@ -88,6 +99,11 @@ class PortableTransport implements Transport {
     }
   }
 
+  endTls(wire: Wire, first: Uint8Array, setup: ServerTlsSetup, handler: SecureHandler): Dialling {
+    if (!(wire instanceof PortableWire)) throw new SallyportError('SLP0001', 'TLS can only end on a plain connection')
+    return acceptTls(wire.release(), first, setup, handler)
+  }
+
   /**
    * Node offers no way to give accepted sockets a read buffer, so the handle's callback is taken over; what
    * `net.Server` does besides (counting connections, `connection` events) is not wanted here.
@@ -123,6 +139,8 @@ function handleOption(handle: object | undefined): SocketConstructorOpts & { rea
 
 class PortableWire implements Wire, Sendable {
   handler: WireHandler = nobody
+  readonly principal = undefined
+  readonly ownPrincipal = undefined
   ended = false
   closed = false
   readonly #transport: PortableTransport
@@ -276,6 +294,16 @@ class PortableWire implements Wire, Sendable {
   finish(): void {
     this.#letGo()
     if (this.#socket.writable) this.#socket.end()
+  }
+
+  /** Its socket is another's from now on: this one hears and says nothing any more. */
+  release(): Socket {
+    this.#letGo()
+    this.demote()
+    this.#descriptor = -1
+    this.closed = true
+    this.handler = nobody
+    return this.#socket
   }
 
   close(): void {

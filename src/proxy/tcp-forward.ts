@@ -5,6 +5,7 @@ import type { Arrival } from './arrival.ts'
 import type { Context } from './context.ts'
 import type { Flow } from './flow-recorder.ts'
 import type { HeldBytes } from './held-bytes.ts'
+import { tellPrincipals } from './peer-principal.ts'
 import { closePolitely } from './refusal.ts'
 import { Splice, type SpliceEnd } from './splice.ts'
 import type { Dialling, Wire, WireHandler } from './transport.ts'
@@ -124,6 +125,7 @@ export class TcpForward implements WireHandler {
     const { draft } = flow
     draft.upstream = formatTarget(target)
     if (upstream.local) draft.upstreamLocal = formatAddress(upstream.local)
+    tellPrincipals(draft, upstream)
     draft.redialled = isRedialled(target, arrival.destination)
     const isTaken = upstream.send(held.bytes, held.start, held.end)
     this.#useTarget(target)

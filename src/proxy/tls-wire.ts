@@ -1,9 +1,10 @@
-// Carries bytes in TLS that is begun on a client's behalf, behind the same interface as plain ones, so that policy and codecs do not know.
+// Carries bytes in TLS that is begun on a client's behalf, or ends here, behind the same interface as plain ones, so that policy and codecs do not know.
 import { Socket } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
 import { type Address, formatAddress } from '../base/index.ts'
 import type { Target } from '../runtime/index.ts'
 import { addressOf, connectSocket } from './dial-socket.ts'
+import { ownPrincipalOf, principalOf } from './peer-principal.ts'
 import { TlsError, verifyFailed, wordsOfTls } from './tls-error.ts'
 import { type Dialling, type DialHandler, type DialOptions, nobody, type TlsSetup, type Wire, type WireHandler } from './transport.ts'
 
@@ -73,7 +74,10 @@ class TlsAttempt implements Dialling {
     // TLS 1.2 gives its ticket within the handshake.
     const given = secure.getProtocol() === 'TLSv1.2' && !secure.isSessionReused() ? secure.getSession() : undefined
     if (given) tls.keepSession(given)
-    const wire = new TlsWire(secure, this.raw, onGone)
+    const wire = new TlsWire(secure, this.raw, {
+      principal: tls.isVerified && tls.isMesh ? principalOf(secure.getPeerCertificate()) : undefined,
+      onGone,
+    })
     wire.guard(() => this.#handler.onConnect(wire))
   }
 
@@ -90,9 +94,16 @@ class TlsAttempt implements Dialling {
   }
 }
 
+export interface TlsWireFacts {
+  readonly principal: string | undefined
+  readonly onGone: (() => void) | undefined
+}
+
 /** Node decrypts every record into a buffer of its own, so that nothing here is shared and everything may be lent. */
-class TlsWire implements Wire {
+export class TlsWire implements Wire {
   handler: WireHandler = nobody
+  readonly principal: string | undefined
+  readonly ownPrincipal: string | undefined
   ended = false
   closed = false
   readonly isPrivate = true
@@ -105,7 +116,10 @@ class TlsWire implements Wire {
   #localText: string | undefined
   #remote: Address | undefined
 
-  constructor(secure: TLSSocket, raw: Socket, onGone: (() => void) | undefined) {
+  constructor(secure: TLSSocket, raw: Socket, { principal, onGone }: TlsWireFacts) {
+    this.principal = principal
+    // Who has proven no identity of the mesh is shown none either.
+    this.ownPrincipal = principal === undefined ? undefined : ownPrincipalOf(secure)
     this.#secure = secure
     this.#raw = raw
     this.#onGone = onGone

@@ -31,6 +31,10 @@ export interface Wire {
   /** As records write it. */
   readonly localText: string | undefined
   readonly remote: Address | undefined
+  /** The SPIFFE identity that the peer of a connection in TLS has proven. */
+  readonly principal: string | undefined
+  /** The one that was proven to the peer. */
+  readonly ownPrincipal: string | undefined
   /** The peer has sent its last byte. */
   readonly ended: boolean
   readonly closed: boolean
@@ -73,11 +77,32 @@ export interface TlsSetup {
   readonly alpn: readonly string[]
   /** False: whatever certificate comes is taken. */
   readonly isVerified: boolean
+  /** Certificates are vouched for by the mesh: what they say of an identity counts. */
+  readonly isMesh: boolean
   /** Says in Envoy's words what is wrong with the names of a certificate whose chain is in order. */
   judgeNames(certificate: PeerCertificate): string | undefined
   /** A session to resume, of a connection whose certificate was found to be in order. */
   readonly session: Buffer | undefined
   keepSession(session: Buffer): void
+}
+
+/** How TLS ends here: the same for every connection of its kind. */
+export interface ServerTlsSetup {
+  readonly context: SecureContext
+  /** What may be spoken inside, as far as the client has offered it; empty: nothing is said of it. */
+  readonly alpn: readonly string[]
+  /** The client has to show a certificate. */
+  readonly asksForCertificate: boolean
+  /** It is vouched for by the mesh: what it says of an identity counts. */
+  readonly isMesh: boolean
+  /** Says in Envoy's words what is wrong with the names of a certificate whose chain is in order. */
+  judgeNames(certificate: PeerCertificate): string | undefined
+}
+
+export interface SecureHandler {
+  /** The handler has to be set. */
+  onSecure(wire: Wire): void
+  onFail(error: Error): void
 }
 
 export interface DialOptions {
@@ -93,6 +118,8 @@ export interface DialOptions {
 export interface Transport {
   /** Makes one attempt. Time limits are the caller's. `onConnect` must set the wire's handler. With TLS it comes when the certificate is judged. */
   dial(target: Target, handler: DialHandler, options?: DialOptions): Dialling
+  /** Ends the TLS of an accepted connection, of which `first` has been read: `wire` is not to be used any more. Time limits are the caller's. */
+  endTls(wire: Wire, first: Uint8Array, setup: ServerTlsSetup, handler: SecureHandler): Dialling
   /** Takes over the connections of a listening server. `onWire` must set the wire's handler. */
   adopt(server: Server, onWire: (wire: Wire, socket: Socket) => void): void
 }

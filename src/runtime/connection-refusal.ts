@@ -34,6 +34,15 @@ export function tooSilent(runtime: CompiledRuntime, { ref }: CompiledListener): 
   return deny(runtime.strict, makeReason('no-filter-chain', text, ref), {})
 }
 
+export function refusePlain(runtime: CompiledRuntime, { ref }: CompiledChain): Deny {
+  return deny(runtime.strict, makeReason('no-filter-chain', 'this gateway port takes TLS only', ref), {})
+}
+
+export function endedOtherwise(runtime: CompiledRuntime, { ref }: CompiledChain): Deny {
+  const text = 'TLS ends here in another way now than when this connection was made: connect again'
+  return deny(runtime.strict, makeReason('no-filter-chain', text, ref), {})
+}
+
 export function namesDisagree(runtime: CompiledRuntime, { ref }: CompiledChain, facts: ConnectionFacts): Deny {
   const text = mismatchText('server name', serverName(facts.first) ?? '', facts)
   return deny(runtime.strict, makeReason('name-mismatch', text, ref), {})

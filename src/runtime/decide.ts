@@ -6,6 +6,7 @@ import { blackHoleCluster } from './cluster.ts'
 import type { Runtime } from './compiled.ts'
 import { CompiledRuntime } from './compiled-runtime.ts'
 import {
+  endedOtherwise,
   misdialled,
   namesDisagree,
   noChain,
@@ -13,11 +14,12 @@ import {
   notOfHost,
   refuseByChain,
   refuseByListener,
+  refusePlain,
   serverName,
   tooSilent,
 } from './connection-refusal.ts'
 import type { Taken } from './declared-address.ts'
-import type { ConnectionDecision, Deny, Gather } from './decision.ts'
+import type { ConnectionDecision, Deny, EndTls, Gather } from './decision.ts'
 import type { CompiledChain } from './filter-chain.ts'
 import type { Leg } from './leg.ts'
 import { type CompiledListener, firstBytes } from './listener.ts'
@@ -25,6 +27,7 @@ import { deny } from './reasons.ts'
 import { chooseResolving } from './resolving-chain.ts'
 import { findTargets, type Found } from './targets.ts'
 import type { Trace } from './trace.ts'
+import type { ServerTlsPlan } from './upstream-plan.ts'
 
 /** `trace` gets the steps that were taken; without it they cost nothing. */
 export function decide(runtime: Runtime, facts: ConnectionFacts, trace?: Trace): ConnectionDecision {
@@ -80,7 +83,11 @@ function traced(trace: Trace | undefined, chain: CompiledChain, how: 'match' | '
 
 function follow(asked: Asked, taken: Taken): ConnectionDecision {
   const { runtime, facts } = asked
-  const { action } = taken.chain
+  const { action, tls } = taken.chain
+  if (tls !== undefined || facts.secured !== undefined) {
+    const before = beforeTls(asked, taken, tls)
+    if (before !== undefined) return before
+  }
   switch (action.kind) {
     case 'refuse':
       return refuseByChain(runtime, taken, facts, action.refusal)
@@ -89,6 +96,25 @@ function follow(asked: Asked, taken: Taken): ConnectionDecision {
     case 'tcp':
       return forwardTcp(asked, taken, action.leg)
   }
+}
+
+/** What there is to do or to refuse before what is inside of TLS counts; undefined: nothing. */
+function beforeTls(
+  { runtime, facts }: Asked,
+  { chain, listener }: Taken,
+  tls: ServerTlsPlan | undefined,
+): EndTls | Gather | Deny | undefined {
+  const { first, secured } = facts
+  // What is refused needs no TLS to be told so.
+  if (chain.action.kind === 'refuse') return undefined
+  if (secured !== undefined) return tls !== undefined && isSameTls(tls, secured.by) ? undefined : endedOtherwise(runtime, chain)
+  if (first === undefined) return listener.gather
+  if (first.protocol !== 'tls') return refusePlain(runtime, chain)
+  return tls && { verdict: 'end-tls', tls, ...(chain.ref && { ref: chain.ref }) }
+}
+
+function isSameTls(now: ServerTlsPlan, before: object): boolean {
+  return now === before || JSON.stringify(now) === JSON.stringify(before)
 }
 
 function forwardTcp({ runtime, facts, trace }: Asked, taken: Taken, leg: Leg): Found {

@@ -1,7 +1,8 @@
 // Defines what a decision can be; the executor does nothing that is not said here.
-import type { FlowPath, Reason, ResponseFlag } from '../flow/index.ts'
+import type { FlowPath, OriginRef, Reason, ResponseFlag } from '../flow/index.ts'
 import type { CompiledCluster, CompiledHttpManager } from './compiled.ts'
 import type { Target } from './target.ts'
+import type { ServerTlsPlan } from './upstream-plan.ts'
 
 /** Times in milliseconds; 0 = no limit said (the executor's own limits still hold). */
 export interface Timeouts {
@@ -119,5 +120,13 @@ export interface ServeHttp {
   readonly manager: CompiledHttpManager
 }
 
-export type ConnectionDecision = Deny | Forward | Passthrough | Gather | ServeHttp
+/** TLS ends here: with what the client has proven, decide again. */
+export interface EndTls {
+  readonly verdict: 'end-tls'
+  readonly tls: ServerTlsPlan
+  /** Who declares the server. */
+  readonly ref?: OriginRef
+}
+
+export type ConnectionDecision = Deny | Forward | Passthrough | Gather | ServeHttp | EndTls
 export type RequestDecision = Deny | Forward | Passthrough | Gather | Answer

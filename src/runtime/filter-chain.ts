@@ -1,5 +1,6 @@
 // Compiles a filter chain into what becomes of a connection that it takes; filters that are not carried out make it refuse.
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
+import { anyIs } from '@bufbuild/protobuf/wkt'
 import { messageOf } from '../base/index.ts'
 import type { OriginRef } from '../flow/index.ts'
 import { unpackAny } from '../xds/index.ts'
@@ -7,6 +8,8 @@ import type { Filter, FilterChain, FilterChainMatch } from '../xds/gen/envoy/con
 import { HttpConnectionManagerSchema } from '../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { FilterConfigSchema } from '../xds/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js'
 import { type TcpProxy, TcpProxySchema } from '../xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js'
+import type { TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
+import { DownstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { notSupported, readAnnotations, type Refusal } from './annotations.ts'
 import { type ClusterChoice, singleCluster, weightedClusters } from './cluster-choice.ts'
 import { HttpManager, problemOfManager } from './http-manager.ts'
@@ -14,6 +17,8 @@ import type { Leg } from './leg.ts'
 import { memoized } from './memo.ts'
 import { milliseconds } from './milliseconds.ts'
 import { declaredBy } from './reasons.ts'
+import { compileServerTls } from './server-tls.ts'
+import type { ServerTlsPlan } from './upstream-plan.ts'
 
 export type ChainAction =
   | { readonly kind: 'refuse'; readonly refusal: Refusal }
@@ -31,6 +36,8 @@ export interface CompiledChain {
   readonly clusters: readonly string[]
   /** Chosen by server name: the name that the connection carries is then this chain's. */
   readonly isByName: boolean
+  /** TLS ends here, and the action is about what is inside. */
+  readonly tls?: ServerTlsPlan
   /** TLS that carries another server name is not for this chain's host. */
   readonly serverName?: string
   readonly problem?: string
@@ -51,7 +58,10 @@ function compileChain(chain: FilterChain): CompiledChain {
   const { ref, refusal, said } = readAnnotations(chain.metadata)
   const { resolvesTo, serverName } = said
   const compiled = compileFilters(chain, ref)
-  const problem = refusal ? undefined : (problemOfMatch(chain.filterChainMatch) ?? problemOfChain(chain) ?? compiled.problem)
+  const { tls, problem: problemOfTls } = compileSocket(chain.transportSocket)
+  const problem = refusal
+    ? undefined
+    : (problemOfMatch(chain.filterChainMatch) ?? problemOfTls ?? problemOfChain(chain) ?? compiled.problem)
   const action = compiled.action ?? { kind: 'refuse', refusal: notSupported('the filter chain has no filter that ends it') }
   return {
     name: chain.name,
@@ -60,6 +70,8 @@ function compileChain(chain: FilterChain): CompiledChain {
     clusters: action.kind === 'tcp' ? action.leg.choice.names : [],
     isByName: (chain.filterChainMatch?.serverNames.length ?? 0) > 0,
     ...(ref && { ref }),
+    // Who is refused anyway is shown no certificate.
+    ...(tls && refusal === undefined && problem === undefined && { tls }),
     ...(typeof resolvesTo === 'string' && resolvesTo !== '' && { resolvesTo: resolvesTo.toLowerCase() }),
     ...(typeof serverName === 'string' && serverName !== '' && { serverName: serverName.toLowerCase() }),
     ...(problem !== undefined && { problem }),
@@ -88,9 +100,20 @@ function problemOfMatch(match: FilterChainMatch | undefined): string | undefined
 }
 
 function problemOfChain(chain: FilterChain): string | undefined {
-  if (chain.transportSocket) return `terminating "${chain.transportSocket.name}" is not carried out`
   if (chain.useProxyProto) return 'use_proxy_proto of a filter chain is not carried out'
   return undefined
+}
+
+const rawBuffer = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'
+
+function compileSocket(socket: TransportSocket | undefined): { readonly tls?: ServerTlsPlan; readonly problem?: string } {
+  if (!socket) return {}
+  const config = socket.configType.case === 'typedConfig' ? socket.configType.value : undefined
+  if (config && anyIs(config, rawBuffer)) return {}
+  const message = config && unpackAny(config, DownstreamTlsContextSchema)
+  if (!message) return { problem: `terminating "${socket.name}" is not carried out` }
+  const compiled = compileServerTls(message)
+  return 'problem' in compiled ? compiled : { tls: compiled }
 }
 
 interface CompiledFilters {

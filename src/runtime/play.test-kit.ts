@@ -1,6 +1,6 @@
 // Plays the executor for tests: learns the facts that a decision asks for, and asks again, until there is a verdict.
 import { formatAddress } from '../base/index.ts'
-import type { FirstBytes } from '../flow/index.ts'
+import type { FirstBytes, SecuredFacts } from '../flow/index.ts'
 import type { Runtime } from './compiled.ts'
 import { decide } from './decide.ts'
 import { decideRequest } from './decide-request.ts'
@@ -18,6 +18,8 @@ export interface Call {
   readonly random?: number
   /** Of the request, when the connection turns out to be HTTP; the authority is the first bytes' host. */
   readonly method?: string
+  /** Of the request inside of TLS that ends here. */
+  readonly host?: string
   readonly path?: string
   readonly headers?: Lines
   readonly chance?: Readonly<Record<string, number>>
@@ -37,18 +39,25 @@ export function play(runtime: Runtime, call: Call): Played {
   const asked: string[] = []
   const known: Record<string, readonly string[] | string> = {}
   let first: FirstBytes | undefined
+  let secured: SecuredFacts | undefined
   const facts = () =>
     connection({
       to,
       names: known,
       random,
       ...(first && { first }),
+      ...(secured && { secured }),
       ...(call.virtualName !== undefined && { virtualName: call.virtualName }),
       ...(call.listener !== undefined && { listener: call.listener }),
     })
-  const host = says?.protocol === 'http1' ? (says.host ?? '') : ''
+  const host = says?.protocol === 'http1' ? (says.host ?? '') : (call.host ?? '')
   for (let round = 0; round < longest; round++) {
     const decision: ConnectionDecision = decide(runtime, facts())
+    if (decision.verdict === 'end-tls') {
+      asked.push('end-tls')
+      secured = { by: decision.tls }
+      continue
+    }
     const wasHttp = decision.verdict === 'http'
     const end: RequestDecision =
       decision.verdict === 'http'

@@ -11,7 +11,31 @@ export interface SanRule {
   readonly ignoreCase: boolean
 }
 
-/** TLS that is begun on behalf of the client. Paths are the files that the proxy reads. */
+/** A secret, by the name that a secret service has for it. */
+export interface SecretRef {
+  readonly secret: string
+}
+
+/** A chain with its key: files that the proxy reads, or a secret. */
+export type CertificateSource = { readonly chain: string; readonly key: string } | SecretRef
+
+/** Whom to trust: a file, `system` for the bundle of the machine, or a secret. */
+export type RootsSource = string | SecretRef
+
+/** TLS that ends here. */
+export interface ServerTlsPlan {
+  readonly certificate: CertificateSource
+  /** Clients have to show a certificate that these vouch for. Absent: none is asked for. */
+  readonly roots?: RootsSource
+  readonly crl?: string
+  /** One of them has to be in it; empty: any will do. */
+  readonly sans: readonly SanRule[]
+  readonly alpn: readonly string[]
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion: 'TLSv1.2' | 'TLSv1.3'
+}
+
+/** TLS that is begun on behalf of the client. */
 export interface TlsPlan {
   /** The server name that is asked for; absent: see `autoSni`. */
   readonly sni?: string
@@ -23,10 +47,10 @@ export interface TlsPlan {
   readonly autoSan: boolean
   /** One of them has to be in the certificate; empty: what `autoSan` or `sni` says. */
   readonly sans: readonly SanRule[]
-  /** Whom to trust: a file, or `system` for the bundle of the machine. Absent: the certificate is not looked at. */
-  readonly roots?: string
+  /** Absent: the certificate is not looked at. */
+  readonly roots?: RootsSource
   readonly crl?: string
-  readonly certificate?: { readonly chain: string; readonly key: string }
+  readonly certificate?: CertificateSource
   readonly alpn: readonly string[]
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
   readonly maxVersion: 'TLSv1.2' | 'TLSv1.3'

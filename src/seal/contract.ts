@@ -13,6 +13,8 @@ export interface SealOptions {
   readonly expose: readonly string[]
   readonly publish: readonly Publish[]
   readonly readOnly?: readonly string[]
+  /** Folders of which nothing is seen inside, and which cannot be replaced there. */
+  readonly hidden?: readonly string[]
   readonly privateTmp?: boolean
   /** The search list of resolv.conf, kept for the workload. */
   readonly search: readonly string[]

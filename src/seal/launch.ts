@@ -65,6 +65,7 @@ export function launch(options: SealOptions): Launch {
     hostSockets: hostSockets.paths,
     expose: options.expose.map(realPath),
     readOnly: (options.readOnly ?? []).map(realPath),
+    hidden: (options.hidden ?? []).map(realPath),
     privateTmp: options.privateTmp ?? false,
     resolvConf: resolvConf(options.search),
     ...runtimeDirectory(env['XDG_RUNTIME_DIR'], user, uid),

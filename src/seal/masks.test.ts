@@ -9,6 +9,7 @@ const plain: MaskFacts = {
   hostSockets: [],
   expose: [],
   readOnly: [],
+  hidden: [],
   pins: [],
   privateTmp: false,
   resolvConf: 'nameserver 127.0.0.1\n',

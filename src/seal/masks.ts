@@ -32,6 +32,8 @@ export interface MaskFacts {
   /** What the user wants kept, as real paths. */
   readonly expose: readonly string[]
   readonly readOnly: readonly string[]
+  /** Of which nothing is seen. */
+  readonly hidden: readonly string[]
   /** Directories above those that the workload could rename. */
   readonly pins: readonly string[]
   readonly privateTmp: boolean
@@ -73,12 +75,13 @@ export function planMasks(facts: MaskFacts): readonly MaskStep[] {
     ...tmpSteps(facts),
     ...socketSteps(facts),
     ...readOnlySteps(facts),
+    ...hiddenSteps(facts),
   ]
 }
 
 /** The steps that a change outside can undo: the kernel takes a mount away when its mount point is removed or replaced from another namespace. */
 export function planKept(facts: MaskFacts): readonly MaskStep[] {
-  return [...nameSteps(facts).filter((step) => !isWithin(step.at, '/run')), ...readOnlySteps(facts)]
+  return [...nameSteps(facts).filter((step) => !isWithin(step.at, '/run')), ...readOnlySteps(facts), ...hiddenSteps(facts)]
 }
 
 /** Further sockets to cover later, when something outside has opened them. */
@@ -195,6 +198,12 @@ function readOnlySteps(facts: MaskFacts): MaskStep[] {
   const mounted = new Set(facts.mounts.map((mount) => mount.point))
   const pins = facts.pins.filter((path) => !mounted.has(path)).sort((a, b) => a.length - b.length)
   return [...pins.map((at): MaskStep => ({ do: 'pin', at })), ...facts.readOnly.map((at): MaskStep => ({ do: 'read-only', at }))]
+}
+
+/** Last, so that no later step shows them again; wherever a mount shows them. */
+function hiddenSteps({ hidden, mounts }: MaskFacts): MaskStep[] {
+  const paths = new Set(hidden.flatMap((path) => [path, ...aliasesOf(path, mounts)]))
+  return [...paths].map((at) => ({ do: 'cover', at }))
 }
 
 const temporaryDirectories = ['/tmp', '/var/tmp']

@@ -14,6 +14,7 @@ export interface Setup {
   readonly hostSockets: readonly string[]
   readonly expose: readonly string[]
   readonly readOnly: readonly string[]
+  readonly hidden: readonly string[]
   readonly privateTmp: boolean
   readonly resolvConf: string
   readonly runtimeDirectory?: { readonly path: string; readonly owner: Owner }

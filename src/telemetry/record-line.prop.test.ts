@@ -30,7 +30,10 @@ const record: fc.Arbitrary<FlowRecord> = fc
         { kind: text, namespace: text, name: text, field: text, file: text, line: fc.nat() },
         { requiredKeys: ['kind', 'namespace', 'name'] },
       ),
-      source: fc.record({ namespace: text, workload: text, labels: fc.dictionary(text, text), address: text, authenticated: fc.boolean() }),
+      source: fc.record(
+        { namespace: text, workload: text, labels: fc.dictionary(text, text), address: text, authenticated: fc.boolean(), principal: text },
+        { requiredKeys: ['namespace', 'workload', 'labels', 'address', 'authenticated'] },
+      ),
       opened: fc.nat({ max: 2 ** 42 }),
       durationMs: fc.nat(),
       bytesSent: fc.nat(),

@@ -4,7 +4,7 @@ import type { FlowRecord, FlowSource } from '../flow/index.ts'
 /** What `JSON.parse` gives back is the record. Every character is below U+007F, so that a line has as many bytes as characters. */
 export function formatRecord(record: FlowRecord): string {
   if ((record.kind !== 'request' && record.kind !== 'connection') || record.count !== undefined) return inAscii(JSON.stringify(record))
-  const { closed, opened, host, method, requestPath, sni, upstreamLocal, status, details } = record
+  const { closed, opened, host, method, requestPath, sni, upstreamLocal, upstreamPrincipal, status, details } = record
   const openedText = formatTime(opened)
   return (
     `{"id":${quote(record.id)},"opened":${openedText},"closed":${closed === opened ? openedText : formatTime(closed)},"durationMs":${record.durationMs}` +
@@ -15,6 +15,7 @@ export function formatRecord(record: FlowRecord): string {
     formatVerdict(record) +
     (sni === undefined ? '' : `,"sni":${quote(sni)}`) +
     (upstreamLocal === undefined ? '' : `,"upstreamLocal":${quote(upstreamLocal)}`) +
+    (upstreamPrincipal === undefined ? '' : `,"upstreamPrincipal":${quote(upstreamPrincipal)}`) +
     `,"bytesSent":${record.bytesSent},"bytesReceived":${record.bytesReceived}` +
     (status === undefined ? '' : `,"status":${status}`) +
     `,"flag":${quote(record.flag)}` +
@@ -68,7 +69,7 @@ const labelTexts = new WeakMap<FlowSource['labels'], string>()
 
 /** Nothing else will ask for the same words. */
 function formatConnection({ connection, parent, role, source, destination, protocol }: FlowRecord): string {
-  const { namespace, workload, labels, address, authenticated } = source
+  const { namespace, workload, labels, address, authenticated, principal } = source
   let labelText = labelTexts.get(labels)
   if (labelText === undefined) {
     labelText = inAscii(JSON.stringify(labels))
@@ -79,7 +80,7 @@ function formatConnection({ connection, parent, role, source, destination, proto
     (connection === undefined ? '' : `,"connection":${quote(connection)}`) +
     (parent === undefined ? '' : `,"parent":${quote(parent)}`) +
     `,"role":"${role}","source":{"namespace":${quote(namespace)},"workload":${quote(workload)},"labels":${labelText}` +
-    `,"address":${quote(address)},"authenticated":${authenticated}},"destination":${quote(destination)},"protocol":"${protocol}"`
+    `,"address":${quote(address)},"authenticated":${authenticated}${principal === undefined ? '' : `,"principal":${quote(principal)}`}},"destination":${quote(destination)},"protocol":"${protocol}"`
   )
 }
 

@@ -2,6 +2,7 @@
 import { equals } from '@bufbuild/protobuf'
 import { formatCidr, parseCidr } from '../base/index.ts'
 import { create, type SallyportMetadata } from '../xds/index.ts'
+import type { TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import {
   type Filter,
   type FilterChain,
@@ -39,6 +40,8 @@ export interface ChainPlanInit {
   readonly filter: Filter
   readonly metadata: SallyportMetadata
   readonly name?: string
+  /** TLS that ends here: what is inside goes to the filter. */
+  readonly transportSocket?: TransportSocket
 }
 
 /** What the HTTP inspector calls plain-text HTTP (HTTP/1.0 is not among it). */
@@ -58,12 +61,13 @@ export function planChain(init: ChainPlanInit): ChainPlan {
       filter: init.filter,
       metadata,
       ...(init.name !== undefined && { name: init.name }),
+      ...(init.transportSocket && { transportSocket: init.transportSocket }),
       ...(!isEmpty && { match: envoyMatch(match) }),
     }),
     isMatchAll,
-    looksAtNames: names.length > 0,
+    looksAtNames: names.length > 0 || init.transportSocket !== undefined,
     looksAtHttp: isHttp,
-    servesSilence: !isHttp && names.length === 0 && metadata.refuse === undefined,
+    servesSilence: !isHttp && names.length === 0 && init.transportSocket === undefined && metadata.refuse === undefined,
   }
 }
 

@@ -2,7 +2,7 @@
 import type { ClientTls } from '../api/index.ts'
 import type { EffectivePolicy } from '../model/index.ts'
 import { isWildcardHost, type Service, type ServicePort } from '../registry/index.ts'
-import { create, extensionNames, packAny } from '../xds/index.ts'
+import { create, extensionNames, packAny, secretNames, trustDomain } from '../xds/index.ts'
 import { type TransportSocket, TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import { ProxyProtocolUpstreamTransportSchema } from '../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js'
@@ -23,12 +23,13 @@ export interface TlsSubject {
   readonly port: ServicePort
   readonly strict: boolean
   readonly protocol: UpstreamProtocol
+  readonly subset: string
 }
 
 /** Nothing for plain bytes. */
 export function transportSocket(policy: EffectivePolicy, subject: TlsSubject): TransportSocket | undefined {
   const tls = policy.tls?.value
-  const socket = begins(tls) ? tlsSocket(tls, subject) : undefined
+  const socket = begins(tls) ? tlsSocket(tls, subject) : meshSocket(policy, subject)
   const version = policy.proxyProtocol && (policy.proxyProtocol.value.version ?? 'V1')
   return version === undefined ? socket : proxyProtocolSocket(ProxyProtocolConfig_Version[version], socket)
 }
@@ -69,10 +70,7 @@ function tlsSocket(tls: ClientTls, subject: TlsSubject): TransportSocket {
     commonTlsContext: {
       // Else the version of HTTP that is spoken is what is offered.
       alpnProtocols: subject.protocol === 'http2' ? ['h2'] : [],
-      tlsParams: {
-        tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
-        tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-      },
+      tlsParams: versions,
       tlsCertificateSdsSecretConfigs: hasCertificate ? [{ name: `file-cert:${chain}~${key}`, sdsConfig: adsSource() }] : [],
       validationContextType: validation(tls, subject, sni),
     },
@@ -81,6 +79,55 @@ function tlsSocket(tls: ClientTls, subject: TlsSubject): TransportSocket {
     name: extensionNames.tls,
     configType: { case: 'typedConfig', value: packAny(UpstreamTlsContextSchema, message) },
   })
+}
+
+/** The mesh's own mutual TLS, as Istio writes it; nothing where it is not asked for. */
+export function meshSocket(policy: EffectivePolicy, { service, port, strict, subset }: TlsSubject): TransportSocket | undefined {
+  const tls = policy.tls?.value
+  if (tls?.mode !== 'ISTIO_MUTUAL') return undefined
+  const said = tls.subjectAltNames ?? []
+  const names = said.length > 0 ? said : (service.subjectAltNames ?? [])
+  const message = create(UpstreamTlsContextSchema, {
+    sni: tls.sni || `outbound_.${port.number}_.${subset}_.${service.host}`,
+    commonTlsContext: {
+      tlsParams: versions,
+      alpnProtocols: ['istio'],
+      tlsCertificateSdsSecretConfigs: [{ name: secretNames.certificate, sdsConfig: adsSource() }],
+      validationContextType: {
+        case: 'combinedValidationContext',
+        value: {
+          defaultValidationContext: {
+            matchSubjectAltNames: names.map(exactly),
+            matchTypedSubjectAltNames: strict && names.length === 0 ? [ofNamespace(service)] : [],
+          },
+          validationContextSdsSecretConfig: { name: secretNames.roots, sdsConfig: adsSource() },
+        },
+      },
+    },
+  })
+  return create(TransportSocketSchema, {
+    name: extensionNames.tls,
+    configType: { case: 'typedConfig', value: packAny(UpstreamTlsContextSchema, message) },
+  })
+}
+
+const versions = {
+  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+}
+
+function exactly(value: string) {
+  return { matchPattern: { case: 'exact', value } } as const
+}
+
+/** Differs from Istio, which looks at the chain alone where nothing says who answers: any workload of the mesh could. */
+function ofNamespace({ host, namespace }: Service) {
+  const [, inName] = /^[^.]+\.([^.]+)\.svc\.cluster\.local$/.exec(host) ?? []
+  const value = `spiffe://${trustDomain}/ns/${inName ?? namespace}/sa/`
+  return {
+    sanType: SubjectAltNameMatcher_SanType.URI,
+    matcher: { matchPattern: { case: 'prefix', value } },
+  } as const
 }
 
 type Validation = NonNullable<UpstreamTlsContext['commonTlsContext']>['validationContextType']
@@ -102,7 +149,7 @@ function validation(
     case: 'combinedValidationContext',
     value: {
       defaultValidationContext: {
-        matchSubjectAltNames: names.map((name) => ({ matchPattern: { case: 'exact', value: name } })),
+        matchSubjectAltNames: names.map(exactly),
         matchTypedSubjectAltNames: isNameChecked
           ? [{ sanType: SubjectAltNameMatcher_SanType.DNS, matcher: { matchPattern: { case: 'exact', value: sni }, ignoreCase: true } }]
           : [],

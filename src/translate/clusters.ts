@@ -17,7 +17,7 @@ import { ClusterConfigSchema } from '../xds/gen/envoy/extensions/clusters/dynami
 import { type ClusterKind, clusterKind } from './cluster-kind.ts'
 import { type BuiltClusters, type Context, policyOf, refMetadata, refuseUnsupported } from './context.ts'
 import { balancerOf, clusterPolicy, httpOptions } from './cluster-policy.ts'
-import { autoNames, begins, namelessTls, proxyProtocolSocket, transportSocket } from './cluster-transport.ts'
+import { autoNames, begins, meshSocket, namelessTls, proxyProtocolSocket, transportSocket } from './cluster-transport.ts'
 import { isEgressGateway, isEmbedded, isOwnGateway } from './egress-gateway.ts'
 import { loadAssignment } from './endpoints.ts'
 import type { Filling } from './memo.ts'
@@ -83,10 +83,12 @@ function buildCluster(ctx: Context, init: Init, clusters: Cluster[], endpoints: 
     role: ctx.proxy.role,
     isGateway: init.isGateway,
   })
-  const subject = { service: destination.service, port, strict: ctx.strict, protocol }
+  const subject = { service: destination.service, port, strict: ctx.strict, protocol, subset }
   const tls = policy.tls?.value
   // The gateway behind the socket learns from the header where the client came from and where it wanted to go.
-  const socket = isEmbedded(ctx, destination) ? proxyProtocolSocket(ProxyProtocolConfig_Version.V2) : transportSocket(policy, subject)
+  const socket = isEmbedded(ctx, destination)
+    ? proxyProtocolSocket(ProxyProtocolConfig_Version.V2, meshSocket(policy, subject))
+    : transportSocket(policy, subject)
   const cluster = create(ClusterSchema, {
     name,
     ...discovery,
@@ -173,6 +175,7 @@ function clusterMetadata(ctx: Context, init: Init, kind: ClusterKind, policy: Ef
   const base = {
     ...refMetadata(service.ref, service.field),
     ...(init.isGateway && { gateway: true }),
+    ...(policy.tls?.value.mode === 'ISTIO_MUTUAL' && { mesh: true }),
     ...(ctx.model.settings.sallyport.privateNames === 'allow' && isWildcardHost(service.host) && { privateNames: 'allow' }),
   }
   // Differs from Istio, where such a request circles until its head is too long: over 5,000 times.
@@ -180,7 +183,7 @@ function clusterMetadata(ctx: Context, init: Init, kind: ClusterKind, policy: Ef
   if (init.isLoop) return { gateway: true, refuse: 'no-route', refuseText: loopText(service.host) }
   const field = refusedField(init, policy)
   if (field !== undefined) return { ...base, ...refuseUnsupported(field) }
-  const nameless = policy.tls && namelessTls(policy.tls.value, { service, port: init.port, strict: ctx.strict })
+  const nameless = policy.tls && namelessTls(policy.tls.value, { service, port: init.port, strict: ctx.strict, subset: init.subset })
   if (policy.tls && nameless !== undefined) {
     return { ...base, ...refMetadata(policy.tls.ref, policy.tls.field), refuse: 'not-supported', refuseText: nameless }
   }
@@ -200,7 +203,6 @@ function refusedField({ destination, port }: Init, effective: EffectivePolicy): 
   const said = effective.refused[0]
   if (said !== undefined) return said
   const { tls, tunnel } = effective
-  if (tls?.value.mode === 'ISTIO_MUTUAL') return { ref: tls.ref, field: `${tls.field}.mode` }
   // A Secret is nowhere to be had, and plain bytes, which Istio's sidecar would send, are not what was asked for.
   if (begins(tls?.value) && (tls?.value.credentialName ?? '') !== '') return tls && { ref: tls.ref, field: `${tls.field}.credentialName` }
   return tunnel === undefined ? undefined : { ref: tunnel.ref, field: tunnel.field }

@@ -1,6 +1,7 @@
 // Builds the chains of a gateway's TLS passthrough and TCP servers from the VirtualServices that are bound to them.
 import type { L4MatchAttributes } from '../api/index.ts'
-import type { RuleSet, ServerConfig } from '../model/index.ts'
+import { intersectHosts, type RuleSet, type ServerConfig } from '../model/index.ts'
+import type { TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { covers } from '../registry/index.ts'
 import { type ChainPlan, planChain } from './chain-plan.ts'
 import { type Context, refMetadata, refuseUnsupported } from './context.ts'
@@ -61,7 +62,36 @@ export function tcpServerChain(ctx: Context, port: GatewayPort): readonly ChainP
   const refused = port.servers.flatMap((server) => refusedServerField(ctx, server) ?? [])
   const [first] = port.servers
   if (refused[0] !== undefined && first !== undefined) return [refusingChain(first, refused[0])]
-  const candidates = port.servers.flatMap((server) => firstRules(ctx, server))
+  return candidateChains(
+    ctx,
+    port.servers.flatMap((server) => firstRules(ctx, server)),
+  )
+}
+
+/** TLS that ends at the server. */
+export interface EndedTls {
+  /** Empty: every name, and none. */
+  readonly serverNames: readonly string[]
+  /** Names that older servers of the port have. */
+  readonly taken: ReadonlySet<string>
+  readonly transportSocket: TransportSocket
+}
+
+/** What is inside goes by TCP rules. Differs from Istio: where several VirtualServices have one, the server name tells whose it is. */
+export function endedTcpChains(ctx: Context, server: ServerConfig, ending: EndedTls): readonly ChainPlan[] {
+  const candidates = firstRules(ctx, server)
+  if (!ctx.strict || candidates.length < 2) return candidateChains(ctx, candidates, ending)
+  const taken = new Set(ending.taken)
+  return candidates.flatMap((candidate) => {
+    const { rules } = candidate
+    const names = intersectHosts(server, rules.namespace, rules.hosts).filter((host) => !taken.has(host))
+    for (const name of names) taken.add(name)
+    return names.length === 0 ? [] : candidateChains(ctx, [candidate], { ...ending, serverNames: names.includes('*') ? [] : names })
+  })
+}
+
+/** The first of them, which the others have to agree with. */
+function candidateChains(ctx: Context, candidates: readonly TcpCandidate[], ending?: EndedTls): readonly ChainPlan[] {
   const [chosen, ...others] = ctx.strict ? candidates : candidates.slice(0, 1)
   if (chosen === undefined) return []
   const rival = others.find((other) => !leadsToTheSame(chosen, other))
@@ -75,27 +105,30 @@ export function tcpServerChain(ctx: Context, port: GatewayPort): readonly ChainP
         ctx.strict,
         chosen.server,
         rival?.rules,
+        ending?.transportSocket,
+        ending?.serverNames.join(' '),
         ...routeInputs(
           ctx,
           routes.map((route) => route.destination),
         ),
       ],
-      () => planChain(chosenChain(ctx, chosen, rival)),
+      () => planChain({ ...chosenChain(ctx, chosen, rival, ending), ...(ending && { transportSocket: ending.transportSocket }) }),
     ),
   ]
 }
 
 /** Differs from Istio, which gives every connection to the first one's destination. */
-function chosenChain(ctx: Context, { server, rules, index }: TcpCandidate, rival: TcpCandidate | undefined) {
+function chosenChain(ctx: Context, { server, rules, index }: TcpCandidate, rival: TcpCandidate | undefined, ending: EndedTls | undefined) {
   const rule = rules.tcp[index]
   const field = `spec.tcp[${index}]`
   const matchFields = (rule?.match ?? []).map((_, j) => `${field}.match[${j}]`)
   const plan = routedChain(ctx, { rules, field, matchFields }, rule?.route ?? [], {
     listenerPort: server.server.port.number,
-    match: {},
-    reach: { isByAddress: false },
+    match: ending === undefined ? {} : { serverNames: ending.serverNames },
+    reach: { isByAddress: false, ...(ending && ending.serverNames.length > 0 && { hosts: ending.serverNames }) },
   })
-  if (rival === undefined) return plan
+  const isMesh = ending !== undefined && server.server.tls?.mode === 'ISTIO_MUTUAL'
+  if (rival === undefined) return isMesh ? { ...plan, metadata: { ...plan.metadata, mesh: true } } : plan
   const text = `port ${server.server.port.number} of the gateway is claimed for ${rules.hosts.join(', ')} and for ${rival.rules.hosts.join(', ')}, and plain TCP does not say which is meant: give each a port of its own`
   return { ...plan, metadata: { ...refMetadata(rules.ref, field), refuse: 'ambiguous-destination', refuseText: text } }
 }

@@ -1,13 +1,14 @@
 // Builds the listeners of an egress gateway: only what Gateways open and VirtualServices route, with no way through for anything else.
 import { create, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
-import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
+import { TrafficDirection, type TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
 import type { ServerConfig } from '../model/index.ts'
+import { parseProtocol } from '../registry/index.ts'
 import { type ChainPlan, isSamePlan, planChain } from './chain-plan.ts'
 import { byName, type Context, type ListenersAndRoutes, refMetadata, refuseUnsupported } from './context.ts'
 import { socketPath } from './egress-gateway.ts'
-import { passthroughChains, tcpServerChain } from './gateway-l4.ts'
+import { type EndedTls, endedTcpChains, passthroughChains, tcpServerChain } from './gateway-l4.ts'
 import { type GatewayPort, gatewayPorts } from './gateway-ports.ts'
 import { gatewayTable, refusedServerField } from './gateway-routes.ts'
 import { governing } from './governed.ts'
@@ -15,6 +16,7 @@ import { httpManager } from './http-manager.ts'
 import { duration, pipeAddress, proxyProtocolFilter, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
 import { blackHole, listenerName } from './names.ts'
 import { refusingTable } from './route-tables.ts'
+import { type EndingTls, endsTls, serverSocket } from './server-tls.ts'
 
 export function gatewayResources(ctx: Context): ListenersAndRoutes {
   const listeners: Listener[] = []
@@ -24,9 +26,9 @@ export function gatewayResources(ctx: Context): ListenersAndRoutes {
     const chains = refusal === undefined || port.kind === 'http' ? chainsOf(ctx, port) : [refusingAll(refusal)]
     if (chains.length === 0) continue
     listeners.push(listenerOf(ctx, port, chains))
-    if (port.kind !== 'http') continue
-    const name = tableName(port)
-    routes.push(refusal === undefined ? gatewayTable(ctx, name, port) : refusingTable(ctx, name, refusal))
+    for (const { name, servers } of tablesOf(port)) {
+      routes.push(refusal === undefined ? gatewayTable(ctx, name, { ...port, servers }) : refusingTable(ctx, name, refusal))
+    }
   }
   return { listeners: byName(listeners), routes: byName(routes) }
 }
@@ -61,18 +63,67 @@ function httpChain(ctx: Context, port: GatewayPort): ChainPlan {
   )
 }
 
+/** One table for a port of plain HTTP; one for each server that ends TLS and serves HTTP inside, as in Istio. */
+function tablesOf(port: GatewayPort): readonly { readonly name: string; readonly servers: readonly ServerConfig[] }[] {
+  if (port.kind === 'http') return [{ name: tableName(port), servers: port.servers }]
+  return port.servers.filter(servesHttps).map((server) => ({ name: secureTableName(port, server), servers: [server] }))
+}
+
+function servesHttps({ server }: ServerConfig): boolean {
+  return endsTls(server.tls) && parseProtocol(server.port.protocol) === 'https'
+}
+
+/** Istio's: `https.443.PORTNAME.GATEWAY.NAMESPACE`. */
+function secureTableName({ bind, hasOwnBind }: GatewayPort, { server, ref }: ServerConfig): string {
+  const { number, name = '' } = server.port
+  return `https.${number}.${name}.${ref.name}.${ref.namespace}${hasOwnBind ? `.${bind}` : ''}`
+}
+
 /** One set of chains per server; a name that an older server has taken is left to it. */
 function tlsServers(ctx: Context, port: GatewayPort): readonly ChainPlan[] {
   const taken = new Set<string>()
   return port.servers.flatMap((server) => {
-    const field = refusedServerField(ctx, server) ?? unendedTls(server)
-    return field === undefined ? passthroughChains(ctx, server, taken) : [refusingChain(ctx, server, field)]
+    const field = refusedServerField(ctx, server) ?? wayNotCarriedOut(server)
+    if (field !== undefined) return [refusingChain(ctx, server, field)]
+    const { tls } = server.server
+    if (!endsTls(tls)) return passthroughChains(ctx, server, taken)
+    const before = new Set(taken)
+    const names = server.hosts.map(({ host }) => host).filter((host) => !before.has(host))
+    for (const name of names) taken.add(name)
+    if (names.length === 0) return []
+    const ending = { serverNames: names.includes('*') ? [] : names, taken: before, transportSocket: serverSocketOf(ctx, server, tls) }
+    return servesHttps(server) ? [secureHttpChain(ctx, { port, server, ending })] : endedTcpChains(ctx, server, ending)
   })
 }
 
-/** TLS that ends here is not carried out, and routing by what is inside it even less. */
-function unendedTls({ server, field }: ServerConfig): string | undefined {
-  return server.tls?.mode === undefined || server.tls.mode === 'PASSTHROUGH' ? undefined : `${field}.tls.mode`
+function wayNotCarriedOut({ server, field }: ServerConfig): string | undefined {
+  const mode = server.tls?.mode ?? 'PASSTHROUGH'
+  return mode === 'PASSTHROUGH' || endsTls(server.tls) ? undefined : `${field}.tls.mode`
+}
+
+function serverSocketOf(ctx: Context, server: ServerConfig, tls: EndingTls): TransportSocket {
+  const carries = servesHttps(server) ? 'http' : 'tcp'
+  return ctx.kept.memo.get(server, 'tls', [ctx.strict], () => serverSocket(tls, { strict: ctx.strict, carries }))
+}
+
+interface SecureServer {
+  readonly port: GatewayPort
+  readonly server: ServerConfig
+  readonly ending: EndedTls
+}
+
+function secureHttpChain(ctx: Context, { port, server, ending: { serverNames, transportSocket } }: SecureServer): ChainPlan {
+  const { mesh } = ctx.model.settings
+  const routeConfig = secureTableName(port, server)
+  const statPrefix = `outbound_${listenerName(port.bind, port.port)};`
+  return ctx.kept.memo.get(server, `secure chain ${routeConfig}`, [mesh, transportSocket, serverNames.join(' ')], () =>
+    planChain({
+      match: { serverNames },
+      filter: httpManager({ routeConfig, statPrefix, role: 'gateway', mesh }),
+      metadata: { ...refMetadata(server.ref, server.field), ...(server.server.tls?.mode === 'ISTIO_MUTUAL' && { mesh: true }) },
+      transportSocket,
+    }),
+  )
 }
 
 function refusingChain(ctx: Context, server: ServerConfig, field: string): ChainPlan {

@@ -4,6 +4,7 @@ import { type Duration, DurationSchema } from '@bufbuild/protobuf/wkt'
 import { parseCidr } from '../base/index.ts'
 import { create, extensionNames, packAny, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { type Address, AddressSchema, type CidrRange, CidrRangeSchema } from '../xds/gen/envoy/config/core/v3/address_pb.js'
+import type { TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type ConfigSource, ConfigSourceSchema } from '../xds/gen/envoy/config/core/v3/config_source_pb.js'
 import {
   type Filter,
@@ -79,6 +80,8 @@ export interface ChainInit {
   readonly match?: FilterChainMatch
   readonly filter: Filter
   readonly metadata?: SallyportMetadata
+  /** TLS that ends here. */
+  readonly transportSocket?: TransportSocket
 }
 
 export function filterChain(init: ChainInit): FilterChain {
@@ -86,6 +89,7 @@ export function filterChain(init: ChainInit): FilterChain {
     name: init.name ?? '',
     filters: [init.filter],
     ...(init.match && { filterChainMatch: init.match }),
+    ...(init.transportSocket && { transportSocket: init.transportSocket }),
     ...(init.metadata && { metadata: writeMetadata(init.metadata) }),
   })
 }

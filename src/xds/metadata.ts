@@ -33,6 +33,8 @@ export interface SallyportMetadata {
   readonly privateNames?: string
   /** Cluster: the traffic goes to an egress gateway (path `gateway` in records). */
   readonly gateway?: boolean
+  /** Chain or cluster: the mesh vouches for the certificates of the other side, so that the identities in them count (records). */
+  readonly mesh?: boolean
 }
 
 /** `rule`: a DestinationRule that shapes a cluster, which is said as Istio says it, for Istio's tools. */

@@ -22,7 +22,7 @@ export const arrows: Plan = {
   translate: ['base', 'api', 'registry', 'model', 'xds'],
   runtime: ['base', 'flow', 'xds'],
   proxy: ['base', 'flow', 'runtime', 'telemetry', 'identity'],
-  envoy: ['base', 'flow', 'telemetry', 'xds'],
+  envoy: ['base', 'flow', 'telemetry', 'xds', 'identity'],
   admin: ['base', 'api', 'flow', 'telemetry', 'xds', 'model', 'analysis', 'runtime'],
   cli: ['base', 'api', 'flow', 'config', 'registry', 'model', 'analysis', 'translate', 'xds', 'runtime', 'intercept', 'admin'],
 }

@@ -9,19 +9,11 @@ export function differencesOf(engine: Engine): Readonly<Record<string, string>> 
 
 /** What is declared, and what is not carried out of it, is the same for both. */
 const common: Readonly<Record<string, string>> = {
-  'c15-mutual-to-gateway-http/request': 'mutual TLS inside the mesh needs identities, which do not exist yet',
-  'd09-tcp-through-gateway-mutual/declared': 'mutual TLS inside the mesh needs identities, which do not exist yet',
   'e18-virtualservice-without-serviceentry/name': 'an unquoted n is a boolean to kubectl and a text to others: the document is refused',
   'e18-virtualservice-without-serviceentry/wildcard': 'an unquoted n is a boolean to kubectl and a text to others: the document is refused',
-  'h04-terminate-at-gateway/open': 'Gateway servers that end TLS are not carried out yet',
-  'h04-terminate-at-gateway/blocked': 'Gateway servers that end TLS are not carried out yet',
-  'h04-terminate-at-gateway/other-host-header': 'Gateway servers that end TLS are not carried out yet',
-  'h04-terminate-at-gateway/host-header-with-port': 'Gateway servers that end TLS are not carried out yet',
-  'h04-terminate-mutual-without-client-certificate/no-certificate': 'Gateway servers that end TLS are not carried out yet',
 }
 
 const ofSallyport: Readonly<Record<string, string>> = {
-  'c15-mutual-to-gateway-wrong-sni/request': 'mutual TLS inside the mesh needs identities, which do not exist yet',
   'h09-headers-by-gateway/origin-reset': 'a GET whose kept connection ends unanswered is sent once more on a fresh one',
 }
 

@@ -91,7 +91,19 @@ class Declarations {
 /** As Istio: what Sallyport does more strictly by default is held elsewhere. */
 function commonArguments({ folder, engine }: Start): string[] {
   const envoy = engine === 'envoy' ? ['--engine', 'envoy', '--envoy-path', findEnvoy()?.path ?? ''] : []
-  return [...envoy, '--strictness', 'istio', '--resolver', addresses.out, '--admin', admin, '-f', join(folder, 'policy')]
+  return [
+    ...envoy,
+    '--ca-dir',
+    join(folder, 'ca'),
+    '--strictness',
+    'istio',
+    '--resolver',
+    addresses.out,
+    '--admin',
+    admin,
+    '-f',
+    join(folder, 'policy'),
+  ]
 }
 
 interface Start {

@@ -253,7 +253,6 @@ const refusals: Record<string, Omit<Case, 'means'> & { readonly says: RegExp }> 
     setting: { strictness: 'istio' },
     says: /tls\.credentialName/,
   },
-  'the TLS of the mesh': { policy: { tls: { mode: 'ISTIO_MUTUAL' } }, says: /tls\.mode/ },
   'a tunnel': { policy: { tunnel: { targetHost: 'b.test', targetPort: 443 } }, says: /spec\.trafficPolicy\.tunnel/ },
   'TLS behind a wildcard where no request says the name': {
     yaml: wildEntry,

@@ -81,7 +81,7 @@ const rows: Partial<Record<Key, { readonly yaml: string; readonly call: StandCal
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: rule, namespace: default}
-spec: {host: a.test, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}
+spec: {host: a.test, trafficPolicy: {tls: {mode: SIMPLE, credentialName: c}}}
 `,
       call: { to: '203.0.113.41:80', host: 'a.test' },
       sallyport: /^not-supported 403/,

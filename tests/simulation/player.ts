@@ -1,7 +1,7 @@
 // Runs declarations through the whole pure pipeline and plays one connection against the result, so that a test is YAML in, verdict out.
 import { formatAddress, type Ip, parseAddress } from '../../src/base/index.ts'
 import { readText } from '../../src/config/index.ts'
-import type { ConnectionFacts, FirstBytes, RequestFacts, Resolution } from '../../src/flow/index.ts'
+import type { ConnectionFacts, FirstBytes, RequestFacts, Resolution, SecuredFacts } from '../../src/flow/index.ts'
 import { buildModel, type Model } from '../../src/model/index.ts'
 import { compile, type ConnectionDecision, decide, decideRequest, type RequestDecision, type Runtime } from '../../src/runtime/index.ts'
 import { type Proxy, translate, type TranslateOptions, type Translation } from '../../src/translate/index.ts'
@@ -50,7 +50,7 @@ export interface Call {
   readonly to: string
   /** Name of the bound listener (gateway). */
   readonly listener?: string
-  /** Host of an HTTP/1.1 request, or the server name of a ClientHello; neither: the client is silent unless `bytes`. */
+  /** Host of an HTTP/1.1 request, or the server name of a ClientHello, or both: a request inside of TLS; neither: the client is silent unless `bytes`. */
   readonly host?: string
   readonly path?: string
   readonly method?: string
@@ -83,18 +83,26 @@ export function decidedBy(runtime: Runtime, call: Call): string {
   return by === undefined ? '-' : `${by.kind} ${by.namespace}/${by.name} ${by.field ?? ''}`.trim()
 }
 
-export function play(runtime: Runtime, call: Call): ConnectionDecision | RequestDecision {
+type Verdict = Exclude<ConnectionDecision, { verdict: 'end-tls' }> | RequestDecision
+
+export function play(runtime: Runtime, call: Call): Verdict {
   const decision = playOnce(runtime, call)
-  keepCall(runtime, call, decision)
+  // What is inside of TLS that ends is played with real handshakes elsewhere.
+  if (call.host === undefined || call.sni === undefined) keepCall(runtime, call, decision)
   return decision
 }
 
-function playOnce(runtime: Runtime, call: Call): ConnectionDecision | RequestDecision {
+function playOnce(runtime: Runtime, call: Call): Verdict {
   const known = new Map<string, Resolution>()
   let first: FirstBytes | undefined
+  let secured: SecuredFacts | undefined
   for (let round = 0; round < 10; round++) {
-    const facts = connection(call, first, known)
+    const facts = { ...connection(call, first, known), ...(secured && { secured }) }
     const onConnection = decide(runtime, facts)
+    if (onConnection.verdict === 'end-tls') {
+      secured = { by: onConnection.tls }
+      continue
+    }
     const decision = onConnection.verdict === 'http' ? decideRequest(runtime, onConnection.manager, request(call, facts)) : onConnection
     if (decision.verdict !== 'gather') return decision
     if (decision.need === 'first-bytes') first = firstBytes(call)
@@ -126,7 +134,7 @@ function request(call: Call, facts: ConnectionFacts): RequestFacts {
     method,
     authority: host,
     path,
-    scheme: 'http',
+    scheme: facts.secured ? 'https' : 'http',
     headers: (name) => [headers[name] ?? []].flat(),
     chance: (purpose) => chance[purpose] ?? 0,
     names: facts.names,
@@ -139,7 +147,8 @@ function firstBytes(call: Call): FirstBytes {
     const first = classifyFirstBytes(call.says, 0, call.says.length)
     return first === 'more' ? { protocol: 'other' } : first
   }
-  if (call.host !== undefined) return { protocol: 'http1', method: call.method ?? 'GET', target: call.path ?? '/', host: call.host }
+  if (call.host !== undefined && call.sni === undefined)
+    return { protocol: 'http1', method: call.method ?? 'GET', target: call.path ?? '/', host: call.host }
   if (call.sni !== undefined) return { protocol: 'tls', sni: call.sni, alpn: [] }
   return call.bytes === true ? { protocol: 'other' } : { protocol: 'silent' }
 }

@@ -107,12 +107,6 @@ const cases: Record<string, Case> = {
     call,
     verdict: passes,
   },
-  'TLS with identities of the mesh is refused': {
-    yaml: `${api}${destinationRule('trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}')}`,
-    call,
-    verdict: refused,
-    by: 'DestinationRule default/api spec.trafficPolicy.tls.mode',
-  },
   'a port-level policy without TLS switches TLS off for its port, as in Istio': {
     yaml: `${api}${destinationRule(
       'trafficPolicy: {tls: {mode: SIMPLE}, portLevelSettings: [{port: {number: 80}, connectionPool: {tcp: {connectTimeout: 2s}}}]}',
@@ -184,14 +178,14 @@ spec: {action: DENY, rules: [{to: [{operation: {paths: [/x]}}]}]}
     verdict: refused,
     by: 'Gateway default/out spec.servers[0].tls.httpsRedirect',
   },
-  'TLS that ends at a gateway is refused': {
+  'TLS that ends at a gateway by a Secret is refused': {
     yaml: `${api}${server(
-      '{port: {number: 443, name: https, protocol: HTTPS}, hosts: [api.test], tls: {mode: ISTIO_MUTUAL}}',
+      '{port: {number: 443, name: https, protocol: HTTPS}, hosts: [api.test], tls: {mode: SIMPLE, credentialName: c}}',
     )}${rules(direct, 'out')}`,
     plan: { proxy: gateway },
     call: { to: '198.18.0.20:443', listener: '0.0.0.0_443', sni: 'api.test' },
     verdict: 'not-supported 0 UH',
-    by: 'Gateway default/out spec.servers[0].tls.mode',
+    by: 'Gateway default/out spec.servers[0].tls.credentialName',
   },
   'a rule cannot lead a declared name to a wildcard that does not cover it': {
     yaml: `${api}

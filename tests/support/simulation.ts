@@ -220,5 +220,5 @@ function mayLive({ call, decision }: Played): boolean {
 
 /** Files that declarations of tests name and nobody has. Real ones are put to the engines by the recorded scenarios. */
 function isMissingFile(note: string): boolean {
-  return /Invalid path: |Failed to load incomplete private key from path: /.test(note)
+  return / cannot be used: ENOENT: /.test(note)
 }

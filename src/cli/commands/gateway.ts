@@ -4,7 +4,8 @@ import type { Roles } from '../roles.ts'
 import { listOf, optional, proxyOf, textOf, UsageError, type Values } from '../values.ts'
 
 export async function gateway(values: Values, roles: Roles): Promise<number> {
-  const options = proxyOf(values, textOf(values, 'name') ?? 'istio-egressgateway')
+  const name = textOf(values, 'name') ?? 'istio-egressgateway'
+  const options = proxyOf(values, name, name)
   if (Object.keys(options.labels).length === 0)
     throw new UsageError('SLP0002', 'a gateway without labels is selected by no Gateway', { fix: 'add -l istio=egressgateway' })
   const from = listOf(values, 'from')

@@ -6,9 +6,8 @@ import { listOf, optional, proxyOf, textOf, UsageError, type Values } from '../v
 export async function run(command: readonly string[], values: Values, roles: Roles): Promise<number> {
   const name = textOf(values, 'name') ?? workloadName(command[0] ?? '')
   return roles.run({
-    ...proxyOf(values, name),
+    ...proxyOf(values, name, 'default'),
     ...optional(values, 'user'),
-    serviceAccount: textOf(values, 'sa') ?? 'default',
     publish: listOf(values, 'publish'),
     expose: listOf(values, 'expose'),
     readOnly: listOf(values, 'readOnly'),

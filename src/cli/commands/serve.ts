@@ -1,7 +1,7 @@
 // `sallyport serve`: turns the command line into a configuration server and has the role started.
 import { parseDuration } from '../../base/index.ts'
 import type { Roles } from '../roles.ts'
-import { policyOf, textOf, UsageError, type Values, xdsAddressOf } from '../values.ts'
+import { optional, policyOf, textOf, UsageError, type Values, xdsAddressOf } from '../values.ts'
 
 export function serve(values: Values, roles: Roles): Promise<number> {
   const policy = policyOf(values)
@@ -9,6 +9,7 @@ export function serve(values: Values, roles: Roles): Promise<number> {
   return roles.serve({
     ...policy,
     xds: xdsAddressOf(values) ?? '',
+    ...optional(values, 'caDir'),
     quietMs: durationOf(values, 'debounceAfter'),
     longestWaitMs: durationOf(values, 'debounceMax'),
   })

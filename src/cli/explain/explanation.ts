@@ -43,7 +43,7 @@ export interface HopTls {
   readonly serverName?: string
   /** Names of which the certificate has to have one. */
   readonly names: readonly string[]
-  /** A file, or `system`; absent: certificates are not checked. */
+  /** A file, `system`, or the name of a secret; absent: certificates are not checked. */
   readonly trusts?: string
 }
 
@@ -71,7 +71,7 @@ export function explainQuestion(config: ConfigSnapshot, question: Question): Exp
     const next = outcome.cluster.gateway && hops.length < mostHops ? gatewayBehind(model, outcome) : undefined
     if (next === undefined) return { verdict: 'allow', path, reason: hops[0]?.reason ?? hop.reason, hops }
     asked = forwarded(asked, outcome.http)
-    seat = next.seat
+    seat = { ...next.seat, ...(hop.tls && { hello: hop.tls.serverName ?? '' }) }
     name = next.name
   }
 }
@@ -168,7 +168,7 @@ function tlsOf({ sni, autoSni, autoSan, sans, roots, host: own }: TlsPlan, { pro
   return {
     ...(serverName !== undefined && { serverName }),
     names: roots === undefined ? [] : names,
-    ...(roots !== undefined && { trusts: roots }),
+    ...(roots !== undefined && { trusts: typeof roots === 'string' ? roots : roots.secret }),
   }
 }
 

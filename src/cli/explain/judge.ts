@@ -7,8 +7,8 @@ import { destinationOf, type Question } from './question.ts'
 /** Stands for "an ordinary public address" where the question names none. */
 export const assumedAddress = '192.0.2.1' as Ip
 
-/** What the executor would finally do: never `gather` or `http`. */
-export type Outcome = Exclude<ConnectionDecision | RequestDecision, { verdict: 'gather' | 'http' }>
+/** What the executor would finally do: never `gather`, `http` or `end-tls`. */
+export type Outcome = Exclude<ConnectionDecision | RequestDecision, { verdict: 'gather' | 'http' | 'end-tls' }>
 
 /** What happens to a share of the requests only is left out: most of them go the other way. */
 const nearlyOne = 1 - Number.EPSILON
@@ -20,6 +20,8 @@ export interface Seat {
   readonly runtime: Runtime
   /** Bound listener at a gateway; absent at a sidecar. */
   readonly listener?: string
+  /** The hop before begins TLS of its own, and asks for this name. */
+  readonly hello?: string
 }
 
 export function judge(seat: Seat, question: Question): Outcome {
@@ -28,7 +30,11 @@ export function judge(seat: Seat, question: Question): Outcome {
   for (let round = 0; round < mostRounds; round++) {
     const decision = decide(seat.runtime, facts)
     if (decision.verdict === 'gather') {
-      if (decision.need === 'first-bytes') facts = { ...facts, first: firstBytesOf(question) }
+      if (decision.need === 'first-bytes') facts = { ...facts, first: firstBytesOf(seat, question) }
+      continue
+    }
+    if (decision.verdict === 'end-tls') {
+      facts = { ...facts, secured: { by: decision.tls } }
       continue
     }
     return decision.verdict === 'http' ? judgeRequest(seat.runtime, decision, facts, question) : decision
@@ -49,7 +55,7 @@ function judgeRequest(
       method: question.method,
       authority: question.authority,
       path: question.path,
-      scheme: 'http',
+      scheme: connection.secured ? 'https' : 'http',
       headers: (name) => question.headers[name] ?? [],
       chance: () => nearlyOne,
       names: connection.names,
@@ -82,7 +88,8 @@ function isVirtualAddress(ip: Ip): boolean {
   return ip.startsWith('240.240.') || ip.startsWith('2001:2:')
 }
 
-function firstBytesOf(question: Question): FirstBytes {
+function firstBytesOf({ hello }: Seat, question: Question): FirstBytes {
+  if (hello !== undefined) return { protocol: 'tls', ...(hello !== '' && { sni: hello }), alpn: ['istio'] }
   switch (question.protocol) {
     case 'http':
       return { protocol: 'http1', method: question.method, target: question.path, host: question.authority }

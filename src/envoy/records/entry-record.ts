@@ -1,6 +1,7 @@
 // Makes a flow record of an access log entry.
 import type { AccessDetails, FlowProtocol, FlowRecord, FlowSource, OriginRef, PlacedRef, ResponseFlag } from '../../flow/index.ts'
 import { responseFlags } from '../../flow/index.ts'
+import { parseSpiffeId } from '../../identity/index.ts'
 import type { Entry } from './entry.ts'
 import { judgeEntry, type VerdictSite } from './verdict.ts'
 
@@ -43,6 +44,7 @@ export function recordOf(entry: Entry, id: string, site: RecordSite): FlowRecord
     ...(reason.code !== 'answered' && optional('cluster', entry.text('cluster'))),
     ...optional('upstream', upstream),
     ...(upstream !== undefined && optional('upstreamLocal', entry.text('upstreamLocal'))),
+    ...optional('upstreamPrincipal', provenBy(entry, 'clusterMetadata', 'upstreamPeer')?.principal),
     redialled: upstream !== undefined && upstream !== destination,
     bytesSent: entry.number('received'),
     bytesReceived: entry.number('sent'),
@@ -77,9 +79,30 @@ function optional<K extends string>(key: K, value: string | undefined): { readon
 /** At a gateway it is what the hop told, unproven. */
 function sourceOf(entry: Entry, { role, source }: RecordSite): FlowSource {
   const address = entry.text('source') ?? '-'
-  if (role === 'sidecar') return { ...source, address, authenticated: false }
+  if (role === 'sidecar') {
+    const own = provenBy(entry, 'clusterMetadata', 'ownName')
+    return { ...source, address, authenticated: false, ...(own && { principal: own.principal }) }
+  }
   const [namespace = '', workload = ''] = (entry.text('workload') ?? '').split('/')
-  return { namespace, workload, labels: {}, address, authenticated: false }
+  const proven = provenBy(entry, 'chainMetadata', 'peer')
+  if (proven === undefined) return { namespace, workload, labels: {}, address, authenticated: false }
+  const { id, principal } = proven
+  // Whoever tells another namespace than its own has no word in this.
+  return {
+    namespace: id.namespace,
+    workload: namespace === id.namespace ? workload : '',
+    labels: {},
+    address,
+    authenticated: true,
+    principal,
+  }
+}
+
+/** What a certificate says counts only where the mesh vouches for it. */
+function provenBy(entry: Entry, metadata: 'chainMetadata' | 'clusterMetadata', name: 'peer' | 'upstreamPeer' | 'ownName') {
+  const principal = entry.metadata(metadata).mesh === true ? entry.text(name) : undefined
+  const id = principal === undefined ? undefined : parseSpiffeId(principal)
+  return principal === undefined || id === undefined ? undefined : { id, principal }
 }
 
 function parentOf(entry: Entry, { role }: RecordSite): string | undefined {

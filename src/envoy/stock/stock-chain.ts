@@ -4,6 +4,7 @@ import { type FilterChain, FilterChainSchema } from '../../xds/gen/envoy/config/
 import { altered } from './altered.ts'
 import { explainingChains, httpRefusal, narrowed, refusingChain, tlsRefusal } from './refusals.ts'
 import { type FilterSite, stockFilters } from './stock-filters.ts'
+import { stockServerSocket } from './stock-tls.ts'
 
 export interface ChainSite extends FilterSite {
   readonly strict: boolean
@@ -21,7 +22,9 @@ export function stockChain(chain: FilterChain, at: ChainSite): StockChains {
   // Envoy cannot ask what a name resolves to before it chooses a chain.
   if (said.resolvesTo !== undefined) return { chains: [], explaining: [] }
   if (said.refuse !== undefined) return refused(chain, said, at)
-  const whole = altered(FilterChainSchema, chain, { filters: stockFilters(chain.filters, at) })
+  const socket = chain.transportSocket && stockServerSocket(chain.transportSocket)
+  const filters = stockFilters(chain.filters, at)
+  const whole = altered(FilterChainSchema, chain, { filters, ...(socket && { transportSocket: socket }) })
   const name = at.strict ? said.serverName : undefined
   if (name === undefined || name === '' || name === '*') return { chains: [whole], explaining: [] }
   return { chains: [...namedTls(chain, whole, name, at), whole], explaining: [] }

@@ -3,6 +3,7 @@ import type { Timer } from '../../base/index.ts'
 import type { Forward, Passthrough, RetryPlan, Target } from '../../runtime/index.ts'
 import type { Context } from '../context.ts'
 import { HeldBytes } from '../held-bytes.ts'
+import { tellPrincipals } from '../peer-principal.ts'
 import type { Wire } from '../transport.ts'
 import { type DialFailure, formatTarget } from '../upstream/dial.ts'
 import { isRedialled, proxyHeader } from '../upstream/hop.ts'
@@ -210,6 +211,7 @@ export class Forwarding implements UpstreamAsker {
   onConnected(wire: Wire, target: Target): void {
     this.#describeTarget(target)
     if (wire.localText !== undefined) this.#owner.requestFlow.flow.draft.upstreamLocal = wire.localText
+    if (wire.principal !== undefined) tellPrincipals(this.#owner.requestFlow.flow.draft, wire)
     if (this.#isWhole) this.#startTryLimit()
     this.#owner.onConnected()
   }

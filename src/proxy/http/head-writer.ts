@@ -15,6 +15,8 @@ export interface HopRules {
   readonly peer?: Ip
   /** The peer is outside: what it says of the request's history is replaced. */
   readonly isEdge: boolean
+  /** TLS has ended here. */
+  readonly isSecure: boolean
 }
 
 export interface WrittenRequest {
@@ -37,6 +39,8 @@ const droppedFromRequest = kindSet(
   'x-sallyport-source',
   'x-envoy-upstream-service-time',
   'x-envoy-*',
+  // A client's word about who it is; Envoy removes it too, unless it is told otherwise.
+  'x-forwarded-client-cert',
 )
 
 const { host: HOST, 'content-length': CONTENT_LENGTH, trailer: TRAILER, server: SERVER, date: DATE } = kindIndex
@@ -44,6 +48,7 @@ const { 'x-request-id': REQUEST_ID, 'x-forwarded-proto': FORWARDED_PROTO, 'x-for
 const SERVICE_TIME = kindIndex['x-envoy-upstream-service-time']
 
 const FORWARDED_PROTO_LINE = ascii('x-forwarded-proto: http\r\n')
+const SECURE_PROTO_LINE = ascii('x-forwarded-proto: https\r\n')
 const REQUEST_ID_NAME = ascii('x-request-id: ')
 const FIRST_ATTEMPT_LINE = ascii('x-envoy-attempt-count: 1\r\n')
 const SERVICE_TIME_NAME = ascii('x-envoy-upstream-service-time: ')
@@ -65,7 +70,7 @@ export function writeRequest(out: OutBuffer, scanner: HeadScanner, head: Request
   const parts = { head, hop }
   for (let line = 0; line < scanner.count; line++) writeRequestLine(out, scanner, line, parts)
   const requestId = (hop.isEdge ? undefined : head.headers.requestId) ?? randomUUID()
-  if (hop.isEdge || head.headers.forwardedProto === undefined) out.line(FORWARDED_PROTO_LINE)
+  if (hop.isEdge || head.headers.forwardedProto === undefined) out.line(hop.isSecure ? SECURE_PROTO_LINE : FORWARDED_PROTO_LINE)
   if (hop.isEdge || head.headers.requestId === undefined) writeLine(out, REQUEST_ID_NAME, requestId)
   out.line(FIRST_ATTEMPT_LINE)
   const attemptAt = out.length - 3

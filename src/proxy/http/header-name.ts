@@ -19,6 +19,7 @@ export const headerKinds = [
   'x-request-id',
   'x-forwarded-for',
   'x-forwarded-proto',
+  'x-forwarded-client-cert',
   'x-sallyport-flow',
   'x-sallyport-source',
   'server',

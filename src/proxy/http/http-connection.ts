@@ -283,10 +283,11 @@ export class HttpConnection implements WireHandler, ClientSide {
   }
 
   #hopRules(): HopRules {
-    const { source } = this.arrival
-    if (!this.#manager.useRemoteAddress || !source) return { isEdge: false }
+    const { source, secured } = this.arrival
+    const isSecure = secured !== undefined
+    if (!this.#manager.useRemoteAddress || !source) return { isEdge: false, isSecure }
     this.#isOutside ??= !isInternalAddress(source.ip)
-    return { peer: source.ip, isEdge: this.#isOutside }
+    return { peer: source.ip, isEdge: this.#isOutside, isSecure }
   }
 
   /** A newer configuration may serve this connection by another manager, or not at all. */

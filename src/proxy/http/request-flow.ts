@@ -73,7 +73,7 @@ export class RequestOrigin {
     if (told === undefined || !isWorkload(told)) return this.#source
     if (this.#toldSource === undefined || told !== this.#told) {
       this.#told = told
-      this.#toldSource = sourceOf(context, { source: this.arrival.source, workload: told })
+      this.#toldSource = sourceOf(context, { ...this.arrival, workload: told })
     }
     return this.#toldSource
   }

@@ -56,7 +56,7 @@ export class RequestJudge implements RequestFacts {
   }
 
   get scheme(): 'http' | 'https' {
-    return (this.#request.isEdge ? undefined : this.#request.head.scheme) ?? 'http'
+    return (this.#request.isEdge ? undefined : this.#request.head.scheme) ?? (this.#request.connection.secured ? 'https' : 'http')
   }
 
   headers(name: string): readonly string[] {

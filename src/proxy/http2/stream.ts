@@ -79,6 +79,14 @@ export class Http2Stream implements Wire, MessageTaker {
     return this.#carrier.wire.localText
   }
 
+  get principal(): string | undefined {
+    return this.#carrier.wire.principal
+  }
+
+  get ownPrincipal(): string | undefined {
+    return this.#carrier.wire.ownPrincipal
+  }
+
   get remote(): Address | undefined {
     return this.#carrier.wire.remote
   }

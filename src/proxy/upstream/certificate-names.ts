@@ -18,6 +18,15 @@ export function nameProblem(
   const rules = plan.sans.length > 0 ? plan.sans : rulesOf(plan, host)
   // Only a plan that asks for no name at all may do without; one that wants the request's and has none is not in order.
   if (rules.length === 0 && !plan.autoSan) return undefined
+  return mismatch(certificate, rules)
+}
+
+/** As `nameProblem`, where only rules say which names are accepted; without rules any are. */
+export function sanProblem(certificate: Pick<PeerCertificate, 'subjectaltname'>, rules: readonly SanRule[]): string | undefined {
+  return rules.length === 0 ? undefined : mismatch(certificate, rules)
+}
+
+function mismatch(certificate: Pick<PeerCertificate, 'subjectaltname'>, rules: readonly SanRule[]): string | undefined {
   const names = sansOf(certificate.subjectaltname ?? '')
   if (rules.some((rule) => names.some((name) => matches(rule, name)))) return undefined
   const [expected, found] = [rules, names].map((list) => list.map(({ value }) => value).join(','))
@@ -25,7 +34,9 @@ export function nameProblem(
 }
 
 /** Differs from Envoy, which looks at the chain alone when a server name is set and no names are: a chain alone proves nothing about who answers. */
-function rulesOf({ autoSan, sni, host: own }: TlsPlan, host: string | undefined): readonly SanRule[] {
+function rulesOf({ autoSan, sni, host: own, roots }: TlsPlan, host: string | undefined): readonly SanRule[] {
+  // A mesh has roots of its own, whose certificates are for identities: the server name chooses a port's chain, and proves nothing.
+  if (typeof roots === 'object' && !autoSan) return []
   const wanted = (autoSan ? (host ?? own) : undefined) ?? sni
   if (wanted === undefined) return []
   return [{ kind: parseIp(wanted) === undefined ? 'dns' : 'ip', match: 'exact', value: wanted, ignoreCase: true }]

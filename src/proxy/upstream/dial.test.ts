@@ -6,12 +6,15 @@ import { type DialHandler, nobody, type Transport, type Wire } from '../transpor
 import { ClusterStates } from './cluster-state.ts'
 import { dial, type DialPlan } from './dial.ts'
 import { targetKey } from './target-key.ts'
+import { SecureContexts } from '../secure-contexts.ts'
 import { TlsSettings } from './tls-settings.ts'
 
 const wire: Wire = {
   handler: nobody,
   local: undefined,
   localText: undefined,
+  principal: undefined,
+  ownPrincipal: undefined,
   remote: undefined,
   ended: false,
   closed: false,
@@ -42,6 +45,7 @@ function play(fates: readonly Fate[], plan: Partial<DialPlan> = {}): readonly st
   const all = fates.map((_, index) => targets(`10.0.0.${index + 1}:80`)[0] ?? { pipe: '' })
   const transport: Transport = {
     adopt: () => undefined,
+    endTls: () => ({ cancel: () => undefined }),
     dial: (target, handler) => {
       tell(`dials ${targetKey(target)}`)
       const fate = fates[all.findIndex((each) => targetKey(each) === targetKey(target))] ?? 'silent'
@@ -57,7 +61,7 @@ function play(fates: readonly Fate[], plan: Partial<DialPlan> = {}): readonly st
   const cluster: CompiledCluster = { name: 'c', gateway: false, proxyProtocol: false }
   const clusters = new ClusterStates(clock)
   dial(
-    { transport, deadlines, clock, tls: new TlsSettings(clock), clusters },
+    { transport, deadlines, clock, tls: new TlsSettings(new SecureContexts(clock, () => undefined)), clusters },
     { cluster, targets: all, attempts: 3, connectMs: 1000, ...plan },
     {
       onConnect: (_wire, target, attempt) => tell(`has ${targetKey(target)} by attempt ${attempt}`),

@@ -60,7 +60,7 @@ function interpreted(input: Buffer, plain: PlainHead, random: Random): string {
 /** What the writer wrote, read again, is the same request in canonical form. */
 function rewritten(head: RequestHead, plain: PlainHead, rules: RequestRules): void {
   out.reset()
-  writeRequest(out, scanner, head, { isEdge: false })
+  writeRequest(out, scanner, head, { isEdge: false, isSecure: false })
   finishRequest(out, { timeoutMs: 0, flow: undefined, workload: undefined })
   const bytes = out.take()
   const text = bytes.toString('latin1')

@@ -1,0 +1,126 @@
+// Gives Envoy the secrets that are files, and gives them anew when the files change.
+import { X509Certificate } from 'node:crypto'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
+import { messageOf } from '../base/index.ts'
+import { create } from '../xds/index.ts'
+import { type Secret, SecretSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
+
+const certificatePrefix = 'file-cert:'
+const rootPrefix = 'file-root:'
+/** No file is called so by chance; Envoy takes any name. */
+const crlMark = '~crl~'
+const CHECK_MS = 1000
+
+/** The name of a secret that has a list of revoked certificates as well. */
+export function withCrl(name: string, crl: string): string {
+  return `${name}${crlMark}${crl}`
+}
+
+interface Kept {
+  readonly stamp: string
+  readonly secret: Secret | undefined
+}
+
+export class FileSecrets {
+  readonly #onChange: () => void
+  readonly #onNote: (text: string) => void
+  readonly #kept = new Map<string, Kept>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor({ onChange, onNote }: { readonly onChange: () => void; readonly onNote: (text: string) => void }) {
+    this.#onChange = onChange
+    this.#onNote = onNote
+    this.#timer = setInterval(() => this.#look(), CHECK_MS).unref()
+  }
+
+  /** Those among these names that are files, as they are now; what cannot be read is left out. */
+  of(names: Iterable<string>): readonly (readonly [string, Secret])[] {
+    const wanted = new Set(names)
+    for (const name of this.#kept.keys()) if (!wanted.has(name)) this.#kept.delete(name)
+    return Array.from(wanted).flatMap((name) => {
+      const files = filesOf(name)
+      if (files === undefined) return []
+      this.#refresh(name, files)
+      const secret = this.#kept.get(name)?.secret
+      return secret === undefined ? [] : [[name, secret] as const]
+    })
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    let isNews = false
+    for (const name of Array.from(this.#kept.keys())) {
+      const files = filesOf(name)
+      if (files !== undefined && this.#refresh(name, files)) isNews = true
+    }
+    if (isNews) this.#onChange()
+  }
+
+  /** What was read last serves on when a newer state cannot be used. */
+  #refresh(name: string, files: readonly string[]): boolean {
+    const before = this.#kept.get(name)
+    const stamp = files.map(stampOf).join(' ')
+    if (before?.stamp === stamp) return false
+    try {
+      this.#kept.set(name, { stamp, secret: readSecret(name, files) })
+      return true
+    } catch (error) {
+      this.#onNote(`the certificates of ${files.join(', ')} cannot be used: ${messageOf(error)}`)
+      this.#kept.set(name, { stamp, secret: before?.secret })
+      return false
+    }
+  }
+}
+
+/** Undefined: the name is of no files. */
+function filesOf(name: string): readonly string[] | undefined {
+  if (name.startsWith(certificatePrefix)) return name.slice(certificatePrefix.length).split('~')
+  if (!name.startsWith(rootPrefix)) return undefined
+  const [roots = '', crl] = name.slice(rootPrefix.length).split(crlMark)
+  return [roots === 'system' ? systemRoots() : roots, ...(crl === undefined ? [] : [crl])]
+}
+
+/** A file that is replaced by another, perhaps behind a link, is another inode. */
+function stampOf(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false })
+  return stats === undefined ? 'none' : `${stats.mtimeMs}/${stats.size}/${stats.ino}`
+}
+
+function readSecret(name: string, files: readonly string[]): Secret {
+  const [first = Buffer.alloc(0), second] = files.map((file) => readFileSync(file))
+  if (name.startsWith(certificatePrefix)) {
+    // Fails where the key is not that of the certificate, while the files are being exchanged.
+    createSecureContext({ cert: first, ...(second && { key: second }) })
+    return create(SecretSchema, {
+      name,
+      type: { case: 'tlsCertificate', value: { certificateChain: inline(first), ...(second && { privateKey: inline(second) }) } },
+    })
+  }
+  if (new X509Certificate(first).raw.length === 0) throw new Error('there is no certificate in it')
+  return create(SecretSchema, {
+    name,
+    type: { case: 'validationContext', value: { trustedCa: inline(first), ...(second && { crl: inline(second) }) } },
+  })
+}
+
+function inline(value: Buffer) {
+  return { specifier: { case: 'inlineBytes', value: Uint8Array.from(value) } } as const
+}
+
+/** Where systems keep the bundle of those they trust, in the order in which Istio looks for it. */
+const systemBundles = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/tls/cacert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+]
+
+function systemRoots(): string {
+  return systemBundles.find((path) => existsSync(path)) ?? systemBundles[0] ?? ''
+}

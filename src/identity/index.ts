@@ -1,0 +1,4 @@
+// Door of the identity room.
+export * from './spiffe.ts'
+export * from './secret.ts'
+export * from './workload-identity.ts'

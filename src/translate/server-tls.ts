@@ -1,0 +1,80 @@
+// Says in Envoy's words how a gateway's server ends TLS: what it shows, whom it asks for a certificate, and what it trusts.
+import type { ServerTls, TlsVersion } from '../api/index.ts'
+import { create, extensionNames, packAny, secretNames, trustDomain } from '../xds/index.ts'
+import { type TransportSocket, TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
+import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
+import { DownstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
+import { adsSource } from './messages.ts'
+
+export type EndingTls = ServerTls & { readonly mode: 'SIMPLE' | 'MUTUAL' | 'ISTIO_MUTUAL' }
+
+/** Whether TLS ends at the server; otherwise it is passed on as it comes. */
+export function endsTls(tls: ServerTls | undefined): tls is EndingTls {
+  return tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL' || tls?.mode === 'ISTIO_MUTUAL'
+}
+
+export interface ServerTlsInit {
+  readonly strict: boolean
+  /** What is inside. */
+  readonly carries: 'http' | 'tcp'
+}
+
+export function serverSocket(tls: EndingTls, { strict, carries }: ServerTlsInit): TransportSocket {
+  const isMesh = tls.mode === 'ISTIO_MUTUAL'
+  const message = create(DownstreamTlsContextSchema, {
+    requireClientCertificate: tls.mode !== 'SIMPLE',
+    commonTlsContext: {
+      tlsParams: {
+        tlsMinimumProtocolVersion:
+          tls.minProtocolVersion === 'TLSV1_3' ? TlsParameters_TlsProtocol.TLSv1_3 : TlsParameters_TlsProtocol.TLSv1_2,
+        tlsMaximumProtocolVersion: newest[tls.maxProtocolVersion ?? 'TLS_AUTO'],
+      },
+      alpnProtocols: carries === 'tcp' && isMesh ? ['istio-peer-exchange', 'h2', 'http/1.1'] : ['h2', 'http/1.1'],
+      tlsCertificateSdsSecretConfigs: [{ name: certificateOf(tls), sdsConfig: adsSource() }],
+      ...(tls.mode !== 'SIMPLE' && { validationContextType: validation(tls, strict) }),
+    },
+  })
+  return create(TransportSocketSchema, {
+    name: extensionNames.tls,
+    configType: { case: 'typedConfig', value: packAny(DownstreamTlsContextSchema, message) },
+  })
+}
+
+/** What is older is refused by the schema, and never gone down to. */
+const newest: Readonly<Record<TlsVersion, TlsParameters_TlsProtocol>> = {
+  TLS_AUTO: TlsParameters_TlsProtocol.TLSv1_3,
+  TLSV1_0: TlsParameters_TlsProtocol.TLSv1_2,
+  TLSV1_1: TlsParameters_TlsProtocol.TLSv1_2,
+  TLSV1_2: TlsParameters_TlsProtocol.TLSv1_2,
+  TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
+}
+
+/** Istio's names of secrets that are files. */
+function certificateOf({ mode, serverCertificate = '', privateKey = '' }: EndingTls): string {
+  return mode === 'ISTIO_MUTUAL' ? secretNames.certificate : `file-cert:${serverCertificate}~${privateKey}`
+}
+
+function validation(tls: EndingTls, strict: boolean) {
+  const isMesh = tls.mode === 'ISTIO_MUTUAL'
+  const names = tls.subjectAltNames ?? []
+  return {
+    case: 'combinedValidationContext',
+    value: {
+      defaultValidationContext: {
+        matchSubjectAltNames: names.map((name) => ({ matchPattern: { case: 'exact', value: name } }) as const),
+        // Differs from Istio, which takes every certificate of the chain: what has no identity of the mesh is no peer of it.
+        matchTypedSubjectAltNames: isMesh && strict && names.length === 0 ? [ofMesh] : [],
+        ...((tls.caCrl ?? '') !== '' && { crl: { specifier: { case: 'filename', value: tls.caCrl ?? '' } } as const }),
+      },
+      validationContextSdsSecretConfig: {
+        name: isMesh ? secretNames.roots : `file-root:${tls.caCertificates ?? ''}`,
+        sdsConfig: adsSource(),
+      },
+    },
+  } as const
+}
+
+const ofMesh = {
+  sanType: SubjectAltNameMatcher_SanType.URI,
+  matcher: { matchPattern: { case: 'prefix', value: `spiffe://${trustDomain}/ns/` } },
+} as const
