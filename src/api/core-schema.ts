@@ -29,7 +29,7 @@ export const serviceSchema = object('a service of the cluster', {
   }),
   clusterIP: text('its virtual address, or None'),
   clusterIPs: texts('its virtual addresses'),
-  selector: labels('the labels of its endpoints'),
+  selector: { ...labels('the labels of its endpoints'), atomic: true },
   ports: list(
     'its ports',
     object(
