@@ -58,6 +58,7 @@ class EnvoyEngine implements Engine {
   #asked: Snapshot | undefined
   #waiting: Snapshot | undefined
   #putting: Promise<void> | undefined
+  #isClosing = false
 
   constructor(options: EngineOptions) {
     const { role, source, folder, capture, peers, neverReached, relay, onNote } = options
@@ -85,18 +86,25 @@ class EnvoyEngine implements Engine {
   put(snapshot: Snapshot): Promise<void> {
     this.#asked = snapshot
     this.#waiting = snapshot
-    this.#putting ??= this.#putAll().finally(() => {
-      this.#putting = undefined
-    })
+    this.#putting ??= this.#putAll()
+      .catch((error: unknown) => {
+        // What comes while Envoy is ended is for nobody.
+        if (!this.#isClosing) throw error
+      })
+      .finally(() => {
+        this.#putting = undefined
+      })
     return this.#putting
   }
 
   async drain(ms: number): Promise<void> {
+    this.#isClosing = true
     await this.#envoy.drain(ms)
     await this.close()
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true
     this.#asked = undefined
     this.#files.close()
     await this.#envoy.close()
@@ -120,12 +128,12 @@ class EnvoyEngine implements Engine {
   }
 
   async #putAll(): Promise<void> {
-    for (let snapshot = this.#waiting; snapshot !== undefined; snapshot = this.#waiting) {
+    for (let snapshot = this.#waiting; snapshot !== undefined && !this.#isClosing; snapshot = this.#waiting) {
       this.#waiting = undefined
       const refused = await this.#options.feed.put(this.#withFiles(this.#stock.of(snapshot)))
       await this.#envoy.ready()
       const waiting = await this.#envoy.settled()
-      if (waiting.length > 0)
+      if (waiting.length > 0 && !this.#isClosing)
         this.#options.onNote(`Envoy has not put in force all that it was given, and goes on with what was before: ${waiting.join(', ')}`)
       for (const text of refused) if (!this.#refused.includes(text)) this.#options.onNote(`Envoy refuses what it was given: ${text}`)
       this.#refused = refused

@@ -120,6 +120,28 @@ spec:
   })
 })
 
+test('a server that was started anew sends nothing that a client has by the last one, and what changed meanwhile', async () => {
+  const { write, client, serveAgain } = await started(entries(20))
+  const node = writeNode({ role: 'sidecar', name: 'web', namespace: 'default', labels: {} })
+  const { heard } = await settled(client(), [cluster, listener], node)
+  write(entries(21))
+  const again = await serveAgain()
+  for (const typeUrl of [listener, cluster])
+    again.send({
+      node,
+      typeUrl,
+      resourceNamesSubscribe: ['*', endMark],
+      initialResourceVersions: { ...heard.get(typeUrl)?.versions },
+    })
+  const names: string[] = []
+  for (let ends = 0; ends < 2; ) {
+    const one = await again.accept()
+    names.push(...one.names)
+    if (one.removed.includes(endMark)) ends++
+  }
+  expect(names.toSorted()).toEqual(['0.0.0.0_443', 'outbound|443||host-20.example.test'])
+})
+
 test('nothing is served when a file is not valid at the start', async () => {
   await expect(
     started('kind: ServiceEntry\napiVersion: networking.istio.io/v1\nmetadata: {name: a}\nspec: {hosts: 7}\n'),
@@ -134,9 +156,20 @@ async function started(text: string) {
   const path = join(directory, 'policy.yaml')
   const write = (next: string): void => writeFileSync(path, next)
   write(text)
-  const server = await startServer({ files: [directory], outbound: 'REGISTRY_ONLY', xds: '127.0.0.1:0', quietMs: 20, longestWaitMs: 500 })
-  onTestFinished(() => server.close())
-  return { write, client: () => new DeltaClient(server.address) }
+  const serve = async () => {
+    const server = await startServer({ files: [directory], outbound: 'REGISTRY_ONLY', xds: '127.0.0.1:0', quietMs: 20, longestWaitMs: 500 })
+    onTestFinished(() => server.close())
+    return server
+  }
+  const server = await serve()
+  return {
+    write,
+    client: () => new DeltaClient(server.address),
+    serveAgain: async () => {
+      await server.close()
+      return new DeltaClient((await serve()).address)
+    },
+  }
 }
 
 /** Nothing has this name: the server says so when it has said all else of a type. */
@@ -153,7 +186,12 @@ async function settled(
   for (const typeUrl of types) client.send({ node, typeUrl, resourceNamesSubscribe: ['*', endMark] })
   while (waiting.size > 0) {
     const one = await client.accept()
-    heard.set(one.typeUrl, { ...one, names: [...(heard.get(one.typeUrl)?.names ?? []), ...one.names] })
+    const before = heard.get(one.typeUrl)
+    heard.set(one.typeUrl, {
+      ...one,
+      names: [...(before?.names ?? []), ...one.names],
+      versions: { ...before?.versions, ...one.versions },
+    })
     if (one.removed.includes(endMark)) waiting.delete(one.typeUrl)
   }
   return { heard }

@@ -3,6 +3,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSyn
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { documents, serviceEntry } from '../support/declare.ts'
+import { envoyNamed, whatWasSent } from '../support/envoy-admin.ts'
+import { findEnvoy } from '../support/envoy.ts'
 import { standardTopology } from '../support/outside-plan.ts'
 import { bundled, startOutside } from '../support/outside-servers.ts'
 import type { Outside } from '../support/outside-servers.ts'
@@ -78,6 +80,22 @@ async function serve(text: string) {
   }
 }
 
+const envoy = findEnvoy()
+const engines = envoy === undefined && process.env['CI'] !== 'true' ? ['our proxy'] : ['our proxy', 'stock Envoy']
+
+/** Of a sidecar that is called `moved`. */
+function optionsOf(engine: string): readonly string[] {
+  return engine === 'our proxy' ? [] : ['--name', 'moved', '--engine', 'envoy', '--envoy-path', envoy?.path ?? '']
+}
+
+async function sentTo(engine: string): Promise<string> {
+  const folder = engine === 'our proxy' ? undefined : envoyNamed('moved')
+  if (engine !== 'our proxy') expect(folder).toBeDefined()
+  return folder === undefined ? '' : whatWasSent(folder)
+}
+
+const webSocket = (host: string): string =>
+  `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
 const keepAlive = (host: string): string => `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`
 const d2iq = serviceEntry({ host: 'd2iq.com', port: 80, protocol: 'HTTP' })
 const plain = serviceEntry({ host: 'plain.example.test', port: 80, protocol: 'HTTP' })
@@ -85,21 +103,32 @@ const echo = serviceEntry({ host: 'tcp-a.example.test', port: 7000, protocol: 'T
 const otherEcho = serviceEntry({ host: 'tcp-b.example.test', port: 7000, protocol: 'TCP' })
 
 describe('a change', () => {
-  test.each(['files', 'a server'])(
-    'of lines alone, above a thousand entries of %s, touches no connection, and records tell the new lines',
-    async (from) => {
-      const many = Array.from({ length: 997 }, (_, index) => serviceEntry({ host: `h${index}.many.test`, port: 443, protocol: 'TLS' }))
-      const before = documents(...many, d2iq, echo)
+  test.each(['files', 'a server'].flatMap((from) => engines.map((engine) => [from, engine] as const)))(
+    'of lines alone, above a thousand entries of %s, touches no connection of %s, and records tell the new lines',
+    async (from, engine) => {
+      const many = Array.from({ length: 997 }, (_, index) =>
+        serviceEntry({ host: `h${index}.many.test`, port: 443, protocol: 'TLS', resolution: 'STATIC', endpoints: ['203.0.113.50'] }),
+      )
+      const before = documents(...many, d2iq, echo, d2iq.replace('number: 80', 'number: 8888').replace('name: d2iq-com', 'name: sockets'))
       const served = from === 'files' ? undefined : await serve(before)
-      await withSidecar(served?.plan ?? { declarations: before }, async ({ sidecar, play, get }) => {
-        await play({ id: 'tcp', kind: 'hold', dial: 'tcp-a.example.test:7000', send: 'one\n' })
+      const { options = [], ...plan } = served?.plan ?? { declarations: before }
+      await withSidecar({ ...plan, options: [...options, ...optionsOf(engine)] }, async ({ sidecar, play, get }) => {
+        expect(await play({ id: 'socket', kind: 'hold', dial: 'd2iq.com:8888', send: webSocket('d2iq.com:8888') })).toMatchObject({
+          status: 101,
+        })
+        expect(await play({ id: 'tcp', kind: 'hold', dial: 'tcp-a.example.test:7000', send: 'one\n' })).toMatchObject({
+          outcome: 'answered',
+        })
         await play({ id: 'http', kind: 'hold', dial: 'd2iq.com:80', send: keepAlive('d2iq.com') })
         const line = await recordedLine(sidecar, get)
+        const sent = await sentTo(engine)
         const declare = served?.declare ?? ((text) => sidecar.declare(text))
         declare(`${'# nothing\n'.repeat(10)}${before}`)
-        await expect.poll(() => recordedLine(sidecar, get), { timeout: 10_000 }).toBe(line + 10)
+        await expect.poll(() => recordedLine(sidecar, get), { timeout: 20_000 }).toBe(line + 10)
         expect(await play({ id: 'a', kind: 'held', of: 'tcp', send: 'two\n' })).toMatchObject({ outcome: 'answered' })
         expect(await play({ id: 'b', kind: 'held', of: 'http', send: keepAlive('d2iq.com') })).toMatchObject({ status: 200 })
+        expect(await play({ id: 'c', kind: 'held', of: 'socket', send: 'three' })).toMatchObject({ outcome: 'answered' })
+        expect(await sentTo(engine)).toBe(sent)
         expect(sidecar.records().filter(({ details }) => details !== 'via_upstream' && details !== undefined)).toEqual([])
       })
       await served?.close()

@@ -1,9 +1,10 @@
 // Proves on a real sidecar that a server which knows nothing of Sallyport can say what leaves, that the last thing a server said counts without it, and that ours can be killed.
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { FlowRecord } from '../../src/flow/index.ts'
 import { documents, serviceEntry } from '../support/declare.ts'
+import { findEnvoy } from '../support/envoy.ts'
 import type { NodeProcess } from '../support/node-process.ts'
 import { standardTopology } from '../support/outside-plan.ts'
 import { bundled, type Outside, startOutside } from '../support/outside-servers.ts'
@@ -108,38 +109,53 @@ test('without the server the last configuration counts, and nothing else', async
   expect(hosts(records)).toEqual(['d2iq.com allow'])
 })
 
-test('serve is killed while it is read and while it pushes: no request fails, and what changed meanwhile counts when it is back', async () => {
-  const policy = join(folder, 'policy.yaml')
-  const address = join(folder, 'serve.sock')
-  const entry = (host: string): string => serviceEntry({ host, port: 80, protocol: 'HTTP' })
-  const many = (count: number): string => documents(...Array.from({ length: count }, (_, i) => entry(`h${i}.example.test`)))
-  const serve = () =>
-    w1.spawn(process.execPath, [bundled('bin.js'), 'serve', '-f', policy, '--outbound', 'REGISTRY_ONLY', '--xds', address])
-  const kill = async (running: NodeProcess): Promise<void> => {
-    running.signal('SIGKILL')
-    await running.ended
-  }
-  writeFileSync(policy, documents(entry('d2iq.com'), many(300)))
-  let serving = serve()
-  await serving.says('configuration at')
-  // Until what was declared last is allowed, at most for half a minute.
-  const ask = `a=$(${get('d2iq.com')}) b=$(${get('other.example.test')}); echo $a $b; [ $b = 200 ]`
-  const script = `end=$(($(date +%s) + 30)); until { ${ask}; } || [ $(date +%s) -gt $end ]; do :; done`
-  const sidecar = startSidecar(w1, { xds: address, options: ['--state-dir', join(folder, 'other-state')], command: ['sh', '-c', script] })
-  await sidecar.running.says('200 403')
-  await kill(serving)
-  serving = serve()
-  await serving.says('configuration at')
-  writeFileSync(policy, documents(entry('d2iq.com'), many(600)))
-  // Somewhere between reading the file and the last answer.
-  await new Promise((resolve) => setTimeout(resolve, 60))
-  await kill(serving)
-  writeFileSync(policy, documents(entry('d2iq.com'), many(600), entry('other.example.test')))
-  serving = serve()
-  const { code, stdout, stderr } = await sidecar.finish()
-  await kill(serving)
-  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('refused') })
-  const answers = stdout.trim().split('\n')
-  expect(new Set(answers)).toEqual(new Set(['200 403', '200 200']))
-  expect(answers.at(-1)).toBe('200 200')
-})
+const envoy = findEnvoy()
+const engines: Record<string, readonly string[]> = {
+  'our proxy': [],
+  ...((envoy !== undefined || process.env['CI'] === 'true') && { 'stock Envoy': ['--engine', 'envoy', '--envoy-path', envoy?.path ?? ''] }),
+}
+
+test.each(Object.entries(engines))(
+  'serve is killed while it is read and while it pushes: no request of %s fails, and what changed meanwhile counts when it is back',
+  async (_name, engine) => {
+    const policy = join(folder, 'policy.yaml')
+    const address = join(folder, 'serve.sock')
+    const entry = (host: string): string => serviceEntry({ host, port: 80, protocol: 'HTTP' })
+    const many = (count: number): string => documents(...Array.from({ length: count }, (_, i) => entry(`h${i}.example.test`)))
+    const serve = () =>
+      w1.spawn(process.execPath, [bundled('bin.js'), 'serve', '-f', policy, '--outbound', 'REGISTRY_ONLY', '--xds', address])
+    const kill = async (running: NodeProcess): Promise<void> => {
+      running.signal('SIGKILL')
+      await running.ended
+    }
+    writeFileSync(policy, documents(entry('d2iq.com'), many(100)))
+    let serving = serve()
+    await serving.says('configuration at')
+    // Until what was declared last is allowed, at most for three quarters of a minute.
+    const ask = `a=$(${get('d2iq.com')}) b=$(${get('other.example.test')}); echo $a $b; [ $b = 200 ]`
+    const script = `end=$(($(date +%s) + 45)); until { ${ask}; } || [ $(date +%s) -gt $end ]; do :; done`
+    const sidecar = startSidecar(w1, {
+      xds: address,
+      options: [...engine, '--state-dir', mkdtempSync(join(folder, 'state-'))],
+      command: ['sh', '-c', script],
+    })
+    await sidecar.running.says('200 403')
+    await kill(serving)
+    serving = serve()
+    await serving.says('configuration at')
+    writeFileSync(policy, documents(entry('d2iq.com'), many(200)))
+    // Somewhere between reading the file and the last answer.
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    await kill(serving)
+    writeFileSync(policy, documents(entry('d2iq.com'), many(200), entry('other.example.test')))
+    serving = serve()
+    const { code, stdout, stderr } = await sidecar.finish()
+    await kill(serving)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringMatching(/refuse|SLP/) })
+    const answers = stdout.trim().split('\n')
+    expect(new Set(answers.map((line) => line.split(' ')[0]))).toEqual(new Set(['200']))
+    // Envoy knows a new cluster before it knows the addresses of its name.
+    expect(answers.filter((line) => !['200 403', '200 200', ...(engine.length > 0 ? ['200 503'] : [])].includes(line))).toEqual([])
+    expect(answers.at(-1)).toBe('200 200')
+  },
+)

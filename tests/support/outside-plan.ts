@@ -18,6 +18,8 @@ export const swallows = ['203.0.113.250', '2001:db8:113::250']
 
 export const ports = {
   http: [80, 8000, 8080, 8888],
+  /** One of those, which speaks WebSocket too. */
+  webSocket: 8888,
   https: [443, 8443],
   echo: [7000, 7001, 7002, 9000],
   serverFirst: [3306, 5432],

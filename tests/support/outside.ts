@@ -44,9 +44,17 @@ async function startWeb(): Promise<void> {
   const found = readdirSync(certificateFolder)
     .filter((name) => name.endsWith('.crt') && name !== 'ca.crt')
     .map((name) => name.slice(0, -'.crt'.length))
-  const make = (): ReturnType<typeof createWebServers> =>
-    createWebServers({ log, broken: brokenOrigins, certificates: { folder: certificateFolder, names: found } })
-  await Promise.all([...ports.http.map((port) => listen(make().plain, port)), ...ports.https.map((port) => listen(make().secure, port))])
+  const make = (port: number): ReturnType<typeof createWebServers> =>
+    createWebServers({
+      log,
+      broken: brokenOrigins,
+      echoes: port === ports.webSocket,
+      certificates: { folder: certificateFolder, names: found },
+    })
+  await Promise.all([
+    ...ports.http.map((port) => listen(make(port).plain, port)),
+    ...ports.https.map((port) => listen(make(port).secure, port)),
+  ])
 }
 
 async function startRedis(): Promise<void> {

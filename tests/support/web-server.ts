@@ -1,10 +1,12 @@
 // HTTP servers, plain (HTTP/1.1 and HTTP/2 on one port) and over TLS, that answer for every host with what they saw; request headers and paths steer the answer.
+import { createHash } from 'node:crypto'
 import http from 'node:http'
 import http2 from 'node:http2'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { localOf, peerOf } from './endpoints.ts'
 import type { Seen, SeenRequest } from './seen.ts'
 
@@ -12,6 +14,8 @@ export interface WebOptions {
   readonly log: (seen: Seen) => void
   /** Addresses whose every answer is a 503. */
   readonly broken: readonly string[]
+  /** A WebSocket's handshake is answered, and from then on every byte is sent back. */
+  readonly echoes?: boolean
   /** A folder of `NAME.crt` and `NAME.key`, and the names in it. */
   readonly certificates: { readonly folder: string; readonly names: readonly string[] }
 }
@@ -42,6 +46,7 @@ export function createWebServers(options: WebOptions): WebServers {
   }
   const plain = http.createServer({ maxHeaderSize: 262_144, keepAliveTimeout: 60_000 }, serve)
   takePrefaces(plain, http2.createServer(serve))
+  if (options.echoes === true) plain.on('upgrade', echo)
   plain.on('clientError', (error, socket) => {
     options.log({ proto: 'http-error', error: error.message })
     // As Node's own HTTPS server does, which the recorded world had.
@@ -67,6 +72,16 @@ function takePrefaces(plain: http.Server, other: http2.Http2Server): void {
     })
     socket.on('error', () => undefined)
   })
+}
+
+/** RFC 6455 §4.2.2. */
+function echo(request: http.IncomingMessage, socket: Duplex): void {
+  const key = `${request.headers['sec-websocket-key'] ?? ''}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`
+  const accept = createHash('sha1').update(key).digest('base64')
+  const head = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket', `Sec-WebSocket-Accept: ${accept}`]
+  socket.on('error', () => socket.destroy())
+  socket.write(`${head.join('\r\n')}\r\n\r\n`)
+  socket.pipe(socket)
 }
 
 function createSecureServer(plain: http.Server, options: WebOptions): tls.Server {
