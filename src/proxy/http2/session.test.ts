@@ -1,0 +1,173 @@
+// Holds one end of an HTTP/2 connection to its windows, on a wire that only keeps what is written.
+import { describe, expect, it } from 'vitest'
+import type { Wire, WireHandler } from '../transport.ts'
+import { nobody } from '../transport.ts'
+import { block, frame, preface, readFrames, settings, uint32 } from './frames.test-kit.ts'
+import { Http2Session, type SessionOwner } from './session.ts'
+import type { Http2Stream } from './stream.ts'
+
+class KeepingWire implements Wire {
+  handler: WireHandler = nobody
+  readonly local = undefined
+  readonly localText = undefined
+  readonly remote = undefined
+  readonly ended = false
+  readonly closed = false
+  readonly isPrivate = false
+  pending = 0
+  written = Buffer.alloc(0)
+
+  send(bytes: Uint8Array, start: number, end: number): boolean {
+    this.written = Buffer.concat([this.written, bytes.subarray(start, end)])
+    return true
+  }
+
+  lend(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.send(bytes, start, end)
+  }
+
+  finish(): void {
+    // Nobody is there.
+  }
+
+  close(): void {
+    // As above.
+  }
+
+  reset(): void {
+    // As above.
+  }
+
+  pause(): void {
+    // As above.
+  }
+
+  resume(): void {
+    // As above.
+  }
+
+  promote(): void {
+    // As above.
+  }
+
+  demote(): void {
+    // As above.
+  }
+
+  frames(type: number): ReturnType<typeof readFrames> {
+    return readFrames(this.written).filter((each) => each.type === type)
+  }
+}
+
+interface End {
+  readonly wire: KeepingWire
+  readonly stream: () => Http2Stream
+  readonly received: () => number
+  readonly say: (...bytes: readonly Buffer[]) => void
+}
+
+function server(): End {
+  const wire = new KeepingWire()
+  let asked: Http2Stream | undefined
+  let received = 0
+  const owner: SessionOwner = {
+    onFields: (stream) => {
+      asked = stream
+      stream.beginBody({ text: '', body: { kind: 'chunked' }, method: 'POST', status: 0 })
+      stream.handler = { ...nobody, onData: (_bytes, start, end) => void (received += end - start) }
+      return undefined
+    },
+    mayAdmit: () => true,
+    onStreamFault: () => undefined,
+    onStreamGone: () => undefined,
+    onActivity: () => undefined,
+    onGoaway: () => undefined,
+    onFault: () => undefined,
+    onClose: () => undefined,
+    onEnd: () => undefined,
+  }
+  const session = new Http2Session(wire, 'server', {
+    owner,
+    clock: { monotonic: () => 0 },
+    limits: { streams: 100, headBytes: 65_536, headers: 100 },
+  })
+  const say = (...bytes: readonly Buffer[]): void => {
+    const all = Buffer.concat(bytes)
+    session.onData(all, 0, all.length)
+  }
+  const stream = (): Http2Stream => {
+    if (!asked) throw new Error('there is no stream')
+    return asked
+  }
+  say(preface, settings(), frame({ type: 1, flags: 4, stream: 1, content: block([[':method', 'POST']]) }))
+  return { wire, stream, received: () => received, say }
+}
+
+const data = (bytes: number): Buffer => frame({ type: 0, stream: 1, content: Buffer.alloc(bytes) })
+
+describe('what comes in', () => {
+  it('may be as much as the window, and is allowed anew when it has been passed on', () => {
+    const { wire, stream, say } = server()
+    stream().pause()
+    say(data(16_384), data(16_384), data(16_384))
+    expect(wire.frames(8)).toHaveLength(1)
+    stream().resume()
+    say(data(16_383))
+    expect(wire.frames(3)).toHaveLength(0)
+  })
+
+  it('may not be more', () => {
+    const { wire, stream, say } = server()
+    stream().pause()
+    say(data(16_384), data(16_384), data(16_384), data(16_384))
+    expect(wire.frames(3).map(({ content }) => content.readUInt32BE(0))).toEqual([3])
+    expect(stream().closed).toBe(true)
+  })
+
+  it('opens the window of its stream when half of it has been passed on', () => {
+    const { wire, received, say } = server()
+    say(data(16_384), data(16_383))
+    expect(wire.frames(8).map(({ stream }) => stream)).toEqual([0, 1])
+    expect(received()).toBeGreaterThan(32_767)
+  })
+})
+
+const answer = (length: number): Buffer => Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\n${'x'.repeat(length)}`)
+const payload = (wire: KeepingWire): number => wire.frames(0).reduce((sum, { content }) => sum + content.length, 0)
+
+describe('what goes out', () => {
+  it('is held back by the windows, of the connection and of the stream, and goes on when they open', () => {
+    const { wire, stream, say } = server()
+    const text = answer(200_000)
+    expect(stream().send(text, 0, text.length)).toBe(false)
+    expect(payload(wire)).toBe(65_535)
+    say(frame({ type: 8, stream: 1, content: uint32(100_000) }))
+    expect(payload(wire)).toBe(65_535)
+    say(frame({ type: 8, content: uint32(50_000) }))
+    expect(payload(wire)).toBe(115_535)
+    say(frame({ type: 8, content: uint32(500_000) }), frame({ type: 8, stream: 1, content: uint32(500_000) }))
+    expect(payload(wire)).toBe(200_000)
+    expect(wire.frames(0).at(-1)?.flags).toBe(1)
+  })
+
+  it('waits while the kernel takes nothing', () => {
+    const { wire, stream } = server()
+    wire.pending = 100_000
+    const text = answer(1000)
+    expect(stream().send(text, 0, text.length)).toBe(false)
+    expect(payload(wire)).toBe(0)
+    wire.pending = 0
+    wire.handler.onDrain()
+    expect(payload(wire)).toBe(1000)
+  })
+
+  it('obeys a smaller window that is said later', () => {
+    const { wire, stream, say } = server()
+    say(settings([4, 10]))
+    const text = answer(100)
+    stream().send(text, 0, text.length)
+    expect(payload(wire)).toBe(10)
+    say(settings([4, 1000]))
+    expect(payload(wire)).toBe(100)
+  })
+})
