@@ -80,4 +80,32 @@ export const seededBugs: readonly SeededBug[] = [
     from: "if (at > packet.length) return 'malformed'",
     to: '',
   },
+  {
+    what: 'Huffman padding may be of any length',
+    target: 'hpack',
+    file: 'src/proxy/http2/huffman.ts',
+    from: 'ones >= 0 && ones < 8',
+    to: 'ones >= 0',
+  },
+  {
+    what: 'an entry drives out one too few',
+    target: 'hpack',
+    file: 'src/proxy/http2/dynamic-table.ts',
+    from: 'this.#size + room > this.#limit',
+    to: 'this.#size + room > this.#limit + 32',
+  },
+  {
+    what: 'padding that is longer than its frame is passed over',
+    target: 'http2-frames',
+    file: 'src/proxy/http2/frame-rules.ts',
+    from: 'return padding > end - start - 1 ? undefined : { start: start + 1, end: end - padding }',
+    to: 'return { start: start + 1, end: Math.max(start + 1, end - padding) }',
+  },
+  {
+    what: 'a header value may hold a line end',
+    target: 'http2-frames',
+    file: 'src/proxy/http2/fields.ts',
+    from: 'if (!VALUE.test(value)) return `the header',
+    to: "if (!VALUE.test(value.replace('\\r\\n', ''))) return `the header",
+  },
 ]

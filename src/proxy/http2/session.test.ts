@@ -1,62 +1,13 @@
 // Holds one end of an HTTP/2 connection to its windows, on a wire that only keeps what is written.
 import { describe, expect, it } from 'vitest'
-import type { Wire, WireHandler } from '../transport.ts'
 import { nobody } from '../transport.ts'
 import { block, frame, preface, readFrames, settings, uint32 } from './frames.test-kit.ts'
+import { KeepingWire } from './keeping-wire.test-kit.ts'
 import { Http2Session, type SessionOwner } from './session.ts'
 import type { Http2Stream } from './stream.ts'
 
-class KeepingWire implements Wire {
-  handler: WireHandler = nobody
-  readonly local = undefined
-  readonly localText = undefined
-  readonly remote = undefined
-  readonly ended = false
-  readonly closed = false
-  readonly isPrivate = false
-  pending = 0
-  written = Buffer.alloc(0)
-
-  send(bytes: Uint8Array, start: number, end: number): boolean {
-    this.written = Buffer.concat([this.written, bytes.subarray(start, end)])
-    return true
-  }
-
-  lend(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.send(bytes, start, end)
-  }
-
-  finish(): void {
-    // Nobody is there.
-  }
-
-  close(): void {
-    // As above.
-  }
-
-  reset(): void {
-    // As above.
-  }
-
-  pause(): void {
-    // As above.
-  }
-
-  resume(): void {
-    // As above.
-  }
-
-  promote(): void {
-    // As above.
-  }
-
-  demote(): void {
-    // As above.
-  }
-
-  frames(type: number): ReturnType<typeof readFrames> {
-    return readFrames(this.written).filter((each) => each.type === type)
-  }
+function framesOf(wire: KeepingWire, type: number): ReturnType<typeof readFrames> {
+  return readFrames(Buffer.concat(wire.written)).filter((each) => each.type === type)
 }
 
 interface End {
@@ -110,30 +61,30 @@ describe('what comes in', () => {
     const { wire, stream, say } = server()
     stream().pause()
     say(data(16_384), data(16_384), data(16_384))
-    expect(wire.frames(8)).toHaveLength(1)
+    expect(framesOf(wire, 8)).toHaveLength(1)
     stream().resume()
     say(data(16_383))
-    expect(wire.frames(3)).toHaveLength(0)
+    expect(framesOf(wire, 3)).toHaveLength(0)
   })
 
   it('may not be more', () => {
     const { wire, stream, say } = server()
     stream().pause()
     say(data(16_384), data(16_384), data(16_384), data(16_384))
-    expect(wire.frames(3).map(({ content }) => content.readUInt32BE(0))).toEqual([3])
+    expect(framesOf(wire, 3).map(({ content }) => content.readUInt32BE(0))).toEqual([3])
     expect(stream().closed).toBe(true)
   })
 
   it('opens the window of its stream when half of it has been passed on', () => {
     const { wire, received, say } = server()
     say(data(16_384), data(16_383))
-    expect(wire.frames(8).map(({ stream }) => stream)).toEqual([0, 1])
+    expect(framesOf(wire, 8).map(({ stream }) => stream)).toEqual([0, 1])
     expect(received()).toBeGreaterThan(32_767)
   })
 })
 
 const answer = (length: number): Buffer => Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\n${'x'.repeat(length)}`)
-const payload = (wire: KeepingWire): number => wire.frames(0).reduce((sum, { content }) => sum + content.length, 0)
+const payload = (wire: KeepingWire): number => framesOf(wire, 0).reduce((sum, { content }) => sum + content.length, 0)
 
 describe('what goes out', () => {
   it('is held back by the windows, of the connection and of the stream, and goes on when they open', () => {
@@ -147,7 +98,7 @@ describe('what goes out', () => {
     expect(payload(wire)).toBe(115_535)
     say(frame({ type: 8, content: uint32(500_000) }), frame({ type: 8, stream: 1, content: uint32(500_000) }))
     expect(payload(wire)).toBe(200_000)
-    expect(wire.frames(0).at(-1)?.flags).toBe(1)
+    expect(framesOf(wire, 0).at(-1)?.flags).toBe(1)
   })
 
   it('waits while the kernel takes nothing', () => {
