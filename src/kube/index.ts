@@ -20,3 +20,4 @@ export { type FieldSelector, parseFieldSelector } from './selectors/field-select
 export { type LabelSelector, parseLabelSelector } from './selectors/label-selector.ts'
 export { recordUpdate, type Writer } from './managed-fields/record-update.ts'
 export { type ApplyRequest, serverSideApply } from './managed-fields/server-side-apply.ts'
+export { ProtobufProblem } from './protobuf/read.ts'

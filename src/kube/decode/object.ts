@@ -2,7 +2,8 @@
 import type { ObjectSchema } from '../../api/index.ts'
 import { apiVersionOf, isJsonObject, type Json, type JsonObject, type KubeObject } from '../object.ts'
 import type { ApiResource } from '../resources/resource.ts'
-import { badRequest, invalid, StatusError } from '../status.ts'
+import { ProtobufProblem, readProtobuf } from '../protobuf/read.ts'
+import { badRequest, invalid, StatusError, unsupportedMediaType } from '../status.ts'
 import { findTypeMismatch, keepKnownFields, typeName, type TypeMismatch } from './fields.ts'
 import { JsonProblem, readJsonText } from './json-text.ts'
 import { readYamlText, YamlProblem } from './yaml-text.ts'
@@ -10,7 +11,8 @@ import { readYamlText, YamlProblem } from './yaml-text.ts'
 /** What becomes of unknown and repeated fields: refused, told as warnings, or dropped without a word. */
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore'
 
-export type BodyFormat = 'json' | 'yaml'
+/** Protobuf is read for the kinds that kubectl sends so. */
+export type BodyFormat = 'json' | 'yaml' | 'protobuf'
 
 export interface Wanted {
   readonly resource: ApiResource
@@ -46,8 +48,13 @@ export function readPatched(value: JsonObject, duplicates: readonly string[], wa
   return objectOf(value, { duplicates, snippet: () => '', refuse: patchProblem }, wanted)
 }
 
-/** Throws JsonProblem or YamlProblem. */
+/** Throws JsonProblem, YamlProblem or ProtobufProblem; a StatusError of 415 for kinds that are not read as protobuf. */
 export function parseBody(body: Uint8Array, format: BodyFormat): ParsedBody {
+  if (format === 'protobuf') {
+    const value = readProtobuf(body)
+    if (value === undefined) throw new StatusError(unsupportedMediaType(['application/json', 'application/yaml']))
+    return { value, duplicates: [] }
+  }
   const text = decoder.decode(body)
   if (format === 'json') {
     const { value, duplicates } = readJsonText(text)
@@ -67,7 +74,7 @@ function parseFor(body: Uint8Array, format: BodyFormat, wanted: Wanted): ParsedB
   try {
     return parseBody(body, format)
   } catch (error) {
-    if (!(error instanceof JsonProblem) && !(error instanceof YamlProblem)) throw error
+    if (!(error instanceof JsonProblem) && !(error instanceof YamlProblem) && !(error instanceof ProtobufProblem)) throw error
     const told = error instanceof JsonProblem ? `couldn't get version/kind; json parse error: ${error.message}` : error.message
     throw unrecognized(wanted, `${told} (${snippetOf(body, format)})`)
   }
