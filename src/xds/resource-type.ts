@@ -83,13 +83,21 @@ export function decodeResource(typeUrl: string, bytes: Uint8Array): ReadResource
 
 /** Part of the snapshot and name in it, of a name on the wire; undefined: nothing of that type has such a name. */
 export function keyOfName(typeUrl: string, wireName: string): { readonly key: ResourceKey; readonly name: string } | undefined {
+  if (typeUrl === typeUrls.extension) return keyOfExtension(wireName)
   const part = partsOf(typeUrl).find(({ prefix }) => wireName.startsWith(prefix))
   return part && { key: part.key, name: wireName.slice(part.prefix.length) }
 }
 
+/** There are two for each declaration, so no list is made of the parts. */
+function keyOfExtension(wireName: string): { readonly key: 'names' | 'origins'; readonly name: string } | undefined {
+  for (const { key, prefix } of [snapshotParts.names, snapshotParts.origins])
+    if (wireName.startsWith(prefix)) return { key, name: wireName.slice(prefix.length) }
+  return undefined
+}
+
 function decodeExtension(bytes: Uint8Array): ReadResource {
   const { name: wireName, typedConfig } = decode(TypedExtensionConfigSchema, bytes)
-  const found = keyOfName(typeUrls.extension, wireName)
+  const found = keyOfExtension(wireName)
   if (found?.key === 'origins') return { key: 'origins', name: found.name, resource: readOrigin(typedConfig) }
   if (found?.key !== 'names') throw new Error(`the name "${wireName}" begins neither with dns/ nor with origin/`)
   const isName = typedConfig !== undefined && anyIs(typedConfig, DnsTable_DnsVirtualDomainSchema)

@@ -191,7 +191,10 @@ export class Intake implements Known {
       refused.set(place, [...(refused.get(place) ?? []), text])
     }
     for (const [key, changes] of this.#judged?.all ?? []) {
-      for (const [name, held] of changes) this.#settle({ key, name, held, texts: refused.get(`${key} ${name}`) })
+      for (const [name, held] of changes) {
+        const texts = refused.size === 0 ? undefined : refused.get(`${key} ${name}`)
+        this.#settle({ key, name, held, texts })
+      }
     }
     this.#good = good
     const answers = this.#judgedResponses.map(({ received, problems, carried }): Answer => {
@@ -227,10 +230,10 @@ export class Intake implements Known {
     held: Held | undefined
     texts: readonly string[] | undefined
   }): void {
-    const place = `${key} ${name}`
     const all = this.#held.get(key)
     if (texts === undefined) {
-      this.#failures.delete(place)
+      // Mostly there are none, and tens of thousands of names.
+      if (this.#failures.size > 0) this.#failures.delete(`${key} ${name}`)
       if (key === 'listeners') this.#neverGood.delete(name)
       if (held === undefined) all?.delete(name)
       else all?.set(name, held)
@@ -238,7 +241,7 @@ export class Intake implements Known {
       return
     }
     if (held === undefined) return
-    this.#failures.set(place, { key, name, version: held.shownVersion, details: texts.join('\n'), at: this.#options.now() })
+    this.#failures.set(`${key} ${name}`, { key, name, version: held.shownVersion, details: texts.join('\n'), at: this.#options.now() })
     if (key === 'listeners' && all?.has(name) !== true) this.#neverGood.set(name, { ...held, version: '' })
   }
 
