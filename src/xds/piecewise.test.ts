@@ -2,9 +2,13 @@
 import { equals, fromBinary } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { create } from './create.ts'
-import { ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.js'
-import { RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.js'
-import { encodeListener, encodeRouteConfiguration, encodingPieces } from './piecewise.ts'
+import { type Listener, ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.js'
+import { type RouteConfiguration, RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.js'
+import * as piecewise from './piecewise.ts'
+import { encodingPieces } from './piecewise.ts'
+
+const encodeListener = (listener: Listener) => Buffer.concat(piecewise.encodeListener(listener))
+const encodeRouteConfiguration = (table: RouteConfiguration) => Buffer.concat(piecewise.encodeRouteConfiguration(table))
 
 const chains = Array.from({ length: 3 }, (_, i) => ({ name: `chain-${i}`, filterChainMatch: { serverNames: [`h${i}.test`] } }))
 const hosts = Array.from({ length: 3 }, (_, i) => ({ name: `host-${i}`, domains: [`h${i}.test`], routes: [{ name: 'x'.repeat(300) }] }))

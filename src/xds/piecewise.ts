@@ -5,24 +5,24 @@ import { type FilterChain, FilterChainSchema } from './gen/envoy/config/listener
 import { type Listener, ListenerSchema } from './gen/envoy/config/listener/v3/listener_pb.js'
 import { type VirtualHost, VirtualHostSchema } from './gen/envoy/config/route/v3/route_components_pb.js'
 import { type RouteConfiguration, RouteConfigurationSchema } from './gen/envoy/config/route/v3/route_pb.js'
-import { delimited, joined } from './delimited.ts'
+import { delimited } from './delimited.ts'
 import { encode } from './encode.ts'
 
 /** Field numbers of the lists whose items are pieces. */
 const filterChainsField = 3
 const virtualHostsField = 2
 
-/** What comes of it is the message: the order of fields of different numbers means nothing. */
-export function encodeListener(listener: Listener): Uint8Array {
-  if (listener.$unknown !== undefined) return encode(ListenerSchema, listener)
+/** What comes of it, one after the other, is the message: the order of fields of different numbers means nothing. */
+export function encodeListener(listener: Listener): readonly Uint8Array[] {
+  if (listener.$unknown !== undefined) return [encode(ListenerSchema, listener)]
   const rest = encode(ListenerSchema, create(ListenerSchema, { ...fieldsOf(listener), filterChains: [] }))
-  return joined([rest, ...listener.filterChains.map(encodeChain)])
+  return [rest, ...listener.filterChains.map(encodeChain)]
 }
 
-export function encodeRouteConfiguration(table: RouteConfiguration): Uint8Array {
-  if (table.$unknown !== undefined) return encode(RouteConfigurationSchema, table)
+export function encodeRouteConfiguration(table: RouteConfiguration): readonly Uint8Array[] {
+  if (table.$unknown !== undefined) return [encode(RouteConfigurationSchema, table)]
   const rest = encode(RouteConfigurationSchema, create(RouteConfigurationSchema, { ...fieldsOf(table), virtualHosts: [] }))
-  return joined([rest, ...table.virtualHosts.map(encodeHost)])
+  return [rest, ...table.virtualHosts.map(encodeHost)]
 }
 
 /** The pieces of a resource, each encoded when it is asked for: to be gone through before the whole is wanted. */

@@ -17,6 +17,7 @@ import {
   type OriginPlace,
   partsOf,
   snapshotParts,
+  type ReadResource,
   typeShortNames,
   typeUrls,
   warmingOrder,
@@ -27,16 +28,17 @@ const domain = create(DnsTable_DnsVirtualDomainSchema, {
   endpoint: { endpointConfig: { case: 'addressList', value: { address: ['240.0.0.1'] } } },
 })
 
+function readAgain(typeUrl: string, pieces: readonly Uint8Array[]): ReadResource {
+  return decodeResource(typeUrl, Buffer.concat(pieces))
+}
+
 const travelled = {
-  listeners: decodeResource(typeUrls.listener, snapshotParts.listeners.encode('l', create(ListenerSchema, { name: 'l' }))),
-  routes: decodeResource(typeUrls.route, snapshotParts.routes.encode('80', create(RouteConfigurationSchema, { name: '80' }))),
-  clusters: decodeResource(typeUrls.cluster, snapshotParts.clusters.encode('c', create(ClusterSchema, { name: 'c' }))),
-  endpoints: decodeResource(
-    typeUrls.endpoint,
-    snapshotParts.endpoints.encode('c', create(ClusterLoadAssignmentSchema, { clusterName: 'c' })),
-  ),
-  secrets: decodeResource(typeUrls.secret, snapshotParts.secrets.encode('s', create(SecretSchema, { name: 's' }))),
-  names: decodeResource(typeUrls.extension, snapshotParts.names.encode('*.d2iq.com', domain)),
+  listeners: readAgain(typeUrls.listener, snapshotParts.listeners.encode('l', create(ListenerSchema, { name: 'l' }))),
+  routes: readAgain(typeUrls.route, snapshotParts.routes.encode('80', create(RouteConfigurationSchema, { name: '80' }))),
+  clusters: readAgain(typeUrls.cluster, snapshotParts.clusters.encode('c', create(ClusterSchema, { name: 'c' }))),
+  endpoints: readAgain(typeUrls.endpoint, snapshotParts.endpoints.encode('c', create(ClusterLoadAssignmentSchema, { clusterName: 'c' }))),
+  secrets: readAgain(typeUrls.secret, snapshotParts.secrets.encode('s', create(SecretSchema, { name: 's' }))),
+  names: readAgain(typeUrls.extension, snapshotParts.names.encode('*.d2iq.com', domain)),
 }
 
 test.each(Object.entries(travelled))('%s come back under their part and name', (key, read) => {
@@ -61,7 +63,7 @@ describe('the place of a declaration', () => {
       ['metadata.annotations["a.b/c"]', { line: 14, column: 5 }],
     ],
   }
-  const read = decodeResource(typeUrls.extension, snapshotParts.origins.encode('ServiceEntry/shop/api', origin))
+  const read = readAgain(typeUrls.extension, snapshotParts.origins.encode('ServiceEntry/shop/api', origin))
   const place = read.key === 'origins' ? read.resource : undefined
 
   test('comes back with its file and first line', () => {
@@ -85,12 +87,12 @@ describe('the place of a declaration', () => {
       line: 13,
       fields: () => Array.from(origin.fields?.() ?? [], ([path, at]) => [path, { ...at, line: at.line + 1 }] as const),
     }
-    const again = decodeResource(typeUrls.extension, snapshotParts.origins.encode('ServiceEntry/shop/api', moved))
+    const again = readAgain(typeUrls.extension, snapshotParts.origins.encode('ServiceEntry/shop/api', moved))
     expect(again.key === 'origins' && again.resource.placeOf('spec.hosts[0]')).toEqual({ line: 17, column: 11 })
   })
 
   test('without fields is still the first line', () => {
-    const bare = decodeResource(
+    const bare = readAgain(
       typeUrls.extension,
       snapshotParts.origins.encode('a', { source: 'a.yaml', line: 3, placeOf: () => ({ line: 9, column: 9 }) }),
     )

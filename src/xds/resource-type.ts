@@ -32,8 +32,8 @@ export interface SnapshotPart<K extends ResourceKey = ResourceKey> {
   readonly typeUrl: TypeUrl
   /** Comes before the name that a resource has in the snapshot, to make its name on the wire. */
   readonly prefix: string
-  /** The bytes inside an `Any` of the type URL. */
-  encode(name: string, resource: ResourceOf<K>): Uint8Array
+  /** The bytes inside an `Any` of the type URL: large resources in many pieces, which are kept. */
+  encode(name: string, resource: ResourceOf<K>): readonly Uint8Array[]
 }
 
 export const snapshotParts = {
@@ -111,7 +111,7 @@ function plain<K extends ResourceKey, D extends DescMessage>(
   typeUrl: TypeUrl,
   schema: ResourceOf<K> extends MessageShape<D> ? D : never,
 ): SnapshotPart<K> {
-  return { key, typeUrl, prefix: '', encode: (_name, resource) => encode(schema, resource as MessageShape<D>) }
+  return { key, typeUrl, prefix: '', encode: (_name, resource) => [encode(schema, resource as MessageShape<D>)] }
 }
 
 function extension<K extends 'names' | 'origins'>(key: K, prefix: string, pack: (resource: ResourceOf<K>) => Any): SnapshotPart<K> {
@@ -119,7 +119,8 @@ function extension<K extends 'names' | 'origins'>(key: K, prefix: string, pack: 
     key,
     typeUrl: typeUrls.extension,
     prefix,
-    encode: (name, resource) =>
+    encode: (name, resource) => [
       encode(TypedExtensionConfigSchema, create(TypedExtensionConfigSchema, { name: `${prefix}${name}`, typedConfig: pack(resource) })),
+    ],
   }
 }

@@ -45,7 +45,7 @@ function throughBytes(snapshot: Snapshot): Snapshot {
   const received = new Map<ResourceKey, Map<string, unknown>>(parts.map(({ key }) => [key, new Map<string, unknown>()]))
   for (const part of parts) {
     for (const [name, resource] of snapshot[part.key]) {
-      const read = decodeResource(part.typeUrl, part.encode(name, resource))
+      const read = decodeResource(part.typeUrl, Buffer.concat(part.encode(name, resource)))
       received.get(read.key)?.set(read.name, read.resource)
     }
   }

@@ -17,6 +17,8 @@ const mostChanges = 50_000
 export class ChangeLog {
   #entries: Entry[] = []
   #floor: number
+  /** What was last said: most streams have come equally far. */
+  #said: { readonly generation: number; readonly changes: ReadonlyMap<string, EncodedResource | undefined> } | undefined
   readonly #most: number
 
   constructor(generation: number, most = mostChanges) {
@@ -26,6 +28,7 @@ export class ChangeLog {
 
   append(generation: number, changes: readonly ResourceChange[]): void {
     for (const { name, before } of changes) this.#entries.push({ generation, name, before })
+    this.#said = undefined
     const tooMany = this.#entries.length - this.#most
     const oldest = tooMany > 0 ? this.#entries[tooMany - 1] : undefined
     if (oldest !== undefined) this.forget(oldest.generation)
@@ -36,16 +39,19 @@ export class ChangeLog {
     if (generation <= this.#floor) return
     this.#floor = generation
     this.#entries = this.#entries.slice(this.#firstAfter(generation))
+    this.#said = undefined
   }
 
   /** By name, with what was there at `generation`; undefined: too long ago to know. */
   since(generation: number): ReadonlyMap<string, EncodedResource | undefined> | undefined {
     if (generation < this.#floor) return undefined
+    if (this.#said?.generation === generation) return this.#said.changes
     const changes = new Map<string, EncodedResource | undefined>()
     for (let i = this.#firstAfter(generation); i < this.#entries.length; i++) {
       const entry = this.#entries[i]
       if (entry !== undefined && !changes.has(entry.name)) changes.set(entry.name, entry.before)
     }
+    this.#said = { generation, changes }
     return changes
   }
 

@@ -24,14 +24,14 @@ export function encodeResource<K extends ResourceKey>(
   key: string,
   resource: ResourceOf<K> & object,
 ): EncodedResource {
-  return encodeOnce(resource, () => ({ name: `${part.prefix}${key}`, typeUrl: part.typeUrl, bytes: part.encode(key, resource) }))
+  return encodeOnce(resource, () => ({ name: `${part.prefix}${key}`, typeUrl: part.typeUrl, pieces: part.encode(key, resource) }))
 }
 
 export interface Content {
   readonly name: string
   readonly typeUrl: string
-  /** Of the message itself. */
-  readonly bytes: Uint8Array
+  /** Of the message itself, in as many pieces as it was encoded in. */
+  readonly pieces: readonly Uint8Array[]
 }
 
 export function encodeOnce(resource: object, encode: () => Content): EncodedResource {
@@ -53,9 +53,10 @@ class Laid implements EncodedResource {
   readonly #from: number
   readonly #to: number
 
-  constructor({ name, typeUrl, bytes }: Content) {
+  constructor({ name, typeUrl, pieces }: Content) {
     const type = typeField(typeUrl)
-    const any = type.length + sizeOfField(2, bytes.length)
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+    const any = type.length + sizeOfField(2, length)
     const rest = sizeOfField(2, any) + sizeOfField(3, Buffer.byteLength(name))
     const resource = sizeOfField(1, VERSION_LENGTH) + rest
     const whole = Buffer.allocUnsafe(sizeOfField(2, resource))
@@ -63,7 +64,7 @@ class Laid implements EncodedResource {
     this.#to = this.#from + sizeOfField(2, any)
     const at = putField(whole, this.#from, 2, any)
     whole.set(type, at)
-    whole.set(bytes, putField(whole, at + type.length, 2, bytes.length))
+    putAll(whole, putField(whole, at + type.length, 2, length), pieces)
     whole.write(name, putField(whole, this.#to, 3, Buffer.byteLength(name)), 'utf8')
     const digest = hash('sha256', whole.subarray(this.#from), 'base64url')
     this.name = name
@@ -75,6 +76,14 @@ class Laid implements EncodedResource {
 
   get element(): Uint8Array {
     return this.deltaElement.subarray(this.#from, this.#to)
+  }
+}
+
+function putAll(out: Buffer, from: number, pieces: readonly Uint8Array[]): void {
+  let at = from
+  for (const piece of pieces) {
+    out.set(piece, at)
+    at += piece.length
   }
 }
 
@@ -96,18 +105,22 @@ const marks = 2 ** 48
 export class SetVersion {
   #sum = 0
   #count = 0
+  /** Asked for by every stream, and the same until the set changes. */
+  #text: string | undefined
 
   add({ mark }: EncodedResource): void {
     this.#sum = (this.#sum + mark) % marks
     this.#count++
+    this.#text = undefined
   }
 
   remove({ mark }: EncodedResource): void {
     this.#sum = (this.#sum - mark + marks) % marks
     this.#count--
+    this.#text = undefined
   }
 
   toString(): string {
-    return `${this.#sum.toString(36)}.${this.#count}`
+    return (this.#text ??= `${this.#sum.toString(36)}.${this.#count}`)
   }
 }

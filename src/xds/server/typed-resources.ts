@@ -102,7 +102,7 @@ class OneNameTable implements TypedResources {
     return encodeOnce(names, () => ({
       name: theTable,
       typeUrl: typeUrls.nameTable,
-      bytes: encode(NameTableSchema, nameTableOf(names)),
+      pieces: [encode(NameTableSchema, nameTableOf(names))],
     }))
   }
 }
