@@ -12,6 +12,7 @@ export function serveCommand(roles: Roles, finish: Finish): Command {
   return command
     .requiredOption('--xds <addr>', 'where: HOST:PORT, or the path of a Unix socket')
     .option('--ca-dir <dir>', 'where the certificate authority of the mesh is kept (default: $XDG_STATE_HOME/sallyport/ca)')
+    .option('--insecure-plaintext', 'serves at an address that is not loopback, to everybody who reaches it')
     .option('--debounce-after <duration>', 'how long files have to be quiet before a change is read', '20ms')
     .option('--debounce-max <duration>', 'how long a change is waited for at the most', '500ms')
     .addHelpText(

@@ -1,9 +1,11 @@
 // Gives Envoy the secrets that are files, and gives them anew when the files change.
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { messageOf } from '../base/index.ts'
-import { create } from '../xds/index.ts'
+import { create, secretsNamedBy, type Snapshot } from '../xds/index.ts'
+import type { DataSourceSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type Secret, SecretSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
 
 const certificatePrefix = 'file-cert:'
@@ -76,6 +78,16 @@ export class FileSecrets {
   }
 }
 
+/** For an Envoy elsewhere: the files are its own machine's, and it reads them itself. */
+export function withSecretPaths(snapshot: Snapshot): Snapshot {
+  const named = secretsNamedBy({ clusters: snapshot.clusters.values(), listeners: snapshot.listeners.values() })
+  const made = Array.from(named).flatMap((name) => {
+    const files = filesOf(name)
+    return files === undefined ? [] : [[name, secretOf(name, files.map(path))] as const]
+  })
+  return made.length === 0 ? snapshot : { ...snapshot, secrets: new Map([...snapshot.secrets, ...made]) }
+}
+
 /** Undefined: the name is of no files. */
 function filesOf(name: string): readonly string[] | undefined {
   if (name.startsWith(certificatePrefix)) return name.slice(certificatePrefix.length).split('~')
@@ -91,24 +103,29 @@ function stampOf(file: string): string {
 }
 
 function readSecret(name: string, files: readonly string[]): Secret {
-  const [first = Buffer.alloc(0), second] = files.map((file) => readFileSync(file))
-  if (name.startsWith(certificatePrefix)) {
-    // Fails where the key is not that of the certificate, while the files are being exchanged.
-    createSecureContext({ cert: first, ...(second && { key: second }) })
-    return create(SecretSchema, {
-      name,
-      type: { case: 'tlsCertificate', value: { certificateChain: inline(first), ...(second && { privateKey: inline(second) }) } },
-    })
-  }
-  if (new X509Certificate(first).raw.length === 0) throw new Error('there is no certificate in it')
-  return create(SecretSchema, {
-    name,
-    type: { case: 'validationContext', value: { trustedCa: inline(first), ...(second && { crl: inline(second) }) } },
-  })
+  const read = files.map((file) => readFileSync(file))
+  const [first = Buffer.alloc(0), second] = read
+  // Fails where the key is not that of the certificate, while the files are being exchanged.
+  if (name.startsWith(certificatePrefix)) createSecureContext({ cert: first, ...(second && { key: second }) })
+  else if (new X509Certificate(first).raw.length === 0) throw new Error('there is no certificate in it')
+  return secretOf(name, read.map(inline))
 }
 
-function inline(value: Buffer) {
-  return { specifier: { case: 'inlineBytes', value: Uint8Array.from(value) } } as const
+type Source = MessageInitShape<typeof DataSourceSchema>
+
+function secretOf(name: string, [first, second]: readonly Source[]): Secret {
+  const type = name.startsWith(certificatePrefix)
+    ? { case: 'tlsCertificate' as const, value: { ...(first && { certificateChain: first }), ...(second && { privateKey: second }) } }
+    : { case: 'validationContext' as const, value: { ...(first && { trustedCa: first }), ...(second && { crl: second }) } }
+  return create(SecretSchema, { name, type })
+}
+
+function path(value: string): Source {
+  return { specifier: { case: 'filename', value } }
+}
+
+function inline(value: Buffer): Source {
+  return { specifier: { case: 'inlineBytes', value: Uint8Array.from(value) } }
 }
 
 /** Where systems keep the bundle of those they trust, in the order in which Istio looks for it. */

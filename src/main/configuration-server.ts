@@ -1,6 +1,6 @@
 // Composes `sallyport serve`: files become a model, the model what each kind of node should have, and that is served over ADS.
 import { analyzing } from '../analysis/index.ts'
-import { cidrContains, parseAddress, parseCidr, type Steps } from '../base/index.ts'
+import type { Steps } from '../base/index.ts'
 import type { ServeOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createStore } from '../config/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
@@ -16,8 +16,6 @@ import { refuseErrors } from './start-errors.ts'
 export async function runServer(options: ServeOptions): Promise<number> {
   const server = await startServer(options)
   process.stderr.write(`sallyport serve: configuration at ${server.address}\n`)
-  if (!isGuarded(server.address))
-    process.stderr.write('sallyport serve: whoever reaches this port can read what is declared: it asks nobody who they are\n')
   await untilSignalled()
   await server.close()
   return 0
@@ -130,14 +128,6 @@ function tellRejected(node: Parameters<typeof readNode>[0], typeUrl: TypeUrl, te
 function printable(text: string): string {
   return Array.from(text, (character) => (character < ' ' || character === '\u007f' ? ' ' : character)).join('')
 }
-
-function isGuarded(address: string): boolean {
-  if (address.startsWith('/') || address.startsWith('localhost:')) return true
-  const ip = parseAddress(address)?.ip
-  return ip !== undefined && loopback.some((cidr) => cidr !== undefined && cidrContains(cidr, ip))
-}
-
-const loopback = [parseCidr('127.0.0.0/8'), parseCidr('::1')]
 
 function untilSignalled(): Promise<void> {
   // The timers of the server let a process end that has nothing else to do.

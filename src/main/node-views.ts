@@ -1,7 +1,7 @@
 // Translates the model once for all nodes that should have the same, when the first of them comes, and again whenever the model changes; for nodes that are not ours, in Envoy's own terms.
 import type { Issue } from '../api/index.ts'
 import { type Steps, systemClock, type Timer, warnOfListener } from '../base/index.ts'
-import { StockSnapshots } from '../envoy/index.ts'
+import { StockSnapshots, withSecretPaths } from '../envoy/index.ts'
 import type { Model } from '../model/index.ts'
 import { neverReached } from '../runtime/index.ts'
 import { type Proxy, translating } from '../translate/index.ts'
@@ -109,7 +109,7 @@ export class NodeViews {
     kept.issues = issues
     const wanted = { ...snapshot, origins: this.#origins }
     if (kept.stock !== undefined) yield
-    yield* kept.view.publishing(kept.stock?.of(wanted) ?? wanted)
+    yield* kept.view.publishing(kept.stock === undefined ? wanted : withSecretPaths(kept.stock.of(wanted)))
   }
 
   #add(key: string, node: NodeIdentity): Kept | undefined {

@@ -211,6 +211,12 @@ const wrong: Record<string, { readonly args: readonly string[]; readonly code: n
   'a table that is none': { args: ['pc', 'table'], code: 2, says: /listener, route, cluster/ },
   'serve without files': { args: ['serve', '--xds', '/x'], code: 2, says: /nothing to serve/ },
   'serve at no address': { args: ['serve', '-f', 'x', '--xds', 'x'], code: 2, says: /neither HOST:PORT nor the path/ },
+  'serve to everybody, without a word for it': {
+    args: ['serve', '-f', 'x', '--xds', '0.0.0.0:15010'],
+    code: 2,
+    says: /is not loopback.*\n.*--insecure-plaintext/,
+  },
+  'serve at a name that may be anybody’s': { args: ['serve', '-f', 'x', '--xds', 'here.test:15010'], code: 2, says: /is not loopback/ },
   'serve with a time that is none': {
     args: ['serve', '-f', 'x', '--xds', '/x', '--debounce-max', '5'],
     code: 2,

@@ -1,11 +1,13 @@
 // Holds that stock Envoy takes its configuration straight from `sallyport serve`, in both dialects, follows changes, refuses nothing, and lets nothing through that our own proxy refuses.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { startServer } from '../../src/main/configuration-server.ts'
 import { typeShortNames, writeNodeId } from '../../src/xds/index.ts'
+import { makeCertificates } from '../support/certificates.ts'
 import { findEnvoy, noEnvoy } from '../support/envoy.ts'
 import { plainBootstrap } from '../support/envoy-bootstrap.ts'
 import { spawnProcess } from '../support/node-process.ts'
@@ -55,6 +57,21 @@ const gatewayNode = {
   cluster: 'istio-egressgateway.istio-system',
   metadata: { LABELS: { istio: 'egressgateway' } },
 }
+
+test.skipIf(envoy === undefined)('certificates in files are those of the machine that Envoy runs on', { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'envoy-xds-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  await makeCertificates(folder, { api: ['api.example.test'] })
+  const file = (name: string): string => readFileSync(join(folder, name), 'utf8')
+  const secure = createSecureServer({ cert: file('api.crt'), key: file('api.key') }, (_request, response) => response.end('secure'))
+  await new Promise<void>((resolve) => secure.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void secure.close())
+  const bound = secure.address()
+  const endpoint = typeof bound === 'object' && bound !== null ? bound.port : 0
+  const tls = `tls: {mode: SIMPLE, sni: api.example.test, caCertificates: ${join(folder, 'ca.crt')}}`
+  const { port } = await attached('DELTA_GRPC', (at) => declarations(at, endpoint, tls))
+  await expect.poll(() => ask(port), { timeout: 20_000 }).toBe('200 secure')
+})
 
 /** `sallyport serve`, and a gateway of stock Envoy that knows nothing but its address. */
 async function attached(apiType: string, declare: (port: number) => string) {
