@@ -39,10 +39,14 @@ export interface Limits {
   readonly connections: number
   /** Requests that are under way at one time. */
   readonly requests: number
-  /** With fewer requests under way none is turned away for want of time. */
+  /** With fewer requests under way none has to wait for want of time. */
   readonly calmRequests: number
-  /** How long the event loop may be at one turn before further requests of it are turned away. */
+  /** How long the event loop may be at one turn before further requests have to wait for another. */
   readonly turnMs: number
+  /** Who has waited for longer is served only when there is nothing else to do. */
+  readonly turnGraceMs: number
+  /** Requests that have waited for so long are turned away. */
+  readonly turnWaitMs: number
   /** A PROXY protocol header has to be complete within this time. */
   readonly proxyHeaderMs: number
   /** Bytes of a request's body that are kept to send it again; a longer one is sent once. */
@@ -73,8 +77,8 @@ export const defaultLimits: Limits = {
   tcpIdleMs: 3_600_000,
   connectMs: 10_000,
   connectAttempts: 3,
-  poolPerTarget: 64,
-  poolTotal: 1024,
+  poolPerTarget: 512,
+  poolTotal: 2048,
   poolIdleMs: 60_000,
   lingerMs: 1000,
   lingerBytes: 262_144,
@@ -82,7 +86,9 @@ export const defaultLimits: Limits = {
   connections: 20_000,
   requests: 10_000,
   calmRequests: 64,
-  turnMs: 10,
+  turnMs: 1,
+  turnGraceMs: 8,
+  turnWaitMs: 100,
   proxyHeaderMs: 5000,
   replayBytes: 262_144,
   mirrorBytes: 262_144,

@@ -89,29 +89,111 @@ describe('memory', () => {
   })
 })
 
+class Request {
+  state: 'unknown' | 'admitted' | 'waits' | 'refused' = 'unknown'
+  readonly peer: string
+  readonly #overload: Overload
+
+  constructor(overload: Overload, peer = 'a') {
+    this.#overload = overload
+    this.peer = peer
+  }
+
+  come(): this {
+    if (this.#overload.mustWait(this)) this.state = 'waits'
+    else this.onTurn(false)
+    return this
+  }
+
+  onTurn(isLate: boolean): void {
+    this.state = this.#overload.beginRequest(this.peer, isLate) === undefined ? 'admitted' : 'refused'
+  }
+}
+
 describe('time', () => {
-  it('turns away what a turn of the event loop comes to late, and nothing of the next turn', () => {
-    const { overload, clock, endTurn } = setUp({ calmRequests: 2, turnMs: 20 })
-    for (let count = 0; count < 3; count++) expect(overload.beginRequest('a')).toBeUndefined()
-    clock.advance(21)
-    expect(overload.beginRequest('a')).toMatchObject({ ...denied, status: 503 })
-    endTurn()
-    expect(overload.beginRequest('a')).toBeUndefined()
+  const limits = { calmRequests: 2, turnMs: 1, turnGraceMs: 10, turnWaitMs: 100 }
+  /** Two that are under way, and one with which a turn begins that has become too long. */
+  const press = (setup: ReturnType<typeof setUp>, peer = 'a'): void => {
+    for (let count = 0; count < 3; count++) expect(new Request(setup.overload, peer).come().state).toBe('admitted')
+    setup.clock.advance(2)
+  }
+
+  it('has what a turn of the event loop comes to late wait for another one', () => {
+    const setup = setUp(limits)
+    press(setup)
+    const late = new Request(setup.overload).come()
+    expect(late.state).toBe('waits')
+    setup.endTurn()
+    expect(late.state).toBe('admitted')
+    expect(new Request(setup.overload).come().state).toBe('admitted')
   })
 
-  it('turns nobody away while few requests are under way', () => {
-    const { overload, clock } = setUp({ calmRequests: 4, turnMs: 20 })
+  it('has nobody wait while few requests are under way', () => {
+    const { overload, clock } = setUp({ ...limits, calmRequests: 4 })
     for (let count = 0; count < 4; count++) {
-      expect(overload.beginRequest('a')).toBeUndefined()
+      expect(new Request(overload).come().state).toBe('admitted')
       clock.advance(100)
     }
   })
 
-  it('turns away who has most under way, not who has little', () => {
-    const { overload, clock } = setUp({ calmRequests: 2, turnMs: 20 })
-    for (let count = 0; count < 10; count++) overload.beginRequest('greedy')
-    clock.advance(21)
-    expect(overload.beginRequest('greedy')).toMatchObject(denied)
-    expect(overload.beginRequest('modest')).toBeUndefined()
+  it('has who has most under way wait, not who has little', () => {
+    const setup = setUp(limits)
+    press(setup, 'greedy')
+    expect(new Request(setup.overload, 'greedy').come().state).toBe('waits')
+    expect(new Request(setup.overload, 'modest').come().state).toBe('admitted')
+  })
+
+  it('turns away who has waited for too long, and those who came later first wait on', () => {
+    const setup = setUp(limits)
+    press(setup)
+    const first = new Request(setup.overload).come()
+    setup.clock.advance(50)
+    const second = new Request(setup.overload).come()
+    setup.clock.advance(60)
+    setup.endTurn()
+    expect([first.state, second.state]).toEqual(['refused', 'waits'])
+  })
+
+  it('serves the newest first, and not all in one turn', async () => {
+    const setup = setUp(limits)
+    press(setup)
+    const all = Array.from({ length: 20 }, () => new Request(setup.overload).come())
+    setup.endTurn()
+    // The turn is over its time before it looks at the clock again.
+    setup.clock.advance(2)
+    await Promise.resolve()
+    expect(all.map(({ state }) => state)).toEqual([
+      ...Array.from({ length: 12 }, () => 'waits'),
+      ...Array.from({ length: 8 }, () => 'admitted'),
+    ])
+    setup.endTurn()
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(all.filter(({ state }) => state === 'admitted')).toHaveLength(20)
+  })
+
+  it('serves those who have waited for long when there is nothing else to do', () => {
+    const setup = setUp(limits)
+    press(setup)
+    const waiting = new Request(setup.overload).come()
+    setup.clock.advance(20)
+    setup.endTurn()
+    expect(waiting.state).toBe('waits')
+    // The turn after took no time at all.
+    setup.endTurn()
+    expect(waiting.state).toBe('admitted')
+  })
+
+  it('turns many away little by little', () => {
+    const setup = setUp(limits)
+    press(setup)
+    const all = Array.from({ length: 30 }, () => new Request(setup.overload).come())
+    const refused = (): number => all.filter(({ state }) => state === 'refused').length
+    setup.clock.advance(200)
+    setup.endTurn()
+    expect(refused()).toBe(8)
+    setup.clock.advance(2)
+    setup.endTurn()
+    expect(refused()).toBe(16)
   })
 })

@@ -5,6 +5,7 @@ import type { Deny } from '../runtime/index.ts'
 import { type OverloadShed, overloadShed } from '../telemetry/index.ts'
 import type { Limits } from './limits.ts'
 import { Shares } from './shares.ts'
+import { TurnQueue, type Waiter } from './turn-queue.ts'
 
 /** Of the memory that this process may have, as Envoy's overload manager is set up at an edge. */
 const SHORTEN_IDLE = 0.85
@@ -12,6 +13,14 @@ const STOP_KEEP_ALIVE = 0.92
 const SHED = 0.95
 /** Envoy's refresh interval: what memory there is is not asked for each request. */
 const REFRESH_MS = 250
+/** So many waiting requests are served between two looks at the clock. */
+const FEW = 8
+/** Of those who have waited for too long, so many are turned away in one turn. */
+const PER_TURN = 1 / 64
+/** A turn that took no more than this part of one had hardly anything to do. */
+const IDLE = 0.25
+/** Of a turn, what those may have who waited for it: the rest is for those who come new. */
+const FOR_WAITING = 0.5
 /** Of the time that idle connections otherwise have, once memory is short. */
 const SHORT_IDLE = 0.1
 
@@ -35,6 +44,7 @@ export class Overload {
   #measured = Number.NEGATIVE_INFINITY
   /** When the present turn of the event loop began to take requests; undefined between turns. */
   #turn: number | undefined
+  readonly #waiting = new TurnQueue()
 
   constructor(options: OverloadOptions) {
     this.#limits = options.limits
@@ -57,14 +67,24 @@ export class Overload {
     this.#connections.end(peer)
   }
 
-  /** As `beginConnection`. */
-  beginRequest(peer: string): Deny | undefined {
-    const now = this.#clock.monotonic()
-    if (this.#pressureAt(now) >= SHED) return shed('request', 'memory')
+  /** As `beginConnection`. `isLate`: it has waited for a turn in vain. */
+  beginRequest(peer: string, isLate = false): Deny | undefined {
+    if (this.#pressureNow() >= SHED) return shed('request', 'memory')
     if (!this.#requests.hasRoom(peer)) return shed('request', 'share')
-    if (this.#isLate(now) && this.#requests.isAboveFair(peer, this.#requests.total)) return shed('request', 'time')
+    if (isLate) return shed('request', 'time')
     this.#requests.begin(peer)
     return undefined
+  }
+
+  /**
+   * True: there is no time for a request of this peer in this turn of the event loop, and the waiter will be called in a later one. A burst is
+   * served one after the other like this; of a load that does not end, what is served has not waited for long, and the rest is turned away.
+   */
+  mustWait(waiter: Waiter): boolean {
+    const now = this.#clock.monotonic()
+    if (!this.#isLate(now) || !this.#requests.isAboveFair(waiter.peer, this.#requests.total)) return false
+    this.#waiting.push(waiter, now)
+    return true
   }
 
   endRequest(peer: string): void {
@@ -85,11 +105,39 @@ export class Overload {
   #isLate(now: number): boolean {
     if (this.#requests.total < this.#limits.calmRequests) return false
     if (this.#turn !== undefined) return now - this.#turn > this.#limits.turnMs
+    this.#beginTurn(now)
+    return false
+  }
+
+  #beginTurn(now: number): void {
     this.#turn = now
     this.#afterTurn(() => {
       this.#turn = undefined
+      if (this.#waiting.length > 0) this.#serveWaiting(now)
     })
-    return false
+  }
+
+  /** Begins a turn with those who waited for it. */
+  #serveWaiting(lastBegan: number): void {
+    const now = this.#clock.monotonic()
+    this.#beginTurn(now)
+    const { turnMs, turnGraceMs, turnWaitMs } = this.#limits
+    const tooOld = now - turnWaitMs
+    // Not all at once: who is turned away comes again, and those who came together would go on to.
+    for (let count = Math.max(FEW, this.#waiting.length * PER_TURN); count > 0; count--) this.#waiting.takeOldest(tooOld)?.onTurn(true)
+    this.#serveFew(now, now - lastBegan <= turnMs * IDLE ? Number.NEGATIVE_INFINITY : now - turnGraceMs)
+  }
+
+  #serveFew(began: number, after: number): void {
+    for (let count = 0; count < FEW; count++) {
+      const next = this.#waiting.takeNewest(this.#requests.total < this.#limits.calmRequests ? Number.NEGATIVE_INFINITY : after)
+      if (next === undefined) return
+      next.onTurn(false)
+    }
+    // The clock stands still while one event is dealt with.
+    queueMicrotask(() => {
+      if (this.#clock.monotonic() - began < this.#limits.turnMs * FOR_WAITING) this.#serveFew(began, after)
+    })
   }
 
   #pressureNow(): number {
@@ -104,17 +152,26 @@ export class Overload {
   }
 }
 
+function shed(kind: OverloadShed['kind'], what: OverloadShed['what']): Deny {
+  if (overloadShed.hasSubscribers) overloadShed.publish({ kind, what })
+  return refusals[kind][what]
+}
+
 const texts: Readonly<Record<OverloadShed['what'], string>> = {
   memory: 'the proxy has used up the memory that it may have, and takes nothing new until some is free',
   share: 'the proxy has as much under way as it may, and this peer has its fair share of it',
   time: 'the proxy has more to do than it has time for, and this peer has its fair share of it',
 }
 
-function shed(kind: OverloadShed['kind'], what: OverloadShed['what']): Deny {
-  if (overloadShed.hasSubscribers) overloadShed.publish({ kind, what })
-  // Envoy's words: a 503 with the flag of its overload manager.
-  const reason = { code: 'limit-reached', text: texts[what] } as const
-  return { verdict: 'deny', reason, flag: 'OM', status: kind === 'request' ? 503 : 0, explain: false, details: 'overload' }
+/** Envoy's words: a 503 with the flag of its overload manager. Made once: what is to save time must not take any. */
+const refusals = { connection: refusalsOf(0), request: refusalsOf(503) }
+
+function refusalsOf(status: number): Readonly<Record<OverloadShed['what'], Deny>> {
+  const refusal = (what: OverloadShed['what']): Deny => {
+    const reason = Object.freeze({ code: 'limit-reached', text: texts[what] })
+    return Object.freeze({ verdict: 'deny', reason, flag: 'OM', status, explain: false, details: 'overload' })
+  }
+  return { memory: refusal('memory'), share: refusal('share'), time: refusal('time') }
 }
 
 /** Of V8's heap, whose limit is what `--max-old-space-size` says, and of the control group where that is narrower. */

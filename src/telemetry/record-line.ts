@@ -94,13 +94,13 @@ function isSameOrigin(a: Origin['record'], b: Origin['record']): boolean {
   )
 }
 
-/** What the requests that one declaration allows have in common. */
-interface Allowed {
+/** What the requests have in common that one declaration allows, or that there is no time for. */
+interface Verdict {
   readonly record: Pick<FlowRecord, 'verdict' | 'by' | 'path' | 'cluster' | 'upstream' | 'redialled'>
   readonly text: string
 }
 
-const verdicts = new WeakMap<FlowRecord['reason'], Allowed>()
+const verdicts = new WeakMap<FlowRecord['reason'], Verdict>()
 
 function formatVerdict(record: FlowRecord): string {
   const { reason } = record
@@ -108,12 +108,13 @@ function formatVerdict(record: FlowRecord): string {
   if (known && isSameVerdict(known.record, record)) return known.text
   const { verdict, by, path, cluster, upstream, redialled } = record
   const text = fieldsOf({ verdict, reason, by, path, cluster, upstream, redialled })
-  // The reason of an allow is as old as its declaration; that of a refusal is made for the flow, and not met again.
-  if (verdict === 'allow') verdicts.set(reason, { record: { verdict, by, path, cluster, upstream, redialled }, text })
+  // The reason of an allow is as old as its declaration, and an overload has but a few; that of another refusal is made for the flow, and not met again.
+  if (verdict === 'allow' || record.flag === 'OM')
+    verdicts.set(reason, { record: { verdict, by, path, cluster, upstream, redialled }, text })
   return text
 }
 
-function isSameVerdict(a: Allowed['record'], b: Allowed['record']): boolean {
+function isSameVerdict(a: Verdict['record'], b: FlowRecord): boolean {
   return (
     a.upstream === b.upstream &&
     a.cluster === b.cluster &&

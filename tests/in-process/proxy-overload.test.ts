@@ -103,6 +103,23 @@ describe('a gateway with few places', () => {
   })
 })
 
+describe('a proxy with less time than requests', () => {
+  it('serves a burst one after the other, also to clients that have closed their side', async () => {
+    const { port, gateway } = await setUp({ limits: { calmRequests: 1, turnMs: 0, turnGraceMs: 60_000, turnWaitMs: 60_000 } })
+    const peers = await Promise.all(Array.from({ length: 200 }, () => dialPeer(port)))
+    const answered = (times: number): boolean => peers.every(({ text }) => text.split('\r\n\r\nhi').length === times + 1)
+    // Accepted one after the other, they would not come in one turn of the event loop.
+    for (const { socket } of peers) socket.write(get)
+    await until(() => answered(1), 'a first answer for each')
+    for (const [index, { socket }] of peers.entries()) {
+      if (index % 2 === 0) socket.end(get)
+      else socket.write(get)
+    }
+    await until(() => answered(2), 'a second answer for each')
+    expect(gateway.closed.filter(({ record }) => record.status === 200)).toHaveLength(400)
+  })
+})
+
 /** One after the other, each as soon as the one before was answered or closed. */
 async function dialMany(port: number, from: string, count: number): Promise<readonly Socket[]> {
   const sockets: Socket[] = []

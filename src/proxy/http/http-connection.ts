@@ -9,6 +9,7 @@ import { HeldBytes } from '../held-bytes.ts'
 import type { NameGathering } from '../name-gathering.ts'
 import { closePolitely } from '../refusal.ts'
 import type { Wire, WireHandler } from '../transport.ts'
+import type { Waiter } from '../turn-queue.ts'
 import { WaitLimit } from '../wait-limit.ts'
 import { type ClientSide, type PauseReason, pauseReasons } from './client-side.ts'
 import { Exchange } from './exchange.ts'
@@ -47,7 +48,10 @@ const plainManager: CompiledHttpManager = { routeConfig: '', pathNormalization: 
 /** Request heads are scanned one at a time, to the end of the call. */
 let scanner: HeadScanner | undefined
 
-export class HttpConnection implements WireHandler, ClientSide {
+/** Whether a request may go on: not asked yet; it waits for its turn; its turn has come; it has waited for too long. */
+type Turn = 'unasked' | 'waits' | 'come' | 'late'
+
+export class HttpConnection implements WireHandler, ClientSide, Waiter {
   readonly wire: Wire
   readonly arrival: Arrival
   readonly id: string
@@ -70,6 +74,7 @@ export class HttpConnection implements WireHandler, ClientSide {
   #isOutside: boolean | undefined
   /** The exchange has a place among the requests that are under way. */
   #isCounted = false
+  #turn: Turn = 'unasked'
   /** Bytes of the held head that have been looked at. */
   #searched = 0
 
@@ -103,19 +108,36 @@ export class HttpConnection implements WireHandler, ClientSide {
     if (this.#isEnding) return
     if (this.#held.length === 0) return this.#process(bytes, start, end, false)
     this.#held.append(bytes, start, end)
+    if (this.#turn === 'waits') return this.#holdBack()
     if (this.#isHeadIncomplete()) return
     this.#process(this.#held.bytes, this.#held.start, this.#held.end, true)
   }
 
   onEnd(): void {
     const exchange = this.#exchange
-    if (!exchange) return this.#end()
+    if (!exchange) return this.#turn === 'waits' ? undefined : this.#end()
     if (exchange.hasWholeRequest || this.#held.length > 0) return exchange.onClientEnded()
     exchange.onClientGone('downstream_remote_disconnect')
   }
 
   onDrain(): void {
     this.#exchange?.onClientDrain()
+  }
+
+  get peer(): string {
+    return peerOf(this.arrival)
+  }
+
+  onTurn(isLate: boolean): void {
+    if (this.#isEnding) return
+    this.#turn = isLate ? 'late' : 'come'
+    try {
+      this.proceed()
+      if (this.wire.ended) this.onEnd()
+    } catch (error) {
+      // Whatever goes wrong here is this connection's, and the others have their turns all the same.
+      this.cut(`internal_error|${messageOf(error)}`)
+    }
   }
 
   onClose(error: Error | undefined): void {
@@ -178,7 +200,7 @@ export class HttpConnection implements WireHandler, ClientSide {
 
   onExchangeOver(keepAlive: boolean): void {
     this.#exchange = undefined
-    if (this.#isCounted) this.#context.overload.endRequest(peerOf(this.arrival))
+    if (this.#isCounted) this.#context.overload.endRequest(this.peer)
     this.#isCounted = false
     this.#paused = 0
     if (!keepAlive || this.wire.closed) return this.#end()
@@ -205,9 +227,14 @@ export class HttpConnection implements WireHandler, ClientSide {
     else if (!this.#isEnding) this.#held.append(bytes, at, end)
     const exchange = this.#exchange
     if (!exchange) return
+    this.#holdBack()
+    if (this.wire.ended && exchange.isTaking) exchange.onClientGone('downstream_remote_disconnect')
+  }
+
+  /** No more is held of a client than a head may have. */
+  #holdBack(): void {
     if (this.#held.length >= this.#context.limits.headBytes) this.pause('pipeline')
     else this.resume('pipeline')
-    if (this.wire.ended && exchange.isTaking) exchange.onClientGone('downstream_remote_disconnect')
   }
 
   /** One step on; undefined: nothing more can be done now. */
@@ -236,6 +263,11 @@ export class HttpConnection implements WireHandler, ClientSide {
       return undefined
     }
     this.#searched = 0
+    if (this.#turn === 'waits') return undefined
+    if (this.#turn === 'unasked' && this.#context.overload.mustWait(this)) {
+      this.#turn = 'waits'
+      return undefined
+    }
     const state = this.#refreshManager()
     if (state !== 'ready') return undefined
     const result = interpretRequest(this.#scanner, {
@@ -250,7 +282,8 @@ export class HttpConnection implements WireHandler, ClientSide {
     const out = borrowBuffer()
     const hop = this.#hopRules()
     const written = writeRequest(out, this.#scanner, head, hop)
-    const shed = this.#context.overload.beginRequest(peerOf(this.arrival))
+    const shed = this.#context.overload.beginRequest(this.peer, this.#turn === 'late')
+    this.#turn = 'unasked'
     this.#isCounted = shed === undefined
     const exchange = new Exchange({
       context: this.#context,
@@ -372,6 +405,7 @@ export class HttpConnection implements WireHandler, ClientSide {
 
   #onExpired(): void {
     if (this.#exchange) return this.#exchange.onIdle()
+    if (this.#turn === 'waits') return
     if (this.#held.length > 0) {
       this.#refuse({ status: 408, code: 'bad-request', text: 'the request head did not come in time', details: 'request_header_timeout' })
       return
