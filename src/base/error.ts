@@ -2,7 +2,7 @@
 
 /**
  * Every code once, with what it means in general; the message of an error says what it means in its case.
- * SLP0nnn are general, SLP2nnn of the seal and the capture, SLP3nnn of DNS, SLP4nnn of outputs and the admin server, SLP5nnn of processes.
+ * SLP0nnn are general, SLP2nnn of the seal and the capture, SLP3nnn of DNS, SLP4nnn of outputs and the admin server, SLP5nnn of processes, SLP6nnn of stored objects.
  * SLP1nnn are issues of the configuration and are listed in the rooms that find them. Generates `docs/reference/errors.md`.
  */
 export const errorCodes = {
@@ -47,6 +47,10 @@ export const errorCodes = {
   SLP5101: 'Envoy is not installed',
   SLP5102: 'Envoy has a version that this one does not work with',
   SLP5103: 'Envoy does not start, or does not take what it is given',
+  SLP6001: 'the directory of objects cannot be used',
+  SLP6002: 'the directory of objects is in use by another process',
+  SLP6003: 'the directory of objects has another format',
+  SLP6004: 'stored objects are damaged',
 } as const satisfies Record<string, string>
 
 export class SallyportError extends Error {

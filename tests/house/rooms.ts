@@ -9,6 +9,7 @@ export const arrows: Plan = {
   api: ['base'],
   kube: ['base', 'api'],
   flow: ['base'],
+  store: ['base'],
   identity: ['base'],
   intercept: ['base'],
   seal: ['base', 'intercept'],

@@ -1,0 +1,3 @@
+// Door of the store room.
+export { openLevelStore } from './level-store.ts'
+export * from './object-store.ts'
