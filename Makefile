@@ -1,7 +1,7 @@
 # Everything a person or a CI machine does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup modules build demo escape test check fuzz bench format gen clean
+.PHONY: help setup modules build demo escape test check soak fuzz bench format gen clean
 
 SHELL := /bin/sh
 bin := node_modules/.bin
@@ -38,6 +38,9 @@ check: modules ## Format, lint, types, dead code and unit tests: what to run bef
 	@$(bin)/tsc --noEmit -p .
 	@$(bin)/knip --no-progress
 	@$(bin)/vitest run --project unit --reporter=dot
+
+soak: build ## Kills serve under writes, again and again (KILLS=500).
+	@KILLS=$(or $(KILLS),500) $(bin)/vitest run --project system tests/kube/kills.test.ts
 
 fuzz: build ## Feeds the parsers what they should refuse, for a minute each (FUZZ_SECONDS, FUZZ_EXECUTIONS).
 	@node dist/fuzz.js

@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
-          include: ['tests/{netns,in-process,corpus,interop,fuzz,oracle,simulation,cli,demo}/**/*.test.ts'],
+          include: ['tests/{netns,in-process,kube,corpus,interop,fuzz,oracle,simulation,cli,demo}/**/*.test.ts'],
           pool: 'forks',
           isolate: true,
           // Half of them wait for others most of the time; more than two at a time would spoil what they measure.

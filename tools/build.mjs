@@ -86,7 +86,7 @@ function settingsOf(group, marks) {
     platform: 'node',
     target: 'node20.19',
     // Its binary is found next to it in node_modules.
-    external: ['koffi'],
+    external: ['koffi', 'classic-level'],
     banner: { js: requireForPackages },
     // Names stay, for stack traces; less text is read at every start.
     minifyWhitespace: true,

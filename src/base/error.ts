@@ -2,7 +2,7 @@
 
 /**
  * Every code once, with what it means in general; the message of an error says what it means in its case.
- * SLP0nnn are general, SLP2nnn of the seal and the capture, SLP3nnn of DNS, SLP4nnn of outputs and the admin server, SLP5nnn of processes, SLP6nnn of stored objects.
+ * SLP0nnn are general, SLP2nnn of the seal and the capture, SLP3nnn of DNS, SLP4nnn of outputs and the admin server, SLP5nnn of processes, SLP6nnn of stored objects and the API.
  * SLP1nnn are issues of the configuration and are listed in the rooms that find them. Generates `docs/reference/errors.md`.
  */
 export const errorCodes = {
@@ -51,6 +51,7 @@ export const errorCodes = {
   SLP6002: 'the directory of objects is in use by another process',
   SLP6003: 'the directory of objects has another format',
   SLP6004: 'stored objects are damaged',
+  SLP6101: 'the address for serving the API is not valid or cannot be bound',
 } as const satisfies Record<string, string>
 
 export class SallyportError extends Error {

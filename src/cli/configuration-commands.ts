@@ -7,17 +7,22 @@ import type { Values } from './values.ts'
 type Finish = (code: number) => void
 
 export function serveCommand(roles: Roles, finish: Finish): Command {
-  const command = sub('serve', 'serves what the files declare to proxies, over xDS (ADS)')
+  const command = sub('serve', 'serves the Kubernetes API for declarations, and what they or files declare to proxies over xDS (ADS)')
   policyOptions(command)
   return command
-    .requiredOption('--xds <addr>', 'where: HOST:PORT, or the path of a Unix socket')
     .option('--ca-dir <dir>', 'where the certificate authority of the mesh is kept (default: $XDG_STATE_HOME/sallyport/ca)')
     .option('--insecure-plaintext', 'serves at an address that is not loopback, to everybody who reaches it')
-    .option('--debounce-after <duration>', 'how long files have to be quiet before a change is read', '20ms')
+    .option('--data <dir>', 'folder of the objects of the API (usually ~/.local/state/sallyport/serve)')
+    .option('--listen <addr>', 'HOST:PORT of the API (usually 127.0.0.1:6443)')
+    .option('--kubeconfig-out <file>', 'where the kubeconfig goes, into one that is there already as well (usually into the folder)')
+    .option('--xds <addr>', 'where proxies are served: HOST:PORT, or the path of a Unix socket')
+    .option('--debounce-after <duration>', 'how long declarations have to be quiet before a change is read', '20ms')
     .option('--debounce-max <duration>', 'how long a change is waited for at the most', '500ms')
     .addHelpText(
       'after',
       examples(
+        'sallyport serve --kubeconfig-out ~/.kube/config --xds 127.0.0.1:15010',
+        'kubectl apply -f policy/',
         'sallyport serve -f policy/ --xds /run/sallyport/xds.sock',
         'sallyport serve -f policy/ --xds 127.0.0.1:15010',
         'sallyport run --xds 127.0.0.1:15010 -- curl -sS http://d2iq.com/',

@@ -52,11 +52,22 @@ export interface GatewayOptions extends ProxyOptions {
   readonly drainSeconds: number
 }
 
+/** Of the API server. */
+export interface ApiOptions {
+  /** Folder of the objects and of the server's own certificate; a usual one if absent. */
+  readonly data?: string
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Where the kubeconfig goes; into the folder if absent. */
+  readonly kubeconfigOut?: string
+}
+
 export interface ServeOptions extends PolicyOptions {
-  /** Where configuration is served: `HOST:PORT`, or the path of a Unix socket. */
-  readonly xds: string
   /** Folder of the certificate authority, whose key is kept there. */
   readonly caDir?: string
+  /** Where configuration is served: `HOST:PORT`, or the path of a Unix socket; absent: nowhere. */
+  readonly xds?: string
+  /** Declarations are objects of this API instead of files. */
+  readonly api?: ApiOptions
   /** Changes are awaited until they have been quiet for so many milliseconds, */
   readonly quietMs: number
   /** but not longer than so many. */

@@ -1,12 +1,13 @@
 // Composes `sallyport serve`: files become a model, the model what each kind of node should have, and that is served over ADS.
 import { analyzing } from '../analysis/index.ts'
 import type { Steps } from '../base/index.ts'
-import type { ServeOptions } from '../cli/index.ts'
-import { type ConfigSnapshot, createStore } from '../config/index.ts'
+import type { ApiOptions, ServeOptions } from '../cli/index.ts'
+import { type ConfigSnapshot, createObjectSource, createStore, type ReadOptions, type Store } from '../config/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
 import { configIssue } from '../telemetry/index.ts'
 import { type AdsServer, type NodeIdentity, readNode, serveAds, type TypeUrl, typeShortNames } from '../xds/index.ts'
 import { errorsOf } from './control-plane.ts'
+import { declaredObjects } from './declared-objects.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
 import { isStranger, NodeViews } from './node-views.ts'
@@ -14,7 +15,31 @@ import { refuseErrors } from './start-errors.ts'
 
 /** Resolves with the exit code, once a signal has ended it. */
 export async function runServer(options: ServeOptions): Promise<number> {
-  const server = await startServer(options)
+  return options.api === undefined ? runFromFiles(options) : runFromApi(options, options.api)
+}
+
+async function runFromApi(options: ServeOptions, apiOptions: ApiOptions): Promise<number> {
+  const { startApi } = await import('./api-role.ts')
+  const api = await startApi(apiOptions)
+  try {
+    process.stderr.write(`sallyport serve: API at https://${api.address}, kubeconfig in ${api.kubeconfig}\n`)
+    if (options.xds === undefined) {
+      await untilSignalled()
+      return 0
+    }
+    const { quietMs, longestWaitMs } = options
+    const source = createObjectSource(declaredObjects(api.store), { ...overridesOf(options), quietMs, longestWaitMs })
+    return await runServing(await startServer(options, source))
+  } finally {
+    await api.close()
+  }
+}
+
+async function runFromFiles(options: ServeOptions): Promise<number> {
+  return runServing(await startServer(options))
+}
+
+async function runServing(server: ConfigurationServer): Promise<number> {
   process.stderr.write(`sallyport serve: configuration at ${server.address}\n`)
   await untilSignalled()
   await server.close()
@@ -23,15 +48,14 @@ export async function runServer(options: ServeOptions): Promise<number> {
 
 export type ConfigurationServer = Pick<AdsServer, 'address' | 'clients' | 'close'>
 
-/** Rejects when the files are not all valid, or the address cannot be bound. */
-export async function startServer(options: ServeOptions): Promise<ConfigurationServer> {
-  const { files, outbound, strictness, quietMs, longestWaitMs } = options
-  const store = createStore(files, {
-    ...(outbound === undefined ? {} : { outboundPolicy: outbound }),
-    ...(strictness === undefined ? {} : { strictness }),
-    quietMs,
-    longestWaitMs,
-  })
+function overridesOf({ outbound, strictness }: ServeOptions): ReadOptions {
+  return { ...(outbound === undefined ? {} : { outboundPolicy: outbound }), ...(strictness === undefined ? {} : { strictness }) }
+}
+
+/** Of files unless another source is given. Rejects when what is declared is not all valid, or the address cannot be bound. */
+export async function startServer(options: ServeOptions, source?: Store): Promise<ConfigurationServer> {
+  const { files, quietMs, longestWaitMs } = options
+  const store = source ?? createStore(files, { ...overridesOf(options), quietMs, longestWaitMs })
   const line = new ServerLine(() => store.snapshot.value)
   const strangers = new Strangers()
   const stop = store.snapshot.watch(() => line.take())
@@ -43,7 +67,7 @@ export async function startServer(options: ServeOptions): Promise<ConfigurationS
   try {
     refuseErrors({ errors: () => errorsOf(store.snapshot.value) }, 'the server')
     const server = await serveAds({
-      address: options.xds,
+      address: options.xds ?? '',
       viewOf: (node) => {
         strangers.meet(node)
         return line.views.viewOf(node)

@@ -35,6 +35,6 @@ export function locked(directory: string, error: unknown): SallyportError {
 /** What is damaged is not gone on with: objects that are lost unseen are rules that no longer hold. */
 export function damaged(directory: string, why: string, cause?: unknown): SallyportError {
   const message = `the objects in ${directory} are damaged: ${why}`
-  const fix = `move ${directory} away and bring back a copy with \`sallyport restore --data ${directory} FILE\``
+  const fix = `move ${directory} away and put a copy from before in its place`
   return new SallyportError('SLP6004', message, { fix, ...(cause === undefined ? {} : { cause }) })
 }

@@ -1,3 +1,4 @@
+// Holds the LevelDB store to the suite of all stores, and to what it says of directories that are not as they should be.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -92,7 +93,7 @@ describe('a LevelDB store on disk', () => {
     'in the name of the manifest': { file: /^CURRENT$/, at: () => 10 },
   }
   for (const [where, { file, at }] of Object.entries(damages)) {
-    it(`refuses a store with a damaged byte ${where}, and names what helps`, async () => {
+    it(`refuses a store with a damaged byte ${where}, and says what helps`, async () => {
       await fill(40)
       const path = join(directory, readdirSync(directory).find((name) => file.test(name)) ?? '')
       const bytes = readFileSync(path)
@@ -101,7 +102,7 @@ describe('a LevelDB store on disk', () => {
       writeFileSync(path, bytes)
       await expect(openLevelStore(directory)).rejects.toMatchObject({
         code: 'SLP6004',
-        fix: expect.stringContaining('sallyport restore --data'),
+        fix: expect.stringContaining('put a copy from before in its place'),
       })
     })
   }

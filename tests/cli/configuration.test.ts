@@ -209,7 +209,9 @@ const wrong: Record<string, { readonly args: readonly string[]; readonly code: n
   'a difference with nothing': { args: ['xds', 'diff', '-f', 'x'], code: 2, says: /--against/ },
   'an admin address where nobody is': { args: ['pc', 'all', '127.0.0.1:1'], code: 3, says: /cannot ask 127\.0\.0\.1:1/ },
   'a table that is none': { args: ['pc', 'table'], code: 2, says: /listener, route, cluster/ },
-  'serve without files': { args: ['serve', '--xds', '/x'], code: 2, says: /nothing to serve/ },
+  'serve of files and of an API': { args: ['serve', '-f', 'x', '--data', 'x', '--xds', '/x'], code: 2, says: /exclude each other/ },
+  'serve of files to nobody': { args: ['serve', '-f', 'x'], code: 2, says: /nobody is served/ },
+  'serve of an API at no address': { args: ['serve', '--listen', 'x'], code: 2, says: /not HOST:PORT/ },
   'serve at no address': { args: ['serve', '-f', 'x', '--xds', 'x'], code: 2, says: /neither HOST:PORT nor the path/ },
   'serve to everybody, without a word for it': {
     args: ['serve', '-f', 'x', '--xds', '0.0.0.0:15010'],

@@ -1,24 +1,28 @@
 // `sallyport serve`: turns the command line into a configuration server and has the role started.
 import { cidrContains, parseAddress, parseCidr, parseDuration } from '../../base/index.ts'
-import type { Roles } from '../roles.ts'
+import type { ApiOptions, Roles } from '../roles.ts'
 import { optional, policyOf, textOf, UsageError, type Values, xdsAddressOf } from '../values.ts'
 
 export function serve(values: Values, roles: Roles): Promise<number> {
   const policy = policyOf(values)
-  if (policy.files.length === 0) throw new UsageError('SLP0002', 'nothing to serve', { fix: 'name files or directories with -f' })
+  const xds = servedAt(values)
+  const isOfFiles = policy.files.length > 0
+  if (isOfFiles) refuseApiOptions(values)
+  if (isOfFiles && xds === undefined) throw new UsageError('SLP0002', 'nobody is served', { fix: 'say where proxies are, with --xds' })
   return roles.serve({
     ...policy,
-    xds: servedAt(values),
     ...optional(values, 'caDir'),
+    ...(xds === undefined ? {} : { xds }),
+    ...(isOfFiles ? {} : { api: apiOf(values) }),
     quietMs: durationOf(values, 'debounceAfter'),
     longestWaitMs: durationOf(values, 'debounceMax'),
   })
 }
 
 /** Whoever reaches the port can read what is declared, and whoever stands between can say what may leave. */
-function servedAt(values: Values): string {
-  const address = xdsAddressOf(values) ?? ''
-  if (isGuarded(address) || values['insecurePlaintext'] === true) return address
+function servedAt(values: Values): string | undefined {
+  const address = xdsAddressOf(values)
+  if (address === undefined || isGuarded(address) || values['insecurePlaintext'] === true) return address
   throw new UsageError(
     'SLP0002',
     `--xds ${address} is not loopback, and what is served there is neither encrypted nor does it ask who reads it`,
@@ -35,6 +39,20 @@ function isGuarded(address: string): boolean {
 }
 
 const loopback = [parseCidr('127.0.0.0/8'), parseCidr('::1')]
+
+function refuseApiOptions(values: Values): void {
+  for (const [name, option] of Object.entries({ data: '--data', listen: '--listen', kubeconfigOut: '--kubeconfig-out' }))
+    if (textOf(values, name) !== undefined)
+      throw new UsageError('SLP0002', `-f and ${option} exclude each other: what is declared stands in the files, or is applied to the API`)
+}
+
+function apiOf(values: Values): ApiOptions {
+  const text = textOf(values, 'listen') ?? '127.0.0.1:6443'
+  const [, host, port] = /^(\[[\da-f:.]+\]|[^:/\s]+):(\d{1,5})$/i.exec(text) ?? []
+  if (host === undefined || Number(port) > 65_535)
+    throw new UsageError('SLP0002', `--listen "${text}" is not HOST:PORT`, { fix: 'write --listen 127.0.0.1:6443' })
+  return { listen: { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }, ...optional(values, 'data', 'kubeconfigOut') }
+}
 
 function durationOf(values: Values, name: string): number {
   const text = textOf(values, name) ?? ''

@@ -1,0 +1,130 @@
+// Serves the Kubernetes API over HTTPS: who may, what is asked, and an answer within limits of size, time and number.
+import { createServer, type Server } from 'node:https'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { messageOf, SallyportError } from '../base/index.ts'
+import { forbiddenPath, internal, type KubeObject, noSuchPath, StatusError, unauthorized } from '../kube/index.ts'
+import type { ObjectStore } from '../store/index.ts'
+import { type Answer, failureAnswer, send, statusAnswer } from './answer.ts'
+import type { Authenticate } from './authentication.ts'
+import { describe } from './description-routes.ts'
+import { RequestCounts } from './request-counts.ts'
+import { readResourcePath } from './request-path.ts'
+import { ResourceRequests } from './resource-requests.ts'
+import { isReview, reviewAnswer } from './reviews.ts'
+
+export interface ApiServerOptions {
+  readonly store: ObjectStore
+  readonly host: string
+  readonly port: number
+  /** PEM. */
+  readonly certificate: string
+  readonly key: string
+  readonly authenticate: Authenticate
+  readonly now?: () => number
+  /** What an object that was written leads to: told to its writer as warnings. */
+  readonly consequences?: (object: KubeObject) => readonly string[]
+  /** Told what nobody foresaw. */
+  readonly report?: (error: unknown) => void
+}
+
+export interface ApiServer {
+  /** `HOST:PORT` */
+  readonly address: string
+  close(): Promise<void>
+}
+
+/** Open at the same time; further ones are refused by closing. */
+const mostConnections = 4000
+const HEAD_MS = 10_000
+const REQUEST_MS = 60_000
+
+/** Rejects when the address cannot be bound. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const handler = new Handler(options)
+  const server = createServer(
+    { cert: options.certificate, key: options.key, minVersion: 'TLSv1.2', headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS },
+    (request, response) => void handler.handle(request, response),
+  )
+  server.maxConnections = mostConnections
+  const { port } = await listen(server, options)
+  const address = `${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`
+  handler.address = address
+  return { address, close: () => closed(server) }
+}
+
+class Handler {
+  address = ''
+  readonly #options: ApiServerOptions
+  readonly #requests: ResourceRequests
+  readonly #counts = new RequestCounts()
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options
+    this.#requests = new ResourceRequests(options.store, options.now ?? Date.now, options.consequences ?? (() => []))
+  }
+
+  async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const report = this.#options.report ?? (() => undefined)
+    response.on('error', () => undefined)
+    try {
+      const answer = await this.#answer(message, response)
+      if (answer !== undefined) send(response, answer)
+    } catch (error) {
+      send(response, failureAnswer(error, report))
+    }
+    this.#counts.add(message.method ?? '', response.statusCode)
+    // What was not read of a body must not be taken for the next request.
+    if (!message.complete && response.writableEnded) response.once('finish', () => message.destroy())
+  }
+
+  async #answer(message: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
+    const target = message.url ?? ''
+    const at = target.indexOf('?')
+    const path = at < 0 ? target : target.slice(0, at)
+    if (healthPaths.has(path)) return { code: 200, body: 'ok', type: 'text/plain' }
+    const user = this.#options.authenticate(message)
+    if (user === undefined) return isOpen(path) ? this.#described(path, message) : statusAnswer(unauthorized())
+    if (!user.groups.includes('system:masters')) return statusAnswer(forbiddenPath(user.name, message.method ?? '', path))
+    if (path === '/metrics') return { code: 200, body: this.#counts.text(this.#options.store), type: 'text/plain; version=0.0.4' }
+    const place = readResourcePath(path)
+    if (place === undefined) return this.#described(path, message)
+    const query = new URLSearchParams(at < 0 ? '' : target.slice(at + 1))
+    const wanted = { resource: place.resource, version: place.version, fieldValidation: 'Ignore' } as const
+    if (isReview(place) && message.method === 'POST') return reviewAnswer(message, wanted, user)
+    return this.#requests.answer({ message, response, path: place, query })
+  }
+
+  #described(path: string, message: IncomingMessage): Answer {
+    const answer = message.method === 'GET' || message.method === 'HEAD' ? describe(path, message, this.address) : undefined
+    if (answer === undefined) throw new StatusError(noSuchPath())
+    return answer
+  }
+}
+
+const healthPaths: ReadonlySet<string> = new Set(['/readyz', '/livez', '/healthz'])
+
+/** What a cluster tells everybody. */
+function isOpen(path: string): boolean {
+  return path === '/version'
+}
+
+function listen(server: Server, { host, port }: ApiServerOptions): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(new SallyportError('SLP6101', `the API cannot be served at ${host}:${port}: ${messageOf(error)}`, { cause: error }))
+    })
+    server.listen({ host, port }, () => {
+      const address = server.address()
+      if (typeof address === 'object' && address !== null) resolve(address)
+      else reject(new SallyportError('SLP6101', internal('no address').message ?? ''))
+    })
+  })
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

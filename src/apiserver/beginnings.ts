@@ -1,0 +1,26 @@
+// What a server holds from its first start: the namespaces of a cluster with Istio, and the settings of its mesh.
+import { findKind, type KubeObject } from '../kube/index.ts'
+import type { ObjectStore } from '../store/index.ts'
+import { ObjectWriter } from './object-writer.ts'
+
+/** Spelt out on two lines, so that the texts which edit it with sed find what they look for. */
+const meshText = `outboundTrafficPolicy:
+  mode: ALLOW_ANY
+`
+
+/** Only where nothing was ever written: what somebody deleted stays deleted. */
+export async function writeBeginnings(store: ObjectStore, now: () => number): Promise<void> {
+  if (store.revision > 0) return
+  const writer = new ObjectWriter(store, now)
+  for (const object of beginnings) {
+    const resource = findKind('', object.kind)
+    if (resource === undefined) throw new Error(`${object.kind} is not served`)
+    const { namespace = '', name = '' } = object.metadata
+    await writer.create({ resource, version: 'v1', namespace, name }, object, { isDryRun: false })
+  }
+}
+
+const beginnings: readonly KubeObject[] = [
+  ...['default', 'istio-system', 'kube-system'].map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
+  { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'istio-system', name: 'istio' }, data: { mesh: meshText } },
+]

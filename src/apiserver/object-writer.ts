@@ -1,0 +1,255 @@
+// Creates, changes and deletes objects by the rules that Kubernetes has for them: what the server fills in, what nobody may change, what has to be there.
+import { randomBytes, randomUUID } from 'node:crypto'
+import {
+  alreadyExists,
+  type ApiResource,
+  badRequest,
+  checkObject,
+  conflict,
+  forbiddenBecause,
+  invalid,
+  isSameJson,
+  type Json,
+  type KubeObject,
+  notFound,
+  type ObjectMeta,
+  type StatusCause,
+  StatusError,
+} from '../kube/index.ts'
+import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
+import { withDefaults } from './defaults.ts'
+import { judgeMeshSettings } from './mesh-settings.ts'
+import { Reaper } from './reaper.ts'
+import { encodeObject, keyOf, objectOf } from './stored-objects.ts'
+
+export interface Target {
+  readonly resource: ApiResource
+  readonly version: string
+  readonly namespace: string
+  readonly name: string
+}
+
+export interface WriteOptions {
+  readonly isDryRun: boolean
+}
+
+export interface Written {
+  readonly object: KubeObject
+  /** For `Warning:` headers. */
+  readonly warnings: readonly string[]
+}
+
+/** Changes what there is; called again when somebody else was first. */
+export type ChangeObject = (before: KubeObject) => { readonly object: KubeObject; readonly warnings: readonly string[] }
+
+export interface Preconditions {
+  readonly uid?: string
+  readonly resourceVersion?: string
+}
+
+const mostTries = 8
+
+export class ObjectWriter {
+  readonly #store: ObjectStore
+  readonly #now: () => number
+  readonly #reaper: Reaper
+
+  constructor(store: ObjectStore, now: () => number) {
+    this.#store = store
+    this.#now = now
+    this.#reaper = new Reaper(store)
+  }
+
+  get(target: Target): Stored {
+    const stored = this.#store.get(keyOf(target.resource, target.namespace, target.name))
+    if (stored === undefined) throw new StatusError(notFound(target.resource, target.name))
+    return stored
+  }
+
+  async create(target: Target, sent: KubeObject, options: WriteOptions): Promise<Written> {
+    const { resource, namespace } = target
+    const { generateName = '', resourceVersion = '' } = sent.metadata
+    if (resourceVersion !== '') throw new StatusError(badRequest('resourceVersion should not be set on objects to be created'))
+    const isGenerated = sent.metadata.name === undefined && generateName !== ''
+    const name = isGenerated ? generateName + randomSuffix() : (sent.metadata.name ?? '')
+    this.#checkNamespace(target, sent)
+    const metadata = this.#newMetadata(resource, { ...sent.metadata, name }, namespace)
+    const object = withDefaults(resource, withoutStatus(resource, { ...sent, metadata }))
+    const warnings = judge(resource, object)
+    if (options.isDryRun) {
+      if (this.#store.get(keyOf(resource, namespace, name))) throw new StatusError(alreadyExists(resource, name))
+      return { object, warnings }
+    }
+    try {
+      const [stored] = await this.#store.commit([{ key: keyOf(resource, namespace, name), value: encodeObject(object), expected: 0 }])
+      return { object: stored ? objectOf(stored, resource, target.version) : object, warnings }
+    } catch (error) {
+      if (error instanceof RevisionConflict) throw new StatusError(alreadyExists(resource, name))
+      throw error
+    }
+  }
+
+  async change(target: Target, change: ChangeObject, options: WriteOptions & { readonly isStatus: boolean }): Promise<Written> {
+    for (let tries = 1; ; tries++) {
+      const stored = this.get(target)
+      const before = objectOf(stored, target.resource, target.version)
+      const { object: sent, warnings } = change(before)
+      checkIdentity(target, before, sent)
+      const object = this.#changed(target.resource, before, sent, options.isStatus)
+      if (isSameJson(object, before)) return { object: before, warnings }
+      const told = [...warnings, ...judge(target.resource, object, before)]
+      if (options.isDryRun) return { object, warnings: told }
+      try {
+        return { object: await this.#put(target, stored, object), warnings: told }
+      } catch (error) {
+        if (!(error instanceof RevisionConflict)) throw error
+        if (tries >= mostTries) throw new StatusError(conflict(target.resource, target.name))
+      }
+    }
+  }
+
+  /** The object as it is now if something keeps it from being gone; undefined if it is. */
+  async delete(
+    target: Target,
+    preconditions: Preconditions,
+    options: WriteOptions,
+  ): Promise<{ readonly gone: KubeObject; readonly left?: KubeObject }> {
+    for (let tries = 1; ; tries++) {
+      const stored = this.get(target)
+      const before = objectOf(stored, target.resource, target.version)
+      checkPreconditions(target, before, preconditions)
+      if (isProtected(target)) throw new StatusError(forbiddenBecause(target.resource, target.name, 'this namespace may not be deleted'))
+      if (options.isDryRun) return { gone: before }
+      try {
+        return await this.#remove(target, stored, before)
+      } catch (error) {
+        if (!(error instanceof RevisionConflict)) throw error
+        if (tries >= mostTries) throw new StatusError(conflict(target.resource, target.name))
+      }
+    }
+  }
+
+  async #put(target: Target, stored: Stored, object: KubeObject): Promise<KubeObject> {
+    const { deletionTimestamp, finalizers = [] } = object.metadata
+    if (deletionTimestamp !== undefined && finalizers.length === 0 && target.resource.kind !== 'Namespace') {
+      await this.#store.commit([{ key: stored.key, expected: stored.revision }])
+      await this.#reaper.gone(object)
+      return object
+    }
+    const [written] = await this.#store.commit([{ key: stored.key, value: encodeObject(object), expected: stored.revision }])
+    return written ? objectOf(written, target.resource, target.version) : object
+  }
+
+  async #remove(target: Target, stored: Stored, before: KubeObject): Promise<{ readonly gone: KubeObject; readonly left?: KubeObject }> {
+    const isNamespace = target.resource.kind === 'Namespace' && target.resource.group === ''
+    if (!isNamespace && (before.metadata.finalizers ?? []).length === 0) {
+      await this.#store.commit([{ key: stored.key, expected: stored.revision }])
+      await this.#reaper.gone(before)
+      return { gone: before }
+    }
+    if (before.metadata.deletionTimestamp !== undefined) return { gone: before, left: before }
+    const metadata = { ...before.metadata, deletionTimestamp: this.#time(), deletionGracePeriodSeconds: 0 }
+    const status = isNamespace ? { status: { phase: 'Terminating' } } : {}
+    const left = await this.#put(target, stored, { ...before, metadata, ...status })
+    if (isNamespace) await this.#reaper.empty(target.name)
+    return { gone: before, left }
+  }
+
+  #checkNamespace({ resource, namespace }: Target, { metadata }: KubeObject): void {
+    const sent = metadata.namespace ?? ''
+    if (sent !== '' && sent !== namespace) throw new StatusError(badRequest(otherNamespace(sent, namespace)))
+    if (!resource.namespaced) return
+    const stored = this.#store.get({ resource: 'namespaces', namespace: '', name: namespace })
+    if (stored === undefined) throw new StatusError(notFound({ group: '', plural: 'namespaces' }, namespace))
+    const text: { readonly metadata?: ObjectMeta } = JSON.parse(stored.value.toString())
+    if (text.metadata?.deletionTimestamp === undefined) return
+    const why = `unable to create new content in namespace ${namespace} because it is being terminated`
+    throw new StatusError(forbiddenBecause(resource, metadata.name ?? '', why))
+  }
+
+  #newMetadata(resource: ApiResource, sent: ObjectMeta, namespace: string): ObjectMeta {
+    const { uid: _, generation: __, creationTimestamp: ___, deletionTimestamp: ____, selfLink: _____, ...rest } = sent
+    const place = resource.namespaced ? { namespace } : {}
+    const generation = resource.custom ? { generation: 1 } : {}
+    return { ...rest, ...place, uid: randomUUID(), creationTimestamp: this.#time(), ...generation }
+  }
+
+  #changed(resource: ApiResource, before: KubeObject, sent: KubeObject, isStatus: boolean): KubeObject {
+    const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, resourceVersion } = before.metadata
+    const owned = { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, resourceVersion }
+    const hasStatus = resource.subresources.some(({ name }) => name === 'status')
+    if (isStatus) return { ...before, status: sent['status'] }
+    const metadata = withoutAbsent({ ...sent.metadata, namespace: before.metadata.namespace, ...owned })
+    const object = withDefaults(resource, { ...sent, metadata, ...(hasStatus ? { status: before['status'] } : {}) })
+    if (generation === undefined || isSameJson(bodyOf(object), bodyOf(before))) return object
+    return { ...object, metadata: { ...metadata, generation: generation + 1 } }
+  }
+
+  /** To the second, as Kubernetes tells it. */
+  #time(): string {
+    return new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z')
+  }
+}
+
+function judge(resource: ApiResource, object: KubeObject, before?: KubeObject): readonly string[] {
+  const { causes, warnings } = checkObject(resource, object, before)
+  const settings = judgeMeshSettings(object)
+  const all = [...causes, ...settings.causes]
+  if (all.length > 0) throw refusal(resource, object.metadata.name ?? '', all)
+  return [...warnings, ...settings.warnings]
+}
+
+function refusal(resource: ApiResource, name: string, causes: readonly StatusCause[]): StatusError {
+  return new StatusError(invalid(resource.group, resource.kind, name, causes))
+}
+
+function checkIdentity({ resource, namespace, name }: Target, before: KubeObject, sent: KubeObject): void {
+  const { metadata } = sent
+  if ((metadata.name ?? '') !== name)
+    throw new StatusError(badRequest(`the name of the object (${metadata.name ?? ''}) does not match the name on the URL (${name})`))
+  const place = metadata.namespace ?? ''
+  if (place !== '' && place !== namespace) throw new StatusError(badRequest(otherNamespace(place, namespace)))
+  const { resourceVersion = '', uid = '' } = metadata
+  if (resourceVersion !== '' && resourceVersion !== before.metadata.resourceVersion) throw new StatusError(conflict(resource, name))
+  if (uid === '' || uid === before.metadata.uid) return
+  const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid ?? ''}`
+  throw new StatusError(conflict(resource, name, why))
+}
+
+function checkPreconditions({ resource, name }: Target, { metadata }: KubeObject, { uid, resourceVersion }: Preconditions): void {
+  const stale = (what: string, wanted: string, found: string): StatusError =>
+    new StatusError(conflict(resource, name, `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`))
+  if (uid !== undefined && uid !== metadata.uid) throw stale('UID', uid, metadata.uid ?? '')
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
+    throw stale('ResourceVersion', resourceVersion, metadata.resourceVersion ?? '')
+}
+
+/** What the mesh cannot be without. */
+function isProtected({ resource, name }: Target): boolean {
+  return resource.group === '' && resource.kind === 'Namespace' && ['default', 'istio-system', 'kube-system'].includes(name)
+}
+
+function otherNamespace(sent: string, asked: string): string {
+  return `the namespace of the provided object does not match the namespace sent on the request (${sent} and ${asked})`
+}
+
+/** What has a subresource of its own for it does not come with the object. */
+function withoutStatus(resource: ApiResource, object: KubeObject): KubeObject {
+  if (!resource.subresources.some(({ name }) => name === 'status')) return object
+  const { status: _, ...rest } = object
+  return { ...rest, apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata }
+}
+
+function bodyOf({ metadata: _, status: __, apiVersion: ___, ...body }: KubeObject): typeof body {
+  return body
+}
+
+function withoutAbsent(metadata: { readonly [field: string]: Json | undefined }): ObjectMeta {
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined))
+}
+
+/** Kubernetes' letters: none that could spell a word. */
+function randomSuffix(): string {
+  const letters = 'bcdfghjklmnpqrstvwxz2456789'
+  return Array.from(randomBytes(5), (byte) => letters[byte % letters.length]).join('')
+}

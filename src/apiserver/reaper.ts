@@ -1,0 +1,85 @@
+// Deletes what must not outlast something else: what belongs to an object that is gone, and what is in a namespace that is being deleted.
+import { findResource, type KubeObject, resources } from '../kube/index.ts'
+import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
+import { encodeObject, objectOf, storeNameOf } from './stored-objects.ts'
+
+export class Reaper {
+  readonly #store: ObjectStore
+
+  constructor(store: ObjectStore) {
+    this.#store = store
+  }
+
+  /** An object is gone: what it alone owned goes too, and its namespace, if it only waited for this. */
+  async gone({ metadata }: KubeObject): Promise<void> {
+    const { uid, namespace } = metadata
+    if (uid !== undefined) await this.#deleteOwned(uid, namespace)
+    if (namespace !== undefined && this.#isTerminating(namespace)) await this.empty(namespace)
+  }
+
+  /** Deletes all that is in a namespace, and the namespace when nothing is left. */
+  async empty(namespace: string): Promise<void> {
+    const content = this.#content(namespace)
+    for (const stored of content) await this.#delete(stored)
+    if (this.#content(namespace).length > 0) return
+    const key = { resource: 'namespaces', namespace: '', name: namespace }
+    const stored = this.#store.get(key)
+    if (stored !== undefined) await this.#quietly(this.#store.commit([{ key, expected: stored.revision }]))
+  }
+
+  #content(namespace: string): readonly Stored[] {
+    return namespacedNames.flatMap((resource) => this.#store.list(resource, { namespace }).items)
+  }
+
+  #isTerminating(name: string): boolean {
+    const stored = this.#store.get({ resource: 'namespaces', namespace: '', name })
+    const resource = findResource('', 'v1', 'namespaces')
+    if (stored === undefined || resource === undefined) return false
+    return objectOf(stored, resource, 'v1').metadata.deletionTimestamp !== undefined
+  }
+
+  async #deleteOwned(uid: string, namespace: string | undefined): Promise<void> {
+    const mark = Buffer.from(`"uid":${JSON.stringify(uid)}`)
+    for (const resource of resources) {
+      const list = this.#store.list(storeNameOf(resource), namespace === undefined ? {} : { namespace }).items
+      for (const stored of list) {
+        // Nearly no object names it; only those that may are read.
+        if (!stored.value.includes(mark)) continue
+        const { metadata } = objectOf(stored, resource, resource.versions[0] ?? '')
+        const owners = metadata.ownerReferences ?? []
+        if (!owners.some((owner) => owner.uid === uid)) continue
+        if (owners.every((owner) => owner.uid === uid)) await this.#delete(stored)
+      }
+    }
+  }
+
+  async #delete(stored: Stored): Promise<void> {
+    const resource = resources.find((one) => storeNameOf(one) === stored.key.resource)
+    if (resource === undefined) return
+    const object = objectOf(stored, resource, resource.versions[0] ?? '')
+    const { finalizers = [], deletionTimestamp } = object.metadata
+    if (finalizers.length > 0) {
+      if (deletionTimestamp !== undefined) return
+      const metadata = { ...object.metadata, deletionTimestamp: new Date().toISOString().replace(/\.\d+Z$/, 'Z') }
+      await this.#quietly(
+        this.#store.commit([{ key: stored.key, value: encodeObject({ ...object, metadata }), expected: stored.revision }]),
+      )
+      return
+    }
+    if (await this.#quietly(this.#store.commit([{ key: stored.key, expected: stored.revision }])))
+      await this.#deleteOwned(object.metadata.uid ?? '', object.metadata.namespace)
+  }
+
+  /** Whoever was first has decided, and is asked again by the next that goes. */
+  async #quietly(writing: Promise<unknown>): Promise<boolean> {
+    try {
+      await writing
+      return true
+    } catch (error) {
+      if (error instanceof RevisionConflict) return false
+      throw error
+    }
+  }
+}
+
+const namespacedNames = Array.from(new Set(resources.filter(({ namespaced }) => namespaced).map(storeNameOf)))

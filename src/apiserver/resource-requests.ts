@@ -1,0 +1,261 @@
+// Carries out what is asked of a resource: each method with its own rules of what is read and how it is answered.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import {
+  apiVersionOf,
+  applyJsonPatch,
+  applyMergePatch,
+  applyStrategicMergePatch,
+  badRequest,
+  forbiddenBecause,
+  isJsonObject,
+  type Json,
+  JsonProblem,
+  type KubeObject,
+  methodNotAllowed,
+  noSuchPath,
+  parseBody,
+  readObject,
+  readPatched,
+  StatusError,
+  success,
+  unsupportedMediaType,
+  type Wanted,
+} from '../kube/index.ts'
+import type { ObjectStore } from '../store/index.ts'
+import { type Answer, json, statusAnswer } from './answer.ts'
+import { readBody } from './body.ts'
+import { listAnswer, tableAnswer } from './collection.ts'
+import { ObjectWriter, type Preconditions, type Target, type Written } from './object-writer.ts'
+import { fieldValidationOf, isDryRun, isTrue, numberOf, selectionOf } from './query.ts'
+import type { ResourcePath } from './request-path.ts'
+import { bytesOf, objectOf, storeNameOf } from './stored-objects.ts'
+import { streamWatch } from './watch-stream.ts'
+
+export interface ResourceRequest {
+  readonly message: IncomingMessage
+  readonly response: ServerResponse
+  readonly path: ResourcePath
+  readonly query: URLSearchParams
+}
+
+/** What is said of an object besides its own faults, to whoever wrote it. */
+export type Consequences = (object: KubeObject) => readonly string[]
+
+export class ResourceRequests {
+  readonly #store: ObjectStore
+  readonly #writer: ObjectWriter
+  readonly #consequences: Consequences
+
+  constructor(store: ObjectStore, now: () => number, consequences: Consequences) {
+    this.#store = store
+    this.#writer = new ObjectWriter(store, now)
+    this.#consequences = consequences
+  }
+
+  /** Undefined where the answer is a stream that has begun. */
+  async answer(request: ResourceRequest): Promise<Answer | undefined> {
+    const { path, message, query } = request
+    const verb = verbOf(message.method ?? '', path, query)
+    if (path.subresource !== '' && path.subresource !== 'status') throw new StatusError(noSuchPath())
+    if (verb === undefined || !path.resource.verbs.includes(verb)) throw new StatusError(methodNotAllowed(path.resource))
+    switch (verb) {
+      case 'watch':
+        return this.#watch(request)
+      case 'list':
+        return listAnswer(this.#store, { path, query, asTable: wantsTable(message) })
+      case 'get':
+        return this.#get(request)
+      case 'create':
+        return this.#create(request)
+      case 'update':
+        return this.#update(request)
+      case 'patch':
+        return this.#patch(request)
+      case 'delete':
+        return this.#delete(request)
+      case 'deletecollection':
+        return this.#deleteCollection(request)
+      default:
+        return verb satisfies never
+    }
+  }
+
+  #get({ path, message, query }: ResourceRequest): Answer {
+    const stored = this.#writer.get(path)
+    if (wantsTable(message)) return tableAnswer(path, [objectOf(stored, path.resource, path.version)], query)
+    return { code: 200, body: bytesOf(stored, path.resource, path.version) }
+  }
+
+  #watch({ path, message, query, response }: ResourceRequest): undefined {
+    const { resource, version, namespace, name } = path
+    const since = numberOf(query, 'resourceVersion') ?? 0
+    const startsWithAll = query.has('sendInitialEvents') ? isTrue(query, 'sendInitialEvents') : since === 0
+    const seconds = numberOf(query, 'timeoutSeconds') ?? 0
+    streamWatch(this.#store, response, {
+      resource,
+      version,
+      namespace,
+      matches: selectionOf(resource, query, name).matches,
+      ...(startsWithAll ? {} : { since: since === 0 ? this.#store.revision : since }),
+      bookmarks: isTrue(query, 'allowWatchBookmarks'),
+      marksInitialEnd: startsWithAll && isTrue(query, 'sendInitialEvents'),
+      asTable: wantsTable(message),
+      timeoutMs: seconds > 0 ? seconds * 1000 : watchMs(),
+    })
+    return undefined
+  }
+
+  async #create(request: ResourceRequest): Promise<Answer> {
+    const { path, message, query } = request
+    if (path.name !== '') throw new StatusError(methodNotAllowed(path.resource))
+    // Nothing here would ever run it.
+    if (path.resource.kind === 'Pod') throw new StatusError(forbiddenBecause(path.resource, '', 'this server runs no Pods'))
+    const read = await readSent(message, wantedOf(path, query))
+    const written = await this.#writer.create({ ...path, name: read.object.metadata.name ?? '' }, read.object, {
+      isDryRun: isDryRun(query),
+    })
+    return this.#written(request, written, { code: 201, warnings: read.warnings })
+  }
+
+  async #update(request: ResourceRequest): Promise<Answer> {
+    const { path, message, query } = request
+    const read = await readSent(message, wantedOf(path, query))
+    const change = () => ({ object: read.object, warnings: read.warnings })
+    const isStatus = path.subresource === 'status'
+    return this.#written(request, await this.#writer.change(path, change, { isDryRun: isDryRun(query), isStatus }))
+  }
+
+  async #patch(request: ResourceRequest): Promise<Answer> {
+    const { path, message, query } = request
+    const wanted = wantedOf(path, query)
+    const apply = patchOf(path, typeOf(message), await readBody(message))
+    const change = (before: KubeObject) => {
+      const { value, duplicates } = apply(before)
+      if (!isJsonObject(value)) throw new StatusError(badRequest('the patch leaves no object'))
+      return readPatched(value, duplicates, wanted)
+    }
+    const isStatus = path.subresource === 'status'
+    return this.#written(request, await this.#writer.change(path, change, { isDryRun: isDryRun(query), isStatus }))
+  }
+
+  async #delete({ path, message, query }: ResourceRequest): Promise<Answer> {
+    const { preconditions, dryRun } = await readDeleteOptions(message)
+    const { gone, left } = await this.#writer.delete(path, preconditions, { isDryRun: dryRun || isDryRun(query) })
+    if (left !== undefined) return json(left)
+    const { group, plural } = path.resource
+    const { uid } = gone.metadata
+    return statusAnswer(
+      success({ name: path.name, ...(group === '' ? {} : { group }), kind: plural, ...(uid === undefined ? {} : { uid }) }),
+    )
+  }
+
+  async #deleteCollection({ path, message, query }: ResourceRequest): Promise<Answer> {
+    const { dryRun } = await readDeleteOptions(message)
+    const { resource, version, namespace } = path
+    const selection = selectionOf(resource, query, '')
+    const listed = this.#store.list(storeNameOf(resource), namespace === '' ? {} : { namespace })
+    const items: KubeObject[] = []
+    for (const stored of listed.items) {
+      const object = objectOf(stored, resource, version)
+      if (!selection.matches(object)) continue
+      const target: Target = { resource, version, namespace: stored.key.namespace, name: stored.key.name }
+      const { gone, left } = await this.#writer.delete(target, {}, { isDryRun: dryRun || isDryRun(query) })
+      items.push(left ?? gone)
+    }
+    const metadata = { resourceVersion: String(this.#store.revision) }
+    return json({ kind: resource.listKind, apiVersion: apiVersionOf({ group: resource.group, version }), metadata, items })
+  }
+
+  #written({ path, message, query }: ResourceRequest, { object, warnings }: Written, more: Partial<Answer> = {}): Answer {
+    const told = [...(more.warnings ?? []), ...warnings, ...(isDryRun(query) ? [] : this.#consequences(object))]
+    const answer = wantsTable(message) ? tableAnswer(path, [object], query) : json(object)
+    return { ...answer, ...more, warnings: told }
+  }
+}
+
+type PatchResult = { readonly value: Json; readonly duplicates: readonly string[] }
+
+const patchTypes = ['application/json-patch+json', 'application/merge-patch+json']
+
+function patchOf({ resource }: ResourcePath, type: string, body: Buffer): (before: KubeObject) => PatchResult {
+  const accepted = resource.custom ? patchTypes : [...patchTypes, 'application/strategic-merge-patch+json']
+  if (!accepted.includes(type)) throw new StatusError(unsupportedMediaType(accepted))
+  const { value: patch, duplicates } = parseJson(body)
+  switch (type) {
+    case 'application/json-patch+json':
+      return (before) => ({ value: applyJsonPatch(before, patch), duplicates })
+    case 'application/merge-patch+json':
+      return (before) => ({ value: applyMergePatch(before, patch), duplicates })
+    default:
+      if (!isJsonObject(patch)) throw new StatusError(badRequest('a strategic merge patch is an object'))
+      return (before) => ({ value: applyStrategicMergePatch(resource.schema, before, patch), duplicates })
+  }
+}
+
+function parseJson(body: Buffer): PatchResult {
+  try {
+    return parseBody(body, 'json')
+  } catch (error) {
+    if (error instanceof JsonProblem) throw new StatusError(badRequest(`error decoding patch: ${error.message}`))
+    throw error
+  }
+}
+
+const bodyTypes = ['application/json', 'application/yaml']
+
+async function readSent(message: IncomingMessage, wanted: Wanted): Promise<ReturnType<typeof readObject>> {
+  const type = typeOf(message)
+  if (type !== '' && !bodyTypes.includes(type)) throw new StatusError(unsupportedMediaType(bodyTypes))
+  return readObject(await readBody(message), type === 'application/yaml' ? 'yaml' : 'json', wanted)
+}
+
+async function readDeleteOptions(message: IncomingMessage): Promise<{ readonly preconditions: Preconditions; readonly dryRun: boolean }> {
+  const body = await readBody(message)
+  if (body.length === 0) return { preconditions: {}, dryRun: false }
+  const { value } = parseJson(body)
+  const options = isJsonObject(value) ? value : {}
+  const wanted = isJsonObject(options['preconditions']) ? options['preconditions'] : {}
+  const { uid, resourceVersion } = wanted
+  const preconditions = {
+    ...(typeof uid === 'string' ? { uid } : {}),
+    ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
+  }
+  return { preconditions, dryRun: Array.isArray(options['dryRun']) && options['dryRun'].includes('All') }
+}
+
+function wantedOf({ resource, version }: ResourcePath, query: URLSearchParams): Wanted {
+  return { resource, version, fieldValidation: fieldValidationOf(query) }
+}
+
+function verbOf(method: string, { name }: ResourcePath, query: URLSearchParams) {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      if (isTrue(query, 'watch')) return 'watch'
+      return name === '' ? 'list' : 'get'
+    case 'POST':
+      return 'create'
+    case 'PUT':
+      return name === '' ? undefined : 'update'
+    case 'PATCH':
+      return name === '' ? undefined : 'patch'
+    case 'DELETE':
+      return name === '' ? 'deletecollection' : 'delete'
+    default:
+      return undefined
+  }
+}
+
+function wantsTable({ headers }: IncomingMessage): boolean {
+  const [first = ''] = (headers.accept ?? '').split(',')
+  return /;\s*as=Table\b/.test(first) && /;\s*v=v1\b/.test(first)
+}
+
+function typeOf({ headers }: IncomingMessage): string {
+  return (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+}
+
+/** As a real server does: some time between half an hour and an hour, so that not all come back at once. */
+function watchMs(): number {
+  return (1800 + Math.floor(Math.random() * 1800)) * 1000
+}

@@ -1,0 +1,92 @@
+// Keeps the configuration up to date that stands in objects of an API: each is read once for its version, as a document of a file would be.
+import { type Clock, systemClock, type Timer, Watchable } from '../base/index.ts'
+import { type Assembly, assemble, type LoadedFile, noPlaces } from './assembly.ts'
+import { readDocument } from './document-reader.ts'
+import { loadDocument } from './loaded-document.ts'
+import { type ConfigSnapshot, type ReadOptions, snapshotOf } from './read-sources.ts'
+import { sameSnapshot } from './same-snapshot.ts'
+import type { Store } from './store.ts'
+
+/** One version of an object: as long as it is the same, so is what it says. */
+export interface DeclaredObject {
+  /** Stands in the place of a file's name: `serviceentries.networking.istio.io default/redis`. */
+  readonly source: string
+  /** JSON. */
+  text(): string
+}
+
+export interface DeclaredObjects {
+  /** In an order that does not change by itself. */
+  all(): readonly DeclaredObject[]
+  /** Calls the listener when something has changed. */
+  watch(listener: () => void): () => void
+}
+
+export interface ObjectSourceOptions extends ReadOptions {
+  readonly clock?: Clock
+  /** Changes are awaited until they have been quiet for so long, */
+  readonly quietMs: number
+  /** but not longer than so. */
+  readonly longestWaitMs: number
+}
+
+/** Reads what is declared, and goes on reading it as it changes. */
+export function createObjectSource(objects: DeclaredObjects, options: ObjectSourceOptions): Store {
+  return new ObjectSource(objects, options)
+}
+
+class ObjectSource implements Store {
+  readonly snapshot: Watchable<ConfigSnapshot>
+  readonly #objects: DeclaredObjects
+  readonly #options: ObjectSourceOptions
+  readonly #clock: Clock
+  readonly #stop: () => void
+  readonly #files = new WeakMap<DeclaredObject, LoadedFile>()
+  #assembly: Assembly | undefined
+  #quiet: Timer | undefined
+  #firstNotice = 0
+
+  constructor(objects: DeclaredObjects, options: ObjectSourceOptions) {
+    this.#objects = objects
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.snapshot = new Watchable(this.#assemble(), sameSnapshot)
+    this.#stop = objects.watch(() => this.#notice())
+  }
+
+  refresh(): void {
+    this.#quiet?.cancel()
+    this.#quiet = undefined
+    this.snapshot.set(this.#assemble())
+  }
+
+  close(): void {
+    this.#stop()
+    this.#quiet?.cancel()
+  }
+
+  #notice(): void {
+    const now = this.#clock.monotonic()
+    if (this.#quiet === undefined) this.#firstNotice = now
+    this.#quiet?.cancel()
+    const left = Math.max(0, this.#firstNotice + this.#options.longestWaitMs - now)
+    this.#quiet = this.#clock.setTimer(Math.min(this.#options.quietMs, left), () => this.refresh())
+  }
+
+  #assemble(): ConfigSnapshot {
+    const files = this.#objects.all().map((object) => this.#fileOf(object))
+    const previous = this.#assembly
+    this.#assembly = assemble(files, { overrides: this.#options, now: this.#clock.now(), ...(previous ? { previous } : {}) })
+    return snapshotOf(this.#assembly)
+  }
+
+  #fileOf(object: DeclaredObject): LoadedFile {
+    const known = this.#files.get(object)
+    if (known !== undefined) return known
+    const parsed = readDocument(object.text(), { defaultNamespace: this.#options.defaultNamespace ?? 'default' })
+    const documents = [loadDocument(parsed, object.source, { line: 1, from: 0 })]
+    const file = { source: object.source, documents, issues: [], opaque: parsed.opaque, places: noPlaces }
+    this.#files.set(object, file)
+    return file
+  }
+}

@@ -1,0 +1,35 @@
+// Shows the objects of the API that are configuration to the control side, each version as one document.
+import { kinds, otherKind } from '../api/index.ts'
+import type { DeclaredObject, DeclaredObjects } from '../config/index.ts'
+import { type KubeObject, resources } from '../kube/index.ts'
+import type { ObjectStore, Stored } from '../store/index.ts'
+
+export function declaredObjects(store: ObjectStore): DeclaredObjects {
+  const known = new WeakMap<Stored, DeclaredObject>()
+  const declared = (stored: Stored): DeclaredObject => {
+    const object = known.get(stored) ?? declaredObject(stored)
+    known.set(stored, object)
+    return object
+  }
+  return {
+    all: () => names.flatMap((name) => store.list(name).items.map(declared)),
+    watch: (listener) => store.watch(store.revision, ({ key }) => names.includes(key.resource) && listener()),
+  }
+}
+
+function declaredObject({ key, value }: Stored): DeclaredObject {
+  const place = key.namespace === '' ? key.name : `${key.namespace}/${key.name}`
+  return { source: `${key.resource} ${place}`, text: () => withoutBookkeeping(value) }
+}
+
+/** Who has set which field is nothing that is declared. */
+function withoutBookkeeping(value: Buffer): string {
+  const object: KubeObject = JSON.parse(value.toString())
+  const { managedFields: _, ...metadata } = object.metadata
+  return JSON.stringify({ ...object, metadata })
+}
+
+/** Of the kinds that the control side reads. */
+const names = resources
+  .filter(({ group, kind }) => Object.hasOwn(kinds, kind) || otherKind(group, kind) !== undefined)
+  .map(({ group, plural }) => (group === '' ? plural : `${plural}.${group}`))

@@ -1,0 +1,170 @@
+// What `sallyport serve` does with requests that mean no good, and with what lists and watches may ask of the past.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Asked, askApi, type Replied, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
+
+const maps = '/api/v1/namespaces/default/configmaps'
+const data = temporaryDirectory()
+let api: ServedApi
+
+beforeAll(async () => {
+  api = await serveApi(data.path)
+})
+afterAll(async () => {
+  await api.kill('SIGTERM')
+  data.remove()
+})
+
+const map = (name: string, more: object = {}): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...more }, data: { a: 'b' } })
+
+const post = (body: string, more: Asked = {}): Promise<Replied> => askApi(api, maps, { method: 'POST', body, ...more })
+
+interface Row {
+  readonly path?: string
+  readonly asked: Asked
+  readonly code: number
+  readonly says: RegExp
+}
+
+const rows: Record<string, Row> = {
+  'a body over three megabytes': {
+    asked: { method: 'POST', body: 'x'.repeat(3 * 1024 * 1024 + 1) },
+    code: 413,
+    says: /Request entity too large/,
+  },
+  'JSON ten thousand levels deep': {
+    asked: { method: 'POST', body: '['.repeat(10_000) + ']'.repeat(10_000) },
+    code: 400,
+    says: /BadRequest/,
+  },
+  'half a JSON text': { asked: { method: 'POST', body: '{"kind":' }, code: 400, says: /BadRequest/ },
+  'a kind that the path does not have': {
+    asked: { method: 'POST', body: '{"apiVersion":"v1","kind":"Secret"}' },
+    code: 400,
+    says: /ConfigMap/,
+  },
+  'a repeated field under strict validation': {
+    path: `${maps}?fieldValidation=Strict`,
+    asked: { method: 'POST', body: '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x","name":"y"}}' },
+    code: 400,
+    says: /duplicate field \\"metadata.name\\"/,
+  },
+  'a name that is none': { asked: { method: 'POST', body: map('Not_A_Name') }, code: 422, says: /metadata.name: Invalid value/ },
+  'another namespace than that of the path': {
+    asked: { method: 'POST', body: map('x', { namespace: 'other' }) },
+    code: 400,
+    says: /does not match/,
+  },
+  'an encoded slash in a name': { path: `${maps}/a%2fb`, asked: {}, code: 404, says: /could not find the requested resource/ },
+  'dots in a path': { path: '/api/v1/namespaces/default/../../../metrics', asked: {}, code: 404, says: /NotFound/ },
+  'a doubled slash': { path: '/api/v1//namespaces', asked: {}, code: 404, says: /NotFound/ },
+  'a percent sign that encodes nothing': { path: '/api/v1/namespaces/%zz', asked: {}, code: 404, says: /NotFound/ },
+  'the name of a prototype as a resource': { path: '/api/v1/__proto__', asked: {}, code: 404, says: /NotFound/ },
+  'a method that a resource has not': { path: `${maps}/x`, asked: { method: 'POST', body: map('x') }, code: 405, says: /MethodNotAllowed/ },
+  'a media type that nobody knows': {
+    asked: { method: 'POST', body: 'x', headers: { 'Content-Type': 'text/csv' } },
+    code: 415,
+    says: /accepted media types/,
+  },
+  'a selector that cannot be read': { path: `${maps}?labelSelector=a%20in`, asked: {}, code: 400, says: /BadRequest/ },
+  'a field that cannot be selected by': { path: `${maps}?fieldSelector=data.a%3Db`, asked: {}, code: 400, says: /data.a/ },
+  'a continuation that was never given': { path: `${maps}?limit=1&continue=abc`, asked: {}, code: 400, says: /continue key is not valid/ },
+  'a forged token': { path: maps, asked: { token: 'x'.repeat(43) }, code: 401, says: /Unauthorized/ },
+  'a Pod, which nobody would run': {
+    path: '/api/v1/namespaces/default/pods',
+    asked: { method: 'POST', body: '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"}}' },
+    code: 403,
+    says: /runs no Pods/,
+  },
+}
+
+describe('requests that mean no good', () => {
+  for (const [name, { path = maps, asked, code, says }] of Object.entries(rows)) {
+    it(`refuses ${name}`, async () => {
+      const replied = await askApi(api, path, asked)
+      expect(replied.body).toMatch(says)
+      expect(replied.code).toBe(code)
+      expect(JSON.parse(replied.body)).toMatchObject({ kind: 'Status', apiVersion: 'v1', status: 'Failure', code })
+    })
+  }
+
+  it('keeps keys that are called like prototypes as keys', async () => {
+    const body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"proto"},"data":{"__proto__":"x","constructor":"y"}}'
+    expect((await post(body)).code).toBe(201)
+    expect((await askApi(api, `${maps}/proto`)).body).toContain('"data":{"__proto__":"x","constructor":"y"}')
+  })
+})
+
+describe('lists and watches', () => {
+  it('lists page by page what there was at the first', async () => {
+    for (const name of ['p1', 'p2', 'p3']) expect((await post(map(name, { labels: { page: 'x' } }))).code).toBe(201)
+    const first = JSON.parse((await askApi(api, `${maps}?limit=2`)).body)
+    await askApi(api, `${maps}/p3`, { method: 'DELETE' })
+    const rest = JSON.parse((await askApi(api, `${maps}?limit=500&continue=${first.metadata.continue}`)).body)
+    expect(first.items).toHaveLength(2)
+    expect([...first.items, ...rest.items].map((item) => item.metadata.name)).toContain('p3')
+    expect(rest.metadata.resourceVersion).toBe(first.metadata.resourceVersion)
+  })
+
+  it('tells a watch what there is, marks its end, and tells what comes', async () => {
+    const watch = await openWatch(`${maps}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan`)
+    await expect.poll(() => watch.events().at(-1)?.object.metadata.annotations).toEqual({ 'k8s.io/initial-events-end': 'true' })
+    await post(map('watched'))
+    await expect.poll(() => watch.events().at(-1)).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'watched' } } })
+    await askApi(api, `${maps}/watched`, { method: 'DELETE' })
+    await expect.poll(() => watch.events().at(-1)).toMatchObject({ type: 'DELETED', object: { metadata: { name: 'watched' } } })
+    watch.socket.destroy()
+  })
+
+  it('turns a change out of a selection into a deletion, and into one into an addition', async () => {
+    const watch = await openWatch(`${maps}?watch=true&labelSelector=in%3Dyes`)
+    await post(map('chosen', { labels: { in: 'yes' } }))
+    await expect.poll(() => watch.events().map(({ type }) => type)).toEqual(['ADDED'])
+    const relabel = (word: string): Promise<Replied> =>
+      askApi(api, `${maps}/chosen`, {
+        method: 'PATCH',
+        body: JSON.stringify({ metadata: { labels: { in: word } } }),
+        headers: { 'Content-Type': 'application/merge-patch+json' },
+      })
+    await relabel('no')
+    await relabel('yes')
+    await expect.poll(() => watch.events().map(({ type }) => type)).toEqual(['ADDED', 'DELETED', 'ADDED'])
+    watch.socket.destroy()
+  })
+
+  it('tells a watch that asks for what is no longer known that it is too late', async () => {
+    await api.kill('SIGTERM')
+    api = await serveApi(data.path)
+    const watch = await openWatch(`${maps}?watch=true&resourceVersion=1`)
+    await expect.poll(() => watch.events()).toMatchObject([{ type: 'ERROR', object: { code: 410, reason: 'Expired' } }])
+  })
+})
+
+interface Watch {
+  readonly socket: TLSSocket
+  readonly events: () => readonly { type: string; object: { metadata: { name?: string; annotations?: Record<string, string> } } }[]
+}
+
+function openWatch(path: string): Promise<Watch> {
+  const { hostname, port } = new URL(api.url)
+  const ca = readFileSync(join(data.path, 'pki/ca.crt'))
+  const token = readFileSync(join(data.path, 'pki/admin.token'), 'utf8').trim()
+  let text = ''
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port), ca, servername: 'localhost' })
+    socket.once('error', reject)
+    socket.once('secureConnect', () => {
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`)
+    })
+    // One line of JSON is one chunk, or begins after the head.
+    const events = (): ReturnType<Watch['events']> =>
+      text.split('\n').flatMap((line) => (line.startsWith('{"type"') ? [JSON.parse(line)] : []))
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      if (text.includes('\r\n\r\n')) resolve({ socket, events })
+    })
+  })
+}

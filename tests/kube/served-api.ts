@@ -1,0 +1,107 @@
+// Starts `sallyport serve` as a process of its own, and runs kubectl against it with a home that nobody else has.
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface ServedApi {
+  readonly directory: string
+  readonly url: string
+  readonly stderr: () => string
+  /** Resolves when the process is gone. */
+  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
+}
+
+export interface ServeParts {
+  /** The folder is a file system of its own with so much room. */
+  readonly diskBytes?: number
+}
+
+/** Rejects with what the process said when it does not serve. */
+export function serveApi(directory: string, { diskBytes }: ServeParts = {}): Promise<ServedApi> {
+  const program = [process.execPath, 'dist/bin.js', 'serve', '--data', directory, '--listen', '127.0.0.1:0']
+  const mount = ['unshare', '-rm', 'sh', '-c', `mount -t tmpfs -o size=${diskBytes} none "$0" && exec "$@"`, directory]
+  const [command = '', ...args] = diskBytes === undefined ? program : [...mount, ...program]
+  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  let said = ''
+  return new Promise((resolve, reject) => {
+    void gone.then(() => reject(new Error(`serve has ended: ${said}`)))
+    child.stderr.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-20_000)
+      const url = /API at (https:\S+),/.exec(said)?.[1]
+      if (url === undefined) return
+      const kill = (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+        child.kill(signal)
+        return gone
+      }
+      // Its own file system is seen from outside by way of the process.
+      const seen = diskBytes === undefined ? directory : `/proc/${child.pid}/root${directory}`
+      resolve({ directory: seen, url, stderr: () => said, kill })
+    })
+  })
+}
+
+export interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** kubectl with the kubeconfig of that server, and caches of its own. */
+export function kubectlOf(directory: string, home: string): (args: readonly string[], input?: string) => Promise<Ran> {
+  return (args, input = '') =>
+    new Promise((resolve) => {
+      const env = { ...process.env, HOME: home, KUBECONFIG: join(directory, 'kubeconfig'), KUBE_EDITOR: join(home, 'editor') }
+      const child = execFile('kubectl', args, { env, timeout: 30_000 }, (error, out, err) => {
+        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, out, err })
+      })
+      child.stdin?.on('error', () => undefined)
+      child.stdin?.end(input)
+    })
+}
+
+export interface Replied {
+  readonly code: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: string
+}
+
+export interface Asked {
+  readonly method?: string
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly token?: string
+}
+
+/** One request by the administrator, over TLS that trusts the server's own authority alone. */
+export function askApi({ directory, url }: Pick<ServedApi, 'directory' | 'url'>, path: string, asked: Asked = {}): Promise<Replied> {
+  const ca = readFileSync(join(directory, 'pki/ca.crt'))
+  const token = asked.token ?? readFileSync(join(directory, 'pki/admin.token'), 'utf8').trim()
+  const { hostname, port } = new URL(url)
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...asked.headers }
+  return new Promise((resolve, reject) => {
+    const sent = request({ hostname, port, path, ca, method: asked.method ?? 'GET', headers, agent: false }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.once('error', reject)
+      response.once('end', () => {
+        resolve({ code: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() })
+      })
+    })
+    sent.once('error', reject)
+    sent.end(asked.body)
+  })
+}
+
+export function temporaryDirectory(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'served-'))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+export function hasKubectl(): boolean {
+  const has = spawnSync('kubectl', ['version', '--client']).status === 0
+  if (!has && process.env['CI'] === 'true') throw new Error('kubectl is not on PATH')
+  return has
+}
