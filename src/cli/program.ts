@@ -138,11 +138,15 @@ function explainCommand(finish: (code: number) => void): Command {
 }
 
 function analyzeCommand(finish: (code: number) => void): Command {
-  const command = sub('analyze', 'prints every problem of the files').alias('validate')
+  const command = sub('analyze', 'prints every problem of the files, and what the proxies of a server have refused').alias('validate')
   policyOptions(command)
   return command
+    .option('--xds <addr>', 'asks this server what its proxies have refused: HOST:PORT, or the path of a Unix socket')
     .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'))
-    .addHelpText('after', examples('sallyport analyze -f policy/', 'sallyport analyze -f policy/ -o json'))
+    .addHelpText(
+      'after',
+      examples('sallyport analyze -f policy/', 'sallyport analyze -f policy/ -o json', 'sallyport analyze --xds 127.0.0.1:15010'),
+    )
     .action(async (values: Values) => finish(await (await import('./commands/analyze.ts')).analyze(values)))
 }
 

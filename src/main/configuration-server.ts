@@ -5,7 +5,7 @@ import type { ApiOptions, ServeOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createObjectSource, createStore, type ReadOptions, type Store } from '../config/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
 import { configIssue } from '../telemetry/index.ts'
-import { type AdsServer, type NodeIdentity, readNode, serveAds, type TypeUrl, typeShortNames } from '../xds/index.ts'
+import { type AdsServer, type NodeIdentity, readNode, serveAds, type Rejected, type TypeUrl, typeShortNames } from '../xds/index.ts'
 import { errorsOf } from './control-plane.ts'
 import { declaredObjects } from './declared-objects.ts'
 import { issueReporter } from './issue-reporter.ts'
@@ -72,7 +72,7 @@ export async function startServer(options: ServeOptions, source?: Store): Promis
         strangers.meet(node)
         return line.views.viewOf(node)
       },
-      onRejected: (node, typeUrl, { text }) => tellRejected(node, typeUrl, text),
+      onRejected: tellRejected,
     })
     return {
       address: server.address,
@@ -140,10 +140,11 @@ class ServerLine {
 }
 
 /** What a proxy refuses is found out by nobody else: it goes on with what it had. */
-function tellRejected(node: Parameters<typeof readNode>[0], typeUrl: TypeUrl, text: string): void {
+function tellRejected(node: Parameters<typeof readNode>[0], typeUrl: TypeUrl, { text, resources }: Rejected): void {
   const identity = readNode(node)
   const who = typeof identity === 'string' ? (node?.id ?? '') : `${identity.namespace}/${identity.name}`
-  const message = `${who} has refused its ${typeShortNames[typeUrl]}, and goes on with what it had: ${printable(text)}`
+  const what = [typeShortNames[typeUrl], ...resources].join(' ')
+  const message = `${who} has refused its ${what}, and goes on with what it had: ${printable(text)}`
   configIssue.publish({ level: 'error', code: 'SLP0202', message })
   process.stderr.write(`sallyport serve: SLP0202 ${message}\n`)
 }

@@ -184,7 +184,15 @@ test('proxy-status shows who has accepted what, and a refusal with its text', as
     ['NAME', 'CLUSTER', 'CDS', 'LDS', 'EDS', 'RDS', 'ECDS', 'ISTIOD', 'VERSION'],
     ['web.shop', 'Kubernetes', 'SYNCED', 'NACK', 'IGNORED', 'IGNORED', 'IGNORED', server.address, '9.9.9'],
   ])
-  expect(stdout).toMatch(/web\.shop has refused LDS at \S+:\n {2}0\.0\.0\.0_80: no \[31m such filter\n$/)
+  expect(stdout).toMatch(/web\.shop has refused LDS 0\.0\.0\.0_80 at \S+:\n {2}0\.0\.0\.0_80: no \[31m such filter\n$/)
+  const found = await sallyport(['analyze', '--xds', server.address])
+  expect(found.code).toBe(1)
+  expect(found.stdout).toContain(
+    'error[SLP0202]: web.shop has refused its LDS 0.0.0.0_80, and goes on with what it had: 0.0.0.0_80: no [31m such filter\n',
+  )
+  expect(found.stdout).toContain(`1 error, 0 warnings in ${server.address}\n`)
+  const both = JSON.parse((await sallyport(['analyze', '-f', plain, '--xds', server.address, '-o', 'json'])).stdout)
+  expect(both).toMatchObject([{ code: 'SLP0202', level: 'error' }])
   const json = await sallyport(['proxy-status', '--xds', server.address, '-o', 'json'])
   expect(JSON.parse(json.stdout)).toMatchObject([
     {

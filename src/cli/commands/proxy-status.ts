@@ -1,4 +1,5 @@
 // `sallyport proxy-status`: says which proxies a server has, and what of their configuration each has accepted.
+import type { Issue } from '../../api/index.ts'
 import { type ClientStatus, fetchClientStatus, readNode, type TypeUrl, typeShortNames, typeUrls } from '../../xds/index.ts'
 import { printable, writeColumns, writeStructured } from '../configuration/output.ts'
 import { reaching } from '../configuration/sources.ts'
@@ -30,6 +31,19 @@ export async function proxyStatus(values: Values): Promise<number> {
   return clients.some(({ types }) => types.some(({ rejected }) => rejected !== undefined)) ? exitCodes.negative : exitCodes.ok
 }
 
+/** What proxies have refused, as findings: nobody else finds that out, because they go on with what they had. */
+export async function refusalsOf(address: string): Promise<readonly Issue[]> {
+  const clients = await reaching(fetchClientStatus(address))
+  return clients.flatMap((client) =>
+    client.types.flatMap(({ typeUrl, rejected }) => {
+      if (rejected === undefined) return []
+      const what = [typeShortNames[typeUrl], ...rejected.resources].join(' ')
+      const message = `${nameOf(client)} has refused its ${what}, and goes on with what it had: ${printable(rejected.text)}`
+      return [{ level: 'error', code: 'SLP0202', path: '', message, source: `${address} ${client.node.id}` } as const]
+    }),
+  )
+}
+
 function nameOf({ node }: ClientStatus): string {
   const identity = readNode(node)
   return typeof identity === 'string' ? node.id : `${identity.name}.${identity.namespace}`
@@ -59,7 +73,7 @@ function writeRefusals(client: ClientStatus): void {
   for (const { typeUrl, rejected } of client.types)
     if (rejected !== undefined)
       process.stdout.write(
-        `\n${nameOf(client)} has refused ${typeShortNames[typeUrl]} at ${new Date(rejected.at).toISOString()}:\n  ${printable(rejected.text)}\n`,
+        `\n${nameOf(client)} has refused ${[typeShortNames[typeUrl], ...rejected.resources].join(' ')} at ${new Date(rejected.at).toISOString()}:\n  ${printable(rejected.text)}\n`,
       )
 }
 
@@ -71,7 +85,14 @@ function toJson({ node, types }: ClientStatus) {
       type_url: typeUrl,
       state,
       version,
-      ...(rejected && { rejected: { text: rejected.text, version: rejected.version, at: new Date(rejected.at).toISOString() } }),
+      ...(rejected && {
+        rejected: {
+          text: rejected.text,
+          resources: [...rejected.resources],
+          version: rejected.version,
+          at: new Date(rejected.at).toISOString(),
+        },
+      }),
     })),
   }
 }

@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from '../../base/index.ts'
 import { DeltaTypeStream } from './delta-type-stream.ts'
 import { deltaResponse, stateResponse } from './discovery-response.ts'
+import { namedIn } from './named-in.ts'
 import type { Follower, ResourceView } from './resource-view.ts'
 import { StateTypeStream } from './state-type-stream.ts'
 import { isTypeUrl, type TypeUrl, typeUrls, warmingOrder } from '../type-urls.ts'
@@ -142,7 +143,9 @@ export abstract class DiscoveryStream implements Follower {
       type.rejected = undefined
       return
     }
-    type.rejected = { text: clip(error), version, at: this.#clock.now() }
+    const text = clip(error)
+    const names = this.options.view.type(type.typeUrl)?.resources.names() ?? []
+    type.rejected = { text, version, at: this.#clock.now(), resources: namedIn(text, names) }
     this.options.rejected(type.typeUrl, type.rejected)
   }
 

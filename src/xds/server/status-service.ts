@@ -1,11 +1,12 @@
 // Defines Envoy's ClientStatusDiscoveryService, by which a server says what each of its clients has accepted, and how its answer is written and read.
-import { fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { fromBinary, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf'
 import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt'
 import { create } from '../create.ts'
 import type { Node } from '../gen/envoy/config/core/v3/base_pb.js'
 import { ClientResourceStatus } from '../gen/envoy/admin/v3/config_dump_shared_pb.js'
 import {
   type ClientConfig,
+  type ClientConfig_GenericXdsConfigSchema,
   ClientStatusRequestSchema,
   ClientStatusResponseSchema,
   ConfigStatus,
@@ -50,7 +51,7 @@ export const statusService = {
 
 export function writeClientStatus(clients: readonly ClientStatus[]): Response {
   return create(ClientStatusResponseSchema, {
-    config: clients.map(({ node, types }) => ({ node, genericXdsConfigs: types.map(writeType) })),
+    config: clients.map(({ node, types }) => ({ node, genericXdsConfigs: types.flatMap(writeType) })),
   })
 }
 
@@ -68,24 +69,29 @@ const states: Readonly<Record<TypeState, ConfigStatus>> = {
 }
 
 type GenericXdsConfig = ClientConfig['genericXdsConfigs'][number]
+type GenericXdsConfigInit = MessageInitShape<typeof ClientConfig_GenericXdsConfigSchema>
 
-function writeType({ typeUrl, state, version, rejected }: TypeStatus) {
-  return {
-    typeUrl,
-    versionInfo: version,
-    configStatus: states[state],
-    clientStatus: rejected === undefined ? ClientResourceStatus.ACKED : ClientResourceStatus.NACKED,
-    ...(rejected && {
-      errorState: { details: rejected.text, versionInfo: rejected.version, lastUpdateAttempt: timestampFromMs(rejected.at) },
-    }),
-  }
+/** The type as a whole, and each resource of it that is known to be refused. */
+function writeType({ typeUrl, state, version, rejected }: TypeStatus): GenericXdsConfigInit[] {
+  if (rejected === undefined)
+    return [{ typeUrl, versionInfo: version, configStatus: states[state], clientStatus: ClientResourceStatus.ACKED }]
+  const refused = { typeUrl, configStatus: ConfigStatus.ERROR, clientStatus: ClientResourceStatus.NACKED }
+  const errorState = { details: rejected.text, versionInfo: rejected.version, lastUpdateAttempt: timestampFromMs(rejected.at) }
+  return [{ ...refused, versionInfo: version, errorState }, ...rejected.resources.map((name) => ({ ...refused, name }))]
 }
 
-function readType({ typeUrl, configStatus, versionInfo, errorState }: GenericXdsConfig): readonly TypeStatus[] {
+function readType(one: GenericXdsConfig, _index: number, all: readonly GenericXdsConfig[]): readonly TypeStatus[] {
+  const { typeUrl, name, configStatus, versionInfo, errorState } = one
   const [state] = Object.entries(states).find(([, status]) => status === configStatus) ?? []
-  if (!isTypeUrl(typeUrl) || !isState(state)) return []
+  if (!isTypeUrl(typeUrl) || !isState(state) || name !== '') return []
   const at = errorState?.lastUpdateAttempt
-  const rejected = errorState && { text: errorState.details, version: errorState.versionInfo, at: at === undefined ? 0 : timestampMs(at) }
+  const resources = all.filter((other) => other.typeUrl === typeUrl && other.name !== '').map((other) => other.name)
+  const rejected = errorState && {
+    text: errorState.details,
+    version: errorState.versionInfo,
+    at: at === undefined ? 0 : timestampMs(at),
+    resources,
+  }
   return [{ typeUrl, state, version: versionInfo, rejected }]
 }
 

@@ -16,6 +16,8 @@ export interface Rejected {
   readonly version: string
   /** Milliseconds since the epoch. */
   readonly at: number
+  /** Those that the text names; none where it names none. */
+  readonly resources: readonly string[]
 }
 
 /** What a response is to hold. */
