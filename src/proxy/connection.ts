@@ -13,7 +13,7 @@ import { type Arrival, sourceOf } from './arrival.ts'
 import { type Context, ownDeny } from './context.ts'
 import type { Flow } from './flow-recorder.ts'
 import { HeldBytes } from './held-bytes.ts'
-import { HttpConnection } from './http/http-connection.ts'
+import { HttpConnection, type HttpConnectionOptions } from './http/http-connection.ts'
 import { Http2Connection } from './http2/http2-connection.ts'
 import type { LiveConnection } from './live-connections.ts'
 import { NameGathering } from './name-gathering.ts'
@@ -308,8 +308,7 @@ export class Connection implements WireHandler, LiveConnection {
   }
 
   #becomeHttp(serve: { runtime?: Runtime; manager?: Parameters<Context['judge']['decideRequest']>[1]; deny?: Deny }): void {
-    const Served = (this.#inside ?? this.#first)?.protocol === 'http2' ? Http2Connection : HttpConnection
-    this.#http = new Served({
+    const options: HttpConnectionOptions = {
       context: this.#context,
       wire: this.#wire,
       arrival: this.#arrival,
@@ -317,9 +316,18 @@ export class Connection implements WireHandler, LiveConnection {
       facts: () => this.#facts(),
       names: this.#names,
       ...serve,
+      onPreface: (held) => this.#becomeHttp2(options, held),
       onDone: () => this.#finish(),
-    })
+    }
+    if ((this.#inside ?? this.#first)?.protocol === 'http2') return this.#becomeHttp2(options, this.#held)
+    this.#http = new HttpConnection(options)
     this.#http.begin(this.#held)
+  }
+
+  #becomeHttp2(options: HttpConnectionOptions, held: HeldBytes): void {
+    const http = new Http2Connection(options)
+    this.#http = http
+    http.begin(held)
   }
 
   #refuse(deny: Deny): void {

@@ -7,6 +7,7 @@ import {
   answering,
   closeAfterwards,
   deny,
+  dialPeer,
   forward,
   http,
   listen,
@@ -236,6 +237,29 @@ describe('a client of HTTP/2', () => {
     set({ connection: sniffThen(() => http), request: () => deny({ status: 403 }) })
     expect((await answer).headers[':status']).toBe(403)
     expect(await record(0)).toMatchObject({ verdict: 'deny', details: 'policy_changed' })
+  })
+})
+
+describe('a listener that looks at nothing first, as a gateway’s', () => {
+  it('serves both versions', async () => {
+    const target = await origin1((request, response) => response.end(request.url))
+    const { port, record } = await plane({ connection: () => http, request: () => forward([target]) })
+    expect((await ask(connect(port), { ':path': '/two' })).body).toBe('/two')
+    expect((await fetchHttp1(port, 'GET')).body).toBe('/')
+    expect([(await record(0)).protocol, (await record(1)).protocol]).toEqual(['http2', 'http'])
+  })
+
+  it('takes the preface in single bytes, and what only begins like it for what it is', async () => {
+    const { port, record } = await plane({ connection: () => http, request: () => deny({ status: 403 }) })
+    const client = await dialPeer(port)
+    for (const byte of 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0') client.write(byte)
+    await until(() => client.bytes > 9, 'SETTINGS')
+    expect(client.text.charCodeAt(3)).toBe(4)
+    client.socket.destroy()
+    expect(await record(0)).toMatchObject({ protocol: 'http2', details: 'no_request' })
+    const other = await dialPeer(port)
+    other.write('PRI * HTTP/1.1\r\n\r\n')
+    expect(await other.untilEnd()).toContain('HTTP/1.1 400')
   })
 })
 

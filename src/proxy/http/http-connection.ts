@@ -8,6 +8,7 @@ import type { Flow } from '../flow-recorder.ts'
 import { HeldBytes } from '../held-bytes.ts'
 import type { NameGathering } from '../name-gathering.ts'
 import { closePolitely } from '../refusal.ts'
+import { beginsAsHttp2 } from '../sniff/first-bytes.ts'
 import type { Wire, WireHandler } from '../transport.ts'
 import type { Waiter } from '../turn-queue.ts'
 import { WaitLimit } from '../wait-limit.ts'
@@ -39,6 +40,8 @@ export interface HttpConnectionOptions {
   readonly deny?: Deny
   /** Of the client, where its requests come by streams; absent: HTTP/1.1. */
   readonly protocol?: 'http2'
+  /** Where nobody has looked at what comes first: it is HTTP/2, which is served by somebody else. */
+  readonly onPreface?: (held: HeldBytes) => void
   readonly onDone: () => void
 }
 
@@ -253,6 +256,7 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
   #readHead(bytes: Buffer, start: number, end: number): number | undefined {
     const { limits } = this.#context
     const at = this.#scanner.scanRequest(bytes, start, end)
+    if (at === -1 && this.#isPreface(bytes, start, end)) return this.#leave(bytes, start, end)
     if (at === -1) return this.#refuseHead(this.#scanner.problem ?? { status: 400, text: 'the request head is malformed' })
     if (at === 0 ? end - start > limits.headBytes : at - start > limits.headBytes) {
       return this.#refuseHead({ status: 431, text: `the request head is longer than ${limits.headBytes} bytes` })
@@ -303,6 +307,21 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
     this.#wait.start(this.#context.limits.streamIdleMs)
     exchange.decide()
     return at
+  }
+
+  /** Looked at only where HTTP/1.1 has nothing to say to it, so that it costs no request anything. */
+  #isPreface(bytes: Buffer, start: number, end: number): boolean {
+    return this.#requests === 0 && this.#options.onPreface !== undefined && beginsAsHttp2(bytes, start, end)
+  }
+
+  #leave(bytes: Buffer, start: number, end: number): undefined {
+    this.#isEnding = true
+    this.#wait.stop()
+    const held = new HeldBytes()
+    held.append(bytes, start, end)
+    this.#held.clear()
+    this.#options.onPreface?.(held)
+    return undefined
   }
 
   /** A request that dribbles in is scanned again only when a line of it has ended. */

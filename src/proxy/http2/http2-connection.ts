@@ -10,7 +10,8 @@ import { WaitLimit } from '../wait-limit.ts'
 import { requestInHttp1, trailersInHttp1 } from './fields.ts'
 import type { Fault } from './frames.ts'
 import type { FieldList } from './hpack-decoder.ts'
-import { Http2Session, type SessionOwner } from './session.ts'
+import type { SessionOwner } from './session-owner.ts'
+import { Http2Session } from './session.ts'
 import type { Http2Stream } from './stream.ts'
 
 export class Http2Connection implements SessionOwner {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { nobody } from '../transport.ts'
 import { block, frame, preface, readFrames, settings, uint32 } from './frames.test-kit.ts'
 import { KeepingWire } from './keeping-wire.test-kit.ts'
-import { Http2Session, type SessionOwner } from './session.ts'
+import type { SessionOwner } from './session-owner.ts'
+import { Http2Session } from './session.ts'
 import type { Http2Stream } from './stream.ts'
 
 function framesOf(wire: KeepingWire, type: number): ReturnType<typeof readFrames> {
@@ -39,6 +40,7 @@ function server(): End {
   }
   const session = new Http2Session(wire, 'server', {
     owner,
+    afterTurn: (then) => then(),
     clock: { monotonic: () => 0 },
     limits: { streams: 100, headBytes: 65_536, headers: 100 },
   })

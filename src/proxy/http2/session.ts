@@ -1,7 +1,7 @@
 // One connection of HTTP/2, at either end: frames in and out, settings, windows, and the end of the connection when the other side breaks the rules (RFC 9113).
 import type { Clock } from '../../base/index.ts'
 import type { HeadScanner } from '../http/head-scanner.ts'
-import { OutBuffer } from '../http/out-buffer.ts'
+import { borrowBuffer, OutBuffer, returnBuffer } from '../http/out-buffer.ts'
 import type { Wire, WireHandler } from '../transport.ts'
 import { Budget } from './budget.ts'
 import { requestBlock, responseBlock, trailersBlock } from './fields.ts'
@@ -27,38 +27,10 @@ import {
   windowFrame,
 } from './frames.ts'
 import { blockOf, dependency, dependsOnItself, faultOf, unpadded } from './frame-rules.ts'
-import { type FieldList, HpackDecoder } from './hpack-decoder.ts'
+import { HpackDecoder } from './hpack-decoder.ts'
 import { HpackEncoder } from './hpack-encoder.ts'
+import type { Http2Limits, SessionOwner, SessionTools } from './session-owner.ts'
 import { Http2Stream, type StreamCarrier, STREAM_WINDOW } from './stream.ts'
-
-export interface Http2Limits {
-  /** Requests at one time that a client may make on one connection. */
-  readonly streams: number
-  /** Bytes of one head, as it comes and as it unfolds. */
-  readonly headBytes: number
-  readonly headers: number
-}
-
-/** Whose connection it is. */
-export interface SessionOwner {
-  /** A stream's head has come whole, or an interim one, or its trailers. A fault ends the stream. */
-  onFields(stream: Http2Stream, fields: FieldList, isLast: boolean): Fault | undefined
-  /** The other side asks for a new stream; only of a server. False: there may be no more of them. */
-  mayAdmit(): boolean
-  /** It ended with a fault before it meant anything. */
-  onStreamFault(fault: Fault): void
-  onStreamGone(stream: Http2Stream): void
-  /** Something came that shows that the other side lives. */
-  onActivity(): void
-  /** No new stream may be opened: the other side said so. */
-  onGoaway(): void
-  /** The connection breaks the rules, and was told so: nothing more is read. */
-  onFault(fault: Fault): void
-  /** The wire is gone. */
-  onClose(error: Error | undefined): void
-  /** The other side has sent its FIN. */
-  onEnd(): void
-}
 
 /** Of our own: what may be under way to us on one connection. */
 const CONNECTION_WINDOW = 1_048_576
@@ -69,6 +41,8 @@ const MOST_WINDOW = 0x7fff_ffff
 /** Bytes that wait for the kernel before payload is held back, and before answers to pings are too many. */
 const CONGESTED = 65_536
 const FLOODED = 262_144
+/** Frames are held back up to here. */
+const HELD_BYTES = 16_384
 /** Streams that we have reset and whose frames are still on their way. */
 const MOST_RESET = 1000
 /** Frames of one head. */
@@ -98,6 +72,9 @@ export class Http2Session implements WireHandler, FrameTaker, StreamCarrier {
   readonly #waiting = new Set<Http2Stream>()
   readonly #reset = new Set<number>()
   readonly #control: Budget
+  readonly #afterTurn: (then: () => void) => void
+  /** Frames that leave at the end of the turn. */
+  #held: OutBuffer | undefined
   readonly #resets: Budget
   #prefaceLeft = 0
   #hasSettings = false
@@ -113,16 +90,13 @@ export class Http2Session implements WireHandler, FrameTaker, StreamCarrier {
   /** The head that is coming in pieces. */
   #head: { readonly stream: number; readonly isLast: boolean; readonly pieces: Buffer[]; bytes: number } | undefined
 
-  constructor(
-    wire: Wire,
-    role: 'server' | 'client',
-    tools: { readonly owner: SessionOwner; readonly clock: Pick<Clock, 'monotonic'>; readonly limits: Http2Limits },
-  ) {
+  constructor(wire: Wire, role: 'server' | 'client', tools: SessionTools) {
     this.wire = wire
     this.isServer = role === 'server'
     this.#owner = tools.owner
     this.#clock = tools.clock
     this.#limits = tools.limits
+    this.#afterTurn = tools.afterTurn ?? ((then) => void setImmediate(then))
     this.#decoder = new HpackDecoder({ bytes: tools.limits.headBytes, count: tools.limits.headers })
     const now = tools.clock.monotonic()
     this.#control = new Budget(1000, 500, now)
@@ -162,6 +136,7 @@ export class Http2Session implements WireHandler, FrameTaker, StreamCarrier {
     out.reset()
     goawayFrame(out, this.isServer ? this.#lastStream : 0, code, text)
     this.#write()
+    this.#flush()
   }
 
   ping(content: Buffer): void {
@@ -293,8 +268,22 @@ export class Http2Session implements WireHandler, FrameTaker, StreamCarrier {
     this.#write()
   }
 
+  /** What many streams have to say in one turn of the event loop is one call into the kernel. */
   #write(): void {
-    this.wire.send(out.bytes, 0, out.length)
+    if (!this.#held && out.length >= HELD_BYTES) return void this.wire.send(out.bytes, 0, out.length)
+    const isFirst = this.#held === undefined
+    this.#held ??= borrowBuffer()
+    this.#held.copy(out.bytes, 0, out.length)
+    if (this.#held.length >= HELD_BYTES) this.#flush()
+    else if (isFirst) this.#afterTurn(() => this.#flush())
+  }
+
+  #flush(): void {
+    const held = this.#held
+    if (!held) return
+    this.#held = undefined
+    this.wire.send(held.bytes, 0, held.length)
+    returnBuffer(held)
   }
 
   #take(frame: Frame): void {
@@ -578,6 +567,7 @@ export class Http2Session implements WireHandler, FrameTaker, StreamCarrier {
     out.reset()
     goawayFrame(out, this.isServer ? this.#lastStream : 0, code, text)
     this.#write()
+    this.#flush()
     this.#isOver = true
     this.isLeaving = true
     for (const stream of Array.from(this.streams.values())) stream.lose(new Error(text))

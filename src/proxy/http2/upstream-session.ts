@@ -6,7 +6,8 @@ import type { Wire } from '../transport.ts'
 import { responseInHttp1, trailersInHttp1 } from './fields.ts'
 import type { Fault } from './frames.ts'
 import type { FieldList } from './hpack-decoder.ts'
-import { Http2Session, type SessionOwner } from './session.ts'
+import type { SessionOwner } from './session-owner.ts'
+import { Http2Session } from './session.ts'
 import type { Http2Stream } from './stream.ts'
 
 export interface UpstreamSessionOptions {

@@ -3,7 +3,8 @@ import { requestInHttp1, trailersInHttp1 } from '../../../src/proxy/http2/fields
 import type { Fault } from '../../../src/proxy/http2/frames.ts'
 import { preface, readFrames } from '../../../src/proxy/http2/frames.test-kit.ts'
 import { KeepingWire } from '../../../src/proxy/http2/keeping-wire.test-kit.ts'
-import { Http2Session, type SessionOwner } from '../../../src/proxy/http2/session.ts'
+import type { SessionOwner } from '../../../src/proxy/http2/session-owner.ts'
+import { Http2Session } from '../../../src/proxy/http2/session.ts'
 import type { Http2Stream } from '../../../src/proxy/http2/stream.ts'
 import { nobody } from '../../../src/proxy/transport.ts'
 import type { Random } from '../random.ts'
@@ -66,6 +67,7 @@ function play(input: Buffer, size: () => number): Outcome {
   const wire = new KeepingWire()
   const session = new Http2Session(wire, 'server', {
     owner: ownerFor(outcome),
+    afterTurn: (then) => then(),
     clock: { monotonic: () => 0 },
     limits: { streams: 5, headBytes: 4096, headers: 20 },
   })
