@@ -16,7 +16,7 @@ export async function writeBeginnings(store: ObjectStore, now: () => number): Pr
     const resource = findKind('', object.kind)
     if (resource === undefined) throw new Error(`${object.kind} is not served`)
     const { namespace = '', name = '' } = object.metadata
-    await writer.create({ resource, version: 'v1', namespace, name }, object, { isDryRun: false })
+    await writer.create({ resource, version: 'v1', namespace, name }, object, { isDryRun: false, manager: 'sallyport' })
   }
 }
 

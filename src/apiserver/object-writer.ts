@@ -13,8 +13,12 @@ import {
   type KubeObject,
   notFound,
   type ObjectMeta,
+  recordUpdate,
+  serverSideApply,
   type StatusCause,
   StatusError,
+  apiVersionOf,
+  type Writer,
 } from '../kube/index.ts'
 import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
 import { withDefaults } from './defaults.ts'
@@ -31,7 +35,11 @@ export interface Target {
 
 export interface WriteOptions {
   readonly isDryRun: boolean
+  /** Who it is that sets these fields. */
+  readonly manager: string
 }
+
+type Account = (before: KubeObject | undefined, after: KubeObject) => KubeObject
 
 export interface Written {
   readonly object: KubeObject
@@ -66,7 +74,37 @@ export class ObjectWriter {
     return stored
   }
 
-  async create(target: Target, sent: KubeObject, options: WriteOptions): Promise<Written> {
+  create(target: Target, sent: KubeObject, options: WriteOptions): Promise<Written> {
+    const writer = this.#writerOf(target, options)
+    return this.#create(target, sent, { ...options, account: (before, after) => recordUpdate(target.resource, before, after, writer) })
+  }
+
+  change(target: Target, change: ChangeObject, options: WriteOptions & { readonly isStatus: boolean }): Promise<Written> {
+    const writer = { ...this.#writerOf(target, options), ...(options.isStatus ? { subresource: 'status' } : {}) }
+    return this.#change(target, change, { ...options, account: (before, after) => recordUpdate(target.resource, before, after, writer) })
+  }
+
+  /** Makes the object if it is not there, and merges into it otherwise. */
+  async apply(
+    target: Target,
+    read: Written,
+    options: WriteOptions & { readonly force: boolean },
+  ): Promise<Written & { readonly isNew: boolean }> {
+    const { resource, namespace, name } = target
+    const writer = this.#writerOf(target, options)
+    const request = { applied: read.object, writer, force: options.force }
+    const account: Account = (_before, after) => after
+    if (this.#store.get(keyOf(resource, namespace, name)) === undefined) {
+      const object = serverSideApply(resource, request)
+      checkIdentity(target, object, object)
+      const { resourceVersion: _, ...metadata } = object.metadata
+      return { ...(await this.#create(target, { ...object, metadata }, { ...options, account })), isNew: true }
+    }
+    const change: ChangeObject = (before) => ({ object: serverSideApply(resource, { ...request, before }), warnings: read.warnings })
+    return { ...(await this.#change(target, change, { ...options, isStatus: false, account })), isNew: false }
+  }
+
+  async #create(target: Target, sent: KubeObject, options: WriteOptions & { readonly account: Account }): Promise<Written> {
     const { resource, namespace } = target
     const { generateName = '', resourceVersion = '' } = sent.metadata
     if (resourceVersion !== '') throw new StatusError(badRequest('resourceVersion should not be set on objects to be created'))
@@ -74,7 +112,7 @@ export class ObjectWriter {
     const name = isGenerated ? generateName + randomSuffix() : (sent.metadata.name ?? '')
     this.#checkNamespace(target, sent)
     const metadata = this.#newMetadata(resource, { ...sent.metadata, name }, namespace)
-    const object = withDefaults(resource, withoutStatus(resource, { ...sent, metadata }))
+    const object = options.account(undefined, withDefaults(resource, withoutStatus(resource, { ...sent, metadata })))
     const warnings = judge(resource, object)
     if (options.isDryRun) {
       if (this.#store.get(keyOf(resource, namespace, name))) throw new StatusError(alreadyExists(resource, name))
@@ -89,13 +127,17 @@ export class ObjectWriter {
     }
   }
 
-  async change(target: Target, change: ChangeObject, options: WriteOptions & { readonly isStatus: boolean }): Promise<Written> {
+  async #change(
+    target: Target,
+    change: ChangeObject,
+    options: WriteOptions & { readonly isStatus: boolean; readonly account: Account },
+  ): Promise<Written> {
     for (let tries = 1; ; tries++) {
       const stored = this.get(target)
       const before = objectOf(stored, target.resource, target.version)
       const { object: sent, warnings } = change(before)
       checkIdentity(target, before, sent)
-      const object = this.#changed(target.resource, before, sent, options.isStatus)
+      const object = options.account(before, this.#changed(target.resource, before, sent, options.isStatus))
       if (isSameJson(object, before)) return { object: before, warnings }
       const told = [...warnings, ...judge(target.resource, object, before)]
       if (options.isDryRun) return { object, warnings: told }
@@ -112,7 +154,7 @@ export class ObjectWriter {
   async delete(
     target: Target,
     preconditions: Preconditions,
-    options: WriteOptions,
+    options: Pick<WriteOptions, 'isDryRun'>,
   ): Promise<{ readonly gone: KubeObject; readonly left?: KubeObject }> {
     for (let tries = 1; ; tries++) {
       const stored = this.get(target)
@@ -183,6 +225,10 @@ export class ObjectWriter {
     const object = withDefaults(resource, { ...sent, metadata, ...(hasStatus ? { status: before['status'] } : {}) })
     if (generation === undefined || isSameJson(bodyOf(object), bodyOf(before))) return object
     return { ...object, metadata: { ...metadata, generation: generation + 1 } }
+  }
+
+  #writerOf({ resource: { group }, version }: Target, { manager }: WriteOptions): Writer {
+    return { manager, apiVersion: apiVersionOf({ group, version }), time: this.#time() }
   }
 
   /** To the second, as Kubernetes tells it. */

@@ -1,13 +1,19 @@
 // Reads the parameters of a request.
+import type { IncomingMessage } from 'node:http'
 import {
   type ApiResource,
   badRequest,
   type FieldValidation,
+  forbiddenField,
+  invalid,
   isFieldValidation,
   type KubeObject,
   parseFieldSelector,
   parseLabelSelector,
+  required,
+  type StatusCause,
   StatusError,
+  tooLong,
 } from '../kube/index.ts'
 import type { Position } from '../store/index.ts'
 
@@ -39,6 +45,31 @@ export function fieldValidationOf(query: URLSearchParams): FieldValidation {
   throw new StatusError(
     badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(word)}: supported values: "Ignore", "Strict", "Warn"`),
   )
+}
+
+const longestManager = 128
+
+/** Who sets the fields: what the client says, or what it calls itself. */
+export function managerOf({ headers }: IncomingMessage, query: URLSearchParams): string {
+  const told = query.get('fieldManager') ?? ''
+  if (told.length > longestManager) throw optionProblem(tooLong('fieldManager', longestManager))
+  return told === '' ? ((headers['user-agent'] ?? '').split('/')[0] ?? '').slice(0, longestManager) || 'unknown' : told
+}
+
+/** Who applies has to say who they are. */
+export function appliedBy(query: URLSearchParams): string {
+  const told = query.get('fieldManager') ?? ''
+  if (told === '') throw optionProblem(required('fieldManager', 'is required for apply patch'))
+  if (told.length > longestManager) throw optionProblem(tooLong('fieldManager', longestManager))
+  return told
+}
+
+export function forbidForce(query: URLSearchParams): void {
+  if (query.has('force')) throw optionProblem(forbiddenField('force', 'may not be specified for non-apply patch'))
+}
+
+function optionProblem(cause: StatusCause): StatusError {
+  return new StatusError(invalid('meta.k8s.io', 'PatchOptions', '', [cause]))
 }
 
 export function numberOf(query: URLSearchParams, name: string): number | undefined {

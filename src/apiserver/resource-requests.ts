@@ -26,8 +26,9 @@ import { type Answer, json, statusAnswer } from './answer.ts'
 import { readBody } from './body.ts'
 import { listAnswer, tableAnswer } from './collection.ts'
 import { ObjectWriter, type Preconditions, type Target, type Written } from './object-writer.ts'
-import { fieldValidationOf, isDryRun, isTrue, numberOf, selectionOf } from './query.ts'
+import { appliedBy, fieldValidationOf, forbidForce, isDryRun, isTrue, managerOf, numberOf, selectionOf } from './query.ts'
 import type { ResourcePath } from './request-path.ts'
+import { mediaTypeOf, readSent } from './sent-object.ts'
 import { bytesOf, objectOf, storeNameOf } from './stored-objects.ts'
 import { streamWatch } from './watch-stream.ts'
 
@@ -113,6 +114,7 @@ export class ResourceRequests {
     const read = await readSent(message, wantedOf(path, query))
     const written = await this.#writer.create({ ...path, name: read.object.metadata.name ?? '' }, read.object, {
       isDryRun: isDryRun(query),
+      manager: managerOf(message, query),
     })
     return this.#written(request, written, { code: 201, warnings: read.warnings })
   }
@@ -122,20 +124,43 @@ export class ResourceRequests {
     const read = await readSent(message, wantedOf(path, query))
     const change = () => ({ object: read.object, warnings: read.warnings })
     const isStatus = path.subresource === 'status'
-    return this.#written(request, await this.#writer.change(path, change, { isDryRun: isDryRun(query), isStatus }))
+    return this.#written(
+      request,
+      await this.#writer.change(path, change, { isDryRun: isDryRun(query), isStatus, manager: managerOf(message, query) }),
+    )
   }
 
   async #patch(request: ResourceRequest): Promise<Answer> {
     const { path, message, query } = request
     const wanted = wantedOf(path, query)
-    const apply = patchOf(path, typeOf(message), await readBody(message))
+    if (mediaTypeOf(message) === applyType) return this.#apply(request, wanted)
+    forbidForce(query)
+    const apply = patchOf(path, mediaTypeOf(message), await readBody(message))
     const change = (before: KubeObject) => {
       const { value, duplicates } = apply(before)
       if (!isJsonObject(value)) throw new StatusError(badRequest('the patch leaves no object'))
       return readPatched(value, duplicates, wanted)
     }
     const isStatus = path.subresource === 'status'
-    return this.#written(request, await this.#writer.change(path, change, { isDryRun: isDryRun(query), isStatus }))
+    return this.#written(
+      request,
+      await this.#writer.change(path, change, { isDryRun: isDryRun(query), isStatus, manager: managerOf(message, query) }),
+    )
+  }
+
+  async #apply(request: ResourceRequest, wanted: Wanted): Promise<Answer> {
+    const { path, message, query } = request
+    if (path.subresource !== '') throw new StatusError(methodNotAllowed(path.resource))
+    const manager = appliedBy(query)
+    const body = await readBody(message)
+    // JSON is YAML, and is read faster as what it is.
+    const read = readObject(body, body[0] === 0x7b ? 'json' : 'yaml', wanted)
+    const { isNew, ...written } = await this.#writer.apply(path, read, {
+      isDryRun: isDryRun(query),
+      manager,
+      force: isTrue(query, 'force'),
+    })
+    return this.#written(request, written, isNew ? { code: 201, warnings: read.warnings } : {})
   }
 
   async #delete({ path, message, query }: ResourceRequest): Promise<Answer> {
@@ -175,7 +200,8 @@ export class ResourceRequests {
 
 type PatchResult = { readonly value: Json; readonly duplicates: readonly string[] }
 
-const patchTypes = ['application/json-patch+json', 'application/merge-patch+json']
+const applyType = 'application/apply-patch+yaml'
+const patchTypes = ['application/json-patch+json', 'application/merge-patch+json', applyType]
 
 function patchOf({ resource }: ResourcePath, type: string, body: Buffer): (before: KubeObject) => PatchResult {
   const accepted = resource.custom ? patchTypes : [...patchTypes, 'application/strategic-merge-patch+json']
@@ -199,14 +225,6 @@ function parseJson(body: Buffer): PatchResult {
     if (error instanceof JsonProblem) throw new StatusError(badRequest(`error decoding patch: ${error.message}`))
     throw error
   }
-}
-
-const bodyTypes = ['application/json', 'application/yaml']
-
-async function readSent(message: IncomingMessage, wanted: Wanted): Promise<ReturnType<typeof readObject>> {
-  const type = typeOf(message)
-  if (type !== '' && !bodyTypes.includes(type)) throw new StatusError(unsupportedMediaType(bodyTypes))
-  return readObject(await readBody(message), type === 'application/yaml' ? 'yaml' : 'json', wanted)
 }
 
 async function readDeleteOptions(message: IncomingMessage): Promise<{ readonly preconditions: Preconditions; readonly dryRun: boolean }> {
@@ -249,10 +267,6 @@ function verbOf(method: string, { name }: ResourcePath, query: URLSearchParams) 
 function wantsTable({ headers }: IncomingMessage): boolean {
   const [first = ''] = (headers.accept ?? '').split(',')
   return /;\s*as=Table\b/.test(first) && /;\s*v=v1\b/.test(first)
-}
-
-function typeOf({ headers }: IncomingMessage): string {
-  return (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
 /** As a real server does: some time between half an hour and an hour, so that not all come back at once. */

@@ -1,8 +1,8 @@
 // Answers what clients ask about themselves: who they are, and what they may do.
 import type { IncomingMessage } from 'node:http'
-import { type JsonObject, type KubeObject, readObject, type Wanted } from '../kube/index.ts'
+import type { JsonObject, KubeObject, Wanted } from '../kube/index.ts'
 import { type Answer, json } from './answer.ts'
-import { readBody } from './body.ts'
+import { readSent } from './sent-object.ts'
 
 export interface User {
   readonly name: string
@@ -15,7 +15,7 @@ export function isReview({ resource }: Pick<Wanted, 'resource'>): boolean {
 
 /** Nothing is stored. Whoever is known may do everything. */
 export async function reviewAnswer(message: IncomingMessage, wanted: Wanted, user: User): Promise<Answer> {
-  const { object } = readObject(await readBody(message), 'json', wanted)
+  const { object } = await readSent(message, wanted)
   return json(reviewed(object, wanted, user), 201)
 }
 

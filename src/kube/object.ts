@@ -69,14 +69,6 @@ export function apiVersionOf({ group, version }: GroupVersion): string {
   return group === '' ? version : `${group}/${version}`
 }
 
-/** Undefined where it is no `version` or `group/version`. */
-export function parseApiVersion(apiVersion: string): GroupVersion | undefined {
-  const parts = apiVersion.split('/')
-  const [first = '', second] = parts
-  if (parts.length > 2 || first === '' || second === '') return undefined
-  return second === undefined ? { group: '', version: first } : { group: first, version: second }
-}
-
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -126,10 +126,6 @@ export function methodNotAllowed(resource?: ResourceName): Status {
   return failure(405, 'MethodNotAllowed', message, resource === undefined ? {} : named(resource, ''))
 }
 
-export function notAcceptable(offered: readonly string[]): Status {
-  return failure(406, 'NotAcceptable', `only the following media types are accepted: ${offered.join(', ')}`)
-}
-
 export function unsupportedMediaType(accepted: readonly string[]): Status {
   const message = `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`
   return failure(415, 'UnsupportedMediaType', message)
@@ -140,24 +136,12 @@ export function expired(message: string): Status {
   return failure(410, 'Expired', message)
 }
 
-export function tooOldResourceVersion(asked: string, oldest: string): Status {
-  return expired(`too old resource version: ${asked} (${oldest})`)
-}
-
 export function tooLarge(limit: number): Status {
   return failure(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${limit}`)
 }
 
-export function tooManyRequests(message: string, retryAfterSeconds: number): Status {
-  return failure(429, 'TooManyRequests', message, { retryAfterSeconds })
-}
-
 export function internal(message: string): Status {
   return failure(500, 'InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] })
-}
-
-export function unavailable(message: string): Status {
-  return failure(503, 'ServiceUnavailable', message)
 }
 
 /** The server ends what took too long; the client may ask again. */
