@@ -3,15 +3,18 @@ import { analyzing } from '../analysis/index.ts'
 import type { Steps } from '../base/index.ts'
 import type { ApiOptions, ServeOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createObjectSource, createStore, type ReadOptions, type Store } from '../config/index.ts'
+import { meshTrustDomain, parseSpiffeId } from '../identity/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
 import { configIssue } from '../telemetry/index.ts'
 import { type AdsServer, type NodeIdentity, readNode, serveAds, type Rejected, type TypeUrl, typeShortNames } from '../xds/index.ts'
 import { errorsOf } from './control-plane.ts'
 import { declaredObjects } from './declared-objects.ts'
+import { IdentitySource } from './identity-source.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
-import { isStranger, NodeViews } from './node-views.ts'
+import { isStranger, NodeViews, type NodeViewsOptions } from './node-views.ts'
 import { refuseErrors } from './start-errors.ts'
+import { authorityDirectory } from './state-directory.ts'
 
 /** Resolves with the exit code, once a signal has ended it. */
 export async function runServer(options: ServeOptions): Promise<number> {
@@ -56,7 +59,7 @@ function overridesOf({ outbound, strictness }: ServeOptions): ReadOptions {
 export async function startServer(options: ServeOptions, source?: Store): Promise<ConfigurationServer> {
   const { files, quietMs, longestWaitMs } = options
   const store = source ?? createStore(files, { ...overridesOf(options), quietMs, longestWaitMs })
-  const line = new ServerLine(() => store.snapshot.value)
+  const line = new ServerLine(() => store.snapshot.value, identitiesOf(options))
   const strangers = new Strangers()
   const stop = store.snapshot.watch(() => line.take())
   const close = (): void => {
@@ -68,9 +71,9 @@ export async function startServer(options: ServeOptions, source?: Store): Promis
     refuseErrors({ errors: () => errorsOf(store.snapshot.value) }, 'the server')
     const server = await serveAds({
       address: options.xds ?? '',
-      viewOf: (node) => {
+      viewOf: (node, isLooking) => {
         strangers.meet(node)
-        return line.views.viewOf(node)
+        return line.views.viewOf(node, isLooking)
       },
       onRejected: tellRejected,
     })
@@ -106,6 +109,33 @@ class Strangers {
 /** Kinds of clients that are told of: whoever makes up names would otherwise fill the log. */
 const MOST_STRANGERS = 20
 
+/**
+ * A node is who it says it is: whoever may open the socket, of mode 0600, is the user whose mesh it is. Whoever reaches a port is nobody, and is
+ * given no certificate.
+ */
+function identitiesOf(options: ServeOptions): Pick<NodeViewsOptions, 'identityOf' | 'onWithheld'> {
+  const isSocket = options.xds?.startsWith('/') === true || options.xds?.startsWith('unix:') === true
+  const onNote = (text: string): void => void process.stderr.write(`sallyport serve: ${text}\n`)
+  let isSaid = false
+  if (!isSocket)
+    return {
+      onWithheld({ namespace, name }) {
+        if (!isSaid)
+          onNote(
+            `${namespace}/${name} needs a certificate for ISTIO_MUTUAL, and certificates are given over a Unix socket only (--xds PATH): what needs one is refused there`,
+          )
+        isSaid = true
+      },
+    }
+  const directory = authorityDirectory(options)
+  return {
+    identityOf({ namespace, serviceAccount = 'default' }) {
+      if (parseSpiffeId(`spiffe://${meshTrustDomain}/ns/${namespace}/sa/${serviceAccount}`) === undefined) return undefined
+      return new IdentitySource({ directory, namespace, serviceAccount, onNote })
+    },
+  }
+}
+
 /** From the declarations to the views. */
 class ServerLine {
   readonly views: NodeViews
@@ -114,10 +144,10 @@ class ServerLine {
   readonly #report = issueReporter(false)
   #model: { readonly config: ConfigSnapshot; readonly model: Model } | undefined
 
-  constructor(config: () => ConfigSnapshot) {
+  constructor(config: () => ConfigSnapshot, identities: Pick<NodeViewsOptions, 'identityOf' | 'onWithheld'>) {
     this.#config = config
     this.#line = new Line((next) => this.#applying(next))
-    this.views = new NodeViews(() => this.take())
+    this.views = new NodeViews({ wanted: () => this.take(), ...identities })
   }
 
   take(): void {

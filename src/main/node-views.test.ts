@@ -32,7 +32,7 @@ const [a, b] = ['outbound|443||a.test', 'outbound|443||b.test']
 afterEach(() => vi.useRealTimers())
 
 test('nodes of one namespace and the same labels share a view, whatever they are called', () => {
-  const views = new NodeViews(() => undefined)
+  const views = new NodeViews({ wanted: () => undefined })
   const first = viewOf(views, node('shop', { app: 'x', tier: 'y' }))
   expect(viewOf(views, node('shop', { tier: 'y', app: 'x' }, 'other')).view).toBe(first.view)
   expect(viewOf(views, node('shop', { app: 'x' })).view).not.toBe(first.view)
@@ -44,7 +44,7 @@ test('nodes of one namespace and the same labels share a view, whatever they are
 
 test('a view is asked for when it is new, and follows the model', () => {
   let wanted = 0
-  const views = new NodeViews(() => void wanted++)
+  const views = new NodeViews({ wanted: () => void wanted++ })
   const model = modelOf('a.test')
   const first = viewOf(views, node('one'))
   viewOf(views, node('one'))
@@ -62,7 +62,7 @@ test('a view is asked for when it is new, and follows the model', () => {
 })
 
 test('when a newer model is there already, the views that were left go first under it', () => {
-  const views = new NodeViews(() => undefined)
+  const views = new NodeViews({ wanted: () => undefined })
   const [one, two] = [viewOf(views, node('one')), viewOf(views, node('two'))]
   finish(views.making(modelOf('a.test'), () => false))
   finish(views.making(modelOf('a.test', 'b.test'), () => true))
@@ -75,7 +75,7 @@ test('when a newer model is there already, the views that were left go first und
 describe('a view that nobody has', () => {
   test('is kept for a minute, because proxies come back', () => {
     vi.useFakeTimers()
-    const views = new NodeViews(() => undefined)
+    const views = new NodeViews({ wanted: () => undefined })
     const first = viewOf(views, node('shop'))
     first.release()
     first.release()
@@ -90,7 +90,7 @@ describe('a view that nobody has', () => {
   })
 
   test('makes room when there are as many as there may be; those in use do not', () => {
-    const views = new NodeViews(() => undefined, 2)
+    const views = new NodeViews({ wanted: () => undefined, most: 2 })
     const first = viewOf(views, node('one'))
     viewOf(views, node('two'))
     expect(views.viewOf(node('three'))).toBe('nodes of more than 2 different kinds are connected')

@@ -5,7 +5,18 @@ import { StockSnapshots, withSecretPaths } from '../envoy/index.ts'
 import type { Model } from '../model/index.ts'
 import { neverReached } from '../runtime/index.ts'
 import { type Proxy, translating } from '../translate/index.ts'
-import { isObserver, ownAgent, type NodeIdentity, type NodeView, ResourceView, SettledOrigins, type Snapshot } from '../xds/index.ts'
+import {
+  isObserver,
+  ownAgent,
+  type NodeIdentity,
+  type NodeView,
+  ResourceView,
+  secretNames,
+  secretsNamedBy,
+  SettledOrigins,
+  type Snapshot,
+} from '../xds/index.ts'
+import type { IdentitySource } from './identity-source.ts'
 
 /** A view that nobody has is kept for so long: proxies come back. */
 const idleMs = 60_000
@@ -16,6 +27,8 @@ interface Kept {
   readonly view: ResourceView
   /** Says in Envoy's own terms what only our proxies read in metadata; absent for those. */
   readonly stock: StockSnapshots | undefined
+  /** Absent where certificates must not be given. */
+  readonly identity: IdentitySource | undefined
   users: number
   idle: Timer | undefined
   /** That `view` was made of. */
@@ -23,9 +36,18 @@ interface Kept {
   issues: readonly Issue[]
 }
 
+export interface NodeViewsOptions {
+  /** A view is to be made, by `making` the model that is in force. */
+  readonly wanted: () => void
+  /** Who a node is in the mesh; absent where nobody may be told. */
+  readonly identityOf?: (node: NodeIdentity) => IdentitySource | undefined
+  /** A node that needs an identity of the mesh is given none. */
+  readonly onWithheld?: (proxy: Proxy) => void
+  readonly most?: number
+}
+
 export class NodeViews {
-  readonly #wanted: () => void
-  readonly #most: number
+  readonly #options: NodeViewsOptions
   /** By what a translation depends on; those that were made longest ago first. */
   readonly #views = new Map<string, Kept>()
   readonly #settled = new SettledOrigins()
@@ -33,10 +55,8 @@ export class NodeViews {
   #origins: Snapshot['origins'] | undefined
   #model: Model | undefined
 
-  /** `wanted`: a view is to be made, by `making` the model that is in force. */
-  constructor(wanted: () => void, most = mostViews) {
-    this.#wanted = wanted
-    this.#most = most
+  constructor(options: NodeViewsOptions) {
+    this.#options = options
   }
 
   get size(): number {
@@ -51,11 +71,12 @@ export class NodeViews {
     return Array.from(found.values())
   }
 
-  viewOf(node: NodeIdentity): NodeView | string {
+  viewOf(node: NodeIdentity, isLooking = false): NodeView | string {
     const proxy = proxyOf(node)
     const labels = Object.entries(proxy.labels).toSorted(([a], [b]) => (a < b ? -1 : 1))
-    const key = JSON.stringify([isStranger(node), proxy.role, proxy.namespace, labels])
-    const kept = this.#views.get(key) ?? this.#add(key, node)
+    const account = this.#options.identityOf === undefined ? undefined : isLooking ? 'nobody’s' : node.serviceAccount
+    const key = JSON.stringify([isStranger(node), proxy.role, proxy.namespace, labels, account])
+    const kept = this.#views.get(key) ?? this.#add(key, node, isLooking)
     if (kept === undefined) return `nodes of more than ${this.#most} different kinds are connected`
     kept.users++
     kept.idle?.cancel()
@@ -65,7 +86,7 @@ export class NodeViews {
       release: () => {
         if (isReleased) return
         isReleased = true
-        if (--kept.users === 0) kept.idle = systemClock.setTimer(idleMs, () => void this.#views.delete(key))
+        if (--kept.users === 0) kept.idle = systemClock.setTimer(idleMs, () => this.#drop(key, kept))
       },
     }
   }
@@ -89,7 +110,10 @@ export class NodeViews {
   }
 
   close(): void {
-    for (const { idle } of this.#views.values()) idle?.cancel()
+    for (const { idle, identity } of this.#views.values()) {
+      idle?.cancel()
+      identity?.close()
+    }
     this.#views.clear()
   }
 
@@ -109,27 +133,51 @@ export class NodeViews {
     kept.issues = issues
     const wanted = { ...snapshot, origins: this.#origins }
     if (kept.stock !== undefined) yield
-    yield* kept.view.publishing(kept.stock === undefined ? wanted : withSecretPaths(kept.stock.of(wanted)))
+    if (kept.identity !== undefined) kept.identity.follow(snapshot)
+    else if (needsIdentity(snapshot)) this.#options.onWithheld?.(kept.proxy)
+    const completed = kept.identity?.completed(wanted) ?? wanted
+    yield* kept.view.publishing(kept.stock === undefined ? completed : withSecretPaths(kept.stock.of(completed)))
   }
 
-  #add(key: string, node: NodeIdentity): Kept | undefined {
+  #drop(key: string, { identity }: Kept): void {
+    identity?.close()
+    this.#views.delete(key)
+  }
+
+  /** There is another certificate: only that is sent. */
+  #renewed(kept: Kept): void {
+    kept.model = undefined
+    this.#options.wanted()
+  }
+
+  #add(key: string, node: NodeIdentity, isLooking: boolean): Kept | undefined {
     if (this.#views.size >= this.#most) this.#dropIdle()
     if (this.#views.size >= this.#most) return undefined
     const proxy = proxyOf(node)
     const stock = isStranger(node) ? new StockSnapshots({ role: proxy.role, neverReached: neverReached() }) : undefined
-    const kept: Kept = { proxy, stock, view: new ResourceView(), users: 0, idle: undefined, model: undefined, issues: [] }
+    const identity = isLooking ? undefined : this.#options.identityOf?.(node)
+    const kept: Kept = { proxy, stock, identity, view: new ResourceView(), users: 0, idle: undefined, model: undefined, issues: [] }
     this.#views.set(key, kept)
-    this.#wanted()
+    identity?.watch(() => this.#renewed(kept))
+    this.#options.wanted()
     return kept
   }
 
   #dropIdle(): void {
-    for (const [key, { users, idle }] of this.#views) {
-      if (users > 0) continue
-      idle?.cancel()
-      this.#views.delete(key)
+    for (const [key, kept] of this.#views) {
+      if (kept.users > 0) continue
+      kept.idle?.cancel()
+      this.#drop(key, kept)
     }
   }
+
+  get #most(): number {
+    return this.#options.most ?? mostViews
+  }
+}
+
+function needsIdentity({ clusters, listeners }: Snapshot): boolean {
+  return secretsNamedBy({ clusters: clusters.values(), listeners: listeners.values() }).has(secretNames.certificate)
 }
 
 /** Who only looks is shown what our own proxies have, unless it looks at a node that is connected. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { ProxyOptions } from '../cli/index.ts'
 
 /** Where the certificate authority of this user's meshes is kept, unless somebody names another folder. */
-export function authorityDirectory({ caDir, stateDir }: Pick<ProxyOptions, 'caDir' | 'stateDir'>): string {
+export function authorityDirectory({ caDir, stateDir }: Partial<Pick<ProxyOptions, 'caDir' | 'stateDir'>>): string {
   return caDir ?? join(stateDir ?? usualStateDirectory(), 'ca')
 }
 

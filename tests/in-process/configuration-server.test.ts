@@ -150,21 +150,75 @@ test('nothing is served when a file is not valid at the start', async () => {
   })
 })
 
-async function started(text: string) {
+describe('certificates of the mesh', () => {
+  const mutual = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: out, namespace: istio-system}
+spec:
+  selector: {istio: egressgateway}
+  servers: [{port: {number: 8443, name: tls, protocol: HTTPS}, hosts: ['*'], tls: {mode: ISTIO_MUTUAL}}]
+`
+  const node = (more: Partial<Parameters<typeof writeNode>[0]> = {}) =>
+    writeNode({
+      role: 'router',
+      name: 'out',
+      namespace: 'istio-system',
+      labels: { istio: 'egressgateway' },
+      serviceAccount: 'out',
+      agent: { name: 'sallyport', version: '1' },
+      ...more,
+    })
+  const asked = [typeUrls.secret, listener]
+
+  test('are given over a Unix socket, to who the node says it is', async () => {
+    const { client } = await started(mutual, 'socket')
+    const { heard } = await settled(client(), asked, node())
+    const poll = client()
+    await settled(poll, [listener], node())
+    poll.subscribe(typeUrls.secret, 'default', 'ROOTCA')
+    const given = new Set(heard.get(typeUrls.secret)?.names)
+    while (given.size < 2) for (const name of (await poll.accept()).names) given.add(name)
+    expect([...given].toSorted()).toEqual(['ROOTCA', 'default'])
+  })
+
+  test('are not given to who only looks', async () => {
+    const { client } = await started(mutual, 'socket')
+    const engine = client()
+    await settled(engine, asked, node())
+    const { heard } = await settled(client(), asked, node({ metadata: { SALLYPORT_OBSERVER: 'true' } }))
+    expect(heard.get(typeUrls.secret)?.names).toEqual([])
+    expect(heard.get(listener)?.names).toEqual(['0.0.0.0_8443'])
+  })
+
+  test('are not given over a port', async () => {
+    const { client } = await started(mutual)
+    const { heard } = await settled(client(), asked, node())
+    expect(heard.get(typeUrls.secret)?.names).toEqual([])
+  })
+})
+
+async function started(text: string, where: 'port' | 'socket' = 'port') {
   const directory = mkdtempSync(join(tmpdir(), 'serve-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const path = join(directory, 'policy.yaml')
   const write = (next: string): void => writeFileSync(path, next)
   write(text)
   const serve = async () => {
-    const server = await startServer({ files: [directory], outbound: 'REGISTRY_ONLY', xds: '127.0.0.1:0', quietMs: 20, longestWaitMs: 500 })
+    const server = await startServer({
+      files: [path],
+      outbound: 'REGISTRY_ONLY',
+      xds: where === 'port' ? '127.0.0.1:0' : join(directory, 'xds.sock'),
+      caDir: join(directory, 'ca'),
+      quietMs: 20,
+      longestWaitMs: 500,
+    })
     onTestFinished(() => server.close())
     return server
   }
   const server = await serve()
   return {
     write,
-    client: () => new DeltaClient(server.address),
+    client: () => new DeltaClient(where === 'port' ? server.address : `unix:${server.address}`),
     serveAgain: async () => {
       await server.close()
       return new DeltaClient((await serve()).address)

@@ -150,6 +150,55 @@ test('a sealed command’s HTTP and Redis pass a gateway that knows who it is, a
   }
 })
 
+test('over xDS, a server gives both their certificates by its socket, and no key is kept', async () => {
+  const folder = openFolder()
+  const policy = join(folder, 'policy.yaml')
+  writeFileSync(policy, documents(node, hosts, way))
+  const socket = join(folder, 'xds.sock')
+  const state = ['--xds', socket, '--state-dir', join(folder, 'state')]
+  const bin = [bundled('bin.js')]
+  const server = world
+    .node('gw')
+    .spawn(process.execPath, [
+      ...bin,
+      'serve',
+      '-f',
+      policy,
+      '--outbound',
+      'REGISTRY_ONLY',
+      '--xds',
+      socket,
+      '--ca-dir',
+      join(folder, 'ca'),
+    ])
+  await server.says('configuration at')
+  const peer = ['-n', 'istio-system', '-l', 'istio=egressgateway', '--from', '198.18.0.0/24', '--resolver', addresses.out, '--drain', '1']
+  const gateway = world.node('gw').spawn(process.execPath, [...bin, 'gateway', ...peer, ...state])
+  try {
+    await gateway.says('serves')
+    const { stdout, stderr, records } = await runSidecar(w1, {
+      xds: socket,
+      options: ['--state-dir', join(folder, 'state'), '-n', 'shop', '--sa', 'web'],
+      command: [
+        'sh',
+        '-c',
+        'for i in 1 2 3 4 5 6 7 8 9; do code=$(curl -s -o /dev/null -w "%{http_code}" http://d2iq.com/); [ $code = 200 ] && break; sleep 0.3; done; echo $code',
+      ],
+    })
+    expect({ stdout, stderr }).toMatchObject({ stdout: '200\n' })
+    expect(records.at(-1)).toMatchObject({
+      source: { principal: 'spiffe://cluster.local/ns/shop/sa/web' },
+      upstreamPrincipal: 'spiffe://cluster.local/ns/istio-system/sa/istio-egressgateway',
+    })
+    expect((await w1.exec('grep', ['-rlE', 'PRIVATE KEY', join(folder, 'state')])).stdout).toBe('')
+  } finally {
+    gateway.signal('SIGTERM')
+    server.signal('SIGTERM')
+    await Promise.all([gateway.ended, server.ended])
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 test('another authority’s word counts for nothing', async () => {
   const folder = openFolder()
   try {

@@ -86,13 +86,13 @@ export function decidedBy(runtime: Runtime, call: Call): string {
 type Verdict = Exclude<ConnectionDecision, { verdict: 'end-tls' }> | RequestDecision
 
 export function play(runtime: Runtime, call: Call): Verdict {
-  const decision = playOnce(runtime, call)
+  const { decision, isInside } = playOnce(runtime, call)
   // What is inside of TLS that ends is played with real handshakes elsewhere.
-  if (call.host === undefined || call.sni === undefined) keepCall(runtime, call, decision)
+  if (!isInside) keepCall(runtime, call, decision)
   return decision
 }
 
-function playOnce(runtime: Runtime, call: Call): Verdict {
+function playOnce(runtime: Runtime, call: Call): { readonly decision: Verdict; readonly isInside: boolean } {
   const known = new Map<string, Resolution>()
   let first: FirstBytes | undefined
   let secured: SecuredFacts | undefined
@@ -104,7 +104,7 @@ function playOnce(runtime: Runtime, call: Call): Verdict {
       continue
     }
     const decision = onConnection.verdict === 'http' ? decideRequest(runtime, onConnection.manager, request(call, facts)) : onConnection
-    if (decision.verdict !== 'gather') return decision
+    if (decision.verdict !== 'gather') return { decision, isInside: secured !== undefined }
     if (decision.need === 'first-bytes') first = firstBytes(call)
     else if (decision.name !== undefined) known.set(decision.name, resolution(call, decision.name))
   }

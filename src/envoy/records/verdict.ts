@@ -22,7 +22,9 @@ export function judgeEntry(entry: Entry, site: VerdictSite): Judgement {
   if (refusing !== undefined) return deny(codeOf(refusing.refuse), refusing.refuseText, refOf(refusing) ?? by)
   if (isUndecided(entry)) return deny('no-filter-chain', 'the client left before it was decided', by)
   const failed = failureOf(entry, site)
-  if (failed !== undefined) return deny(failed, undefined, by)
+  // What no chain of a gateway's port takes is refused by whoever declares the port.
+  if (failed !== undefined)
+    return deny(failed, undefined, by ?? (failed === 'no-filter-chain' ? refOf(entry.metadata('listenerMetadata')) : undefined))
   if (isAnswered(entry)) return { ...allow('answered', by), path: 'none' }
   const path = pathOf(entry)
   if (path === 'none') return { ...allow('answered', by), path }

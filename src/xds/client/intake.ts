@@ -107,7 +107,11 @@ export class Intake implements Known {
 
   /** What a later start should begin with. */
   toKeep(): readonly Held[] {
-    return [...resourceKeys.flatMap((key) => [...this.heldOf(key).values()]), ...this.#neverGood.values()]
+    // Private keys are in memory alone.
+    return [
+      ...resourceKeys.filter((key) => key !== 'secrets').flatMap((key) => [...this.heldOf(key).values()]),
+      ...this.#neverGood.values(),
+    ]
   }
 
   /** All that has come, whatever becomes of it. */

@@ -7,11 +7,14 @@ import { HttpConnectionManagerSchema } from '../gen/envoy/extensions/filters/net
 import { isUnread } from '../decode-lazily.ts'
 import { unpackAny } from '../packed-any.ts'
 import { hasOwnMetadata } from '../metadata.ts'
+import { secretsNamedBy } from '../secret-references.ts'
 import type { Snapshot } from '../snapshot.ts'
 
 export interface References {
   readonly routes: ReadonlySet<string>
   readonly endpoints: ReadonlySet<string>
+  /** Those that no file stands for. */
+  readonly secrets: ReadonlySet<string>
   /** Some resource comes from a control plane that also has names and origins. */
   readonly hasOwnMetadata: boolean
 }
@@ -29,11 +32,18 @@ export class ReferenceFinder {
     const found = {
       routes: before?.listeners === listeners ? before.found.routes : routesOf(listeners.values()),
       endpoints: before?.clusters === clusters ? before.found.endpoints : endpointsOf(clusters.values()),
+      secrets: secretsOf(listeners, clusters),
       hasOwnMetadata: hasOwn(listeners.values()) || hasOwn(clusters.values()),
     }
     this.#before = { listeners, clusters, found }
     return found
   }
+}
+
+/** The proxy reads files by itself. */
+function secretsOf(listeners: Referring['listeners'], clusters: Referring['clusters']): ReadonlySet<string> {
+  const names = secretsNamedBy({ clusters: clusters.values(), listeners: listeners.values() })
+  return new Set([...names].filter((name) => !name.startsWith('file-')))
 }
 
 function routesOf(listeners: Iterable<Listener>): ReadonlySet<string> {

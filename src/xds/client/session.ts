@@ -164,6 +164,7 @@ class Session implements XdsSession {
       [typeUrls.endpoint, { isWildcard: false, names: union(offered.endpoints, force.endpoints) }],
       [typeUrls.listener, everything],
       [typeUrls.route, { isWildcard: false, names: union(offered.routes, force.routes) }],
+      [typeUrls.secret, { isWildcard: false, names: union(offered.secrets, force.secrets) }],
       // Other servers would not know what to answer, and some end the stream at a type that they do not serve.
       ...(isOwn ? ([[typeUrls.extension, everything]] as const) : []),
     ])

@@ -24,7 +24,8 @@ export interface AdsServerOptions {
   /** `HOST:PORT`, or the path of a Unix socket. */
   readonly address: string
   /** The view for a node, or why there is none for it. */
-  readonly viewOf: (node: NodeIdentity) => NodeView | string
+  /** `isLooking`: for whoever looks at what the node has, and is not to be given its secrets. */
+  readonly viewOf: (node: NodeIdentity, isLooking: boolean) => NodeView | string
   /** A client has refused what it was sent. */
   readonly onRejected?: (node: Node, typeUrl: TypeUrl, rejected: Rejected) => void
   readonly limits?: Partial<AdsLimits>
@@ -159,8 +160,9 @@ class Serving implements AdsServer {
 
   /** Who looks at what a connected node has need not know its labels. */
   #admit(identity: NodeIdentity, id: string): NodeView | string {
-    const looked = isObserver(identity) ? Array.from(this.#streams).find(({ nodeId }) => nodeId === id)?.identity : undefined
-    return this.#options.viewOf(looked ?? identity)
+    const isLooking = isObserver(identity)
+    const looked = isLooking ? Array.from(this.#streams).find(({ nodeId }) => nodeId === id)?.identity : undefined
+    return this.#options.viewOf(looked ?? identity, isLooking)
   }
 
   #accept(stream: ServedStream): void {
