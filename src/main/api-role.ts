@@ -5,6 +5,8 @@ import { administratorOnly, openServerFiles, startApiServer, writeBeginnings, wr
 import { messageOf } from '../base/index.ts'
 import type { ApiOptions } from '../cli/index.ts'
 import { type ObjectStore, openLevelStore } from '../store/index.ts'
+import { Consequences } from './consequences.ts'
+import { declaredObjects } from './declared-objects.ts'
 import { usualStateDirectory } from './state-directory.ts'
 
 export interface ApiRole {
@@ -23,6 +25,7 @@ export async function startApi(options: ApiOptions): Promise<ApiRole> {
     const { host, port } = options.listen
     const names = Array.from(new Set(['localhost', hostname(), '127.0.0.1', '::1', ...(isAnyAddress(host) ? [] : [host])]))
     const files = await openServerFiles(join(directory, 'pki'), names)
+    const consequences = new Consequences(declaredObjects(store))
     const server = await startApiServer({
       store,
       host,
@@ -30,6 +33,7 @@ export async function startApi(options: ApiOptions): Promise<ApiRole> {
       certificate: files.certificate,
       key: files.key,
       authenticate: administratorOnly(files.adminToken),
+      consequences: (object) => consequences.of(object),
       report: (error) => process.stderr.write(`sallyport serve: ${messageOf(error)}\n`),
     })
     const kubeconfig = options.kubeconfigOut ?? join(directory, 'kubeconfig')

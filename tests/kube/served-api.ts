@@ -16,11 +16,22 @@ export interface ServedApi {
 export interface ServeParts {
   /** The folder is a file system of its own with so much room. */
   readonly diskBytes?: number
+  /** Unix socket where proxies are served. */
+  readonly xds?: string
 }
 
 /** Rejects with what the process said when it does not serve. */
-export function serveApi(directory: string, { diskBytes }: ServeParts = {}): Promise<ServedApi> {
-  const program = [process.execPath, 'dist/bin.js', 'serve', '--data', directory, '--listen', '127.0.0.1:0']
+export function serveApi(directory: string, { diskBytes, xds }: ServeParts = {}): Promise<ServedApi> {
+  const program = [
+    process.execPath,
+    'dist/bin.js',
+    'serve',
+    '--data',
+    directory,
+    '--listen',
+    '127.0.0.1:0',
+    ...(xds === undefined ? [] : ['--xds', xds]),
+  ]
   const mount = ['unshare', '-rm', 'sh', '-c', `mount -t tmpfs -o size=${diskBytes} none "$0" && exec "$@"`, directory]
   const [command = '', ...args] = diskBytes === undefined ? program : [...mount, ...program]
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
