@@ -16,7 +16,7 @@ import {
 } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import type { Target } from '../../src/runtime/index.ts'
-import { closeAfterwards, deny, forward, http, local, plane, type RuntimeParts, sniffThen } from './proxy-kit.ts'
+import { closeAfterwards, closedPort, deny, forward, http, local, plane, type RuntimeParts, sniffThen } from './proxy-kit.ts'
 
 const text = {
   requestSerialize: (value: string) => Buffer.from(value),
@@ -126,7 +126,16 @@ describe('gRPC', () => {
   it('is told of a refusal by a status of its own', async () => {
     const refused: RuntimeParts = { connection: sniffThen(() => http), request: () => deny({ status: 403 }) }
     const { port, record } = await plane(refused)
-    await expect(once(clientAt(port), 'hello')).rejects.toMatchObject({ code: status.PERMISSION_DENIED })
-    expect(await record(0)).toMatchObject({ verdict: 'deny', protocol: 'http2' })
+    const details = 'no ServiceEntry declares this destination'
+    await expect(once(clientAt(port), 'hello')).rejects.toMatchObject({ code: status.PERMISSION_DENIED, details })
+    expect(await record(0)).toMatchObject({ verdict: 'deny', protocol: 'http2', status: 200 })
+  })
+
+  it('is told of an upstream that is not there by a status of its own', async () => {
+    const { port } = await plane(serving(local(await closedPort())))
+    await expect(once(clientAt(port), 'hello')).rejects.toMatchObject({
+      code: status.UNAVAILABLE,
+      details: expect.stringContaining('upstream connect error') as string,
+    })
   })
 })

@@ -1,5 +1,6 @@
 // Proves with real TLS servers that TLS is begun as declared, that certificates are judged, and how failures are told.
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createSecureServer, type ServerHttp2Session } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
@@ -136,6 +137,25 @@ describe('a request over TLS', () => {
     expect(await ask(port, 'Origin.Example:80')).toContain('200 OK')
     expect(origin.met).toMatchObject([{ sni: 'origin.example', alpn: 'http/1.1' }])
     expect(await record(0)).toMatchObject({ verdict: 'allow', status: 200, flag: '-', upstream: `127.0.0.1:${origin.port}` })
+  })
+
+  it('offers HTTP/2 alone where the cluster is spoken to in it', async () => {
+    const pair = { key: readFileSync(file('origin.key')), cert: readFileSync(file('origin.crt')) }
+    const server = createSecureServer(pair, (request, response) => response.end(`${request.httpVersion} ${request.authority}`))
+    const sessions = new Set<ServerHttp2Session>()
+    server.on('session', (session) => sessions.add(session))
+    await listen(server)
+    open.push({
+      close: () => {
+        for (const session of sessions) session.destroy()
+        server.close()
+      },
+    })
+    const cluster = { name: 'c', gateway: false, proxyProtocol: false, tls: trusting(), http2: { when: 'always' } } as const
+    const { port } = await plane({ connection: sniffThen(() => http), request: () => forward([local(portOf(server))], { cluster }) })
+    for (let round = 0; round < 2; round++) expect(await ask(port, 'origin.example')).toContain('2.0 origin.example')
+    expect(sessions.size).toBe(1)
+    expect(await ask(port, 'stranger.example')).toContain('503')
   })
 
   it('shares connections between requests for one host, and never between hosts', async () => {

@@ -12,6 +12,7 @@ import { Forwarding, type ForwardingOwner } from './forwarding.ts'
 import { attemptPlace, finishRequest, type ResponseRules, type SwitchRules, type WrittenRequest } from './head-writer.ts'
 import { wantedHeaders } from '../../telemetry/index.ts'
 import type { HeadScanner } from './head-scanner.ts'
+import { grpcReply, isGrpcType } from './grpc-reply.ts'
 import { keepHeaders } from './kept-headers.ts'
 import { changeHeaderList, changeRequestHead } from './header-changes.ts'
 import { httpDate } from './http-date.ts'
@@ -503,8 +504,10 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
     this.#finish(false)
   }
 
-  #reply(content: ReplyContent): void {
+  #reply(reply: ReplyContent): void {
     const { context, client, head, requestFlow } = this.#options
+    const isGrpc = client.speaksHttp2 && isGrpcType(this.#judge.headerValues().get('content-type')?.[0])
+    const content = isGrpc ? grpcReply(reply) : reply
     this.#closes ||=
       !head.keepAlive || !this.#body.isDone || context.isDraining() || context.overload.stopsKeepAlive || this.#judge.refusal !== undefined
     requestFlow.flow.draft.status = content.status

@@ -16,6 +16,8 @@ export interface ReplyContent {
   /** Further headers; one that says the content type counts. */
   readonly headers?: readonly (readonly [name: string, value: string])[]
   readonly decision?: string
+  /** The reason alone, where the body says more. */
+  readonly words?: string
   readonly isOverload?: true
 }
 
@@ -51,7 +53,7 @@ export function denyReply(context: Context, parts: DenyParts): ReplyContent {
     },
     head?.headers.accept,
   )
-  return { status: deny.status, ...explanation, decision: flow.id }
+  return { status: deny.status, ...explanation, decision: flow.id, words: deny.reason.text }
 }
 
 export interface ReplyFrame {
