@@ -112,8 +112,9 @@ export class ObjectWriter {
     const name = isGenerated ? generateName + randomSuffix() : (sent.metadata.name ?? '')
     this.#checkNamespace(target, sent)
     const metadata = this.#newMetadata(resource, { ...sent.metadata, name }, namespace)
-    const object = options.account(undefined, withDefaults(resource, withoutStatus(resource, { ...sent, metadata })))
-    const warnings = judge(resource, object)
+    const unaccounted = withDefaults(resource, withoutStatus(resource, { ...sent, metadata }))
+    const warnings = judge(resource, unaccounted)
+    const object = options.account(undefined, unaccounted)
     if (options.isDryRun) {
       if (this.#store.get(keyOf(resource, namespace, name))) throw new StatusError(alreadyExists(resource, name))
       return { object, warnings }
@@ -137,9 +138,10 @@ export class ObjectWriter {
       const before = objectOf(stored, target.resource, target.version)
       const { object: sent, warnings } = change(before)
       checkIdentity(target, before, sent)
-      const object = options.account(before, this.#changed(target.resource, before, sent, options.isStatus))
+      const unaccounted = this.#changed(target.resource, before, sent, options.isStatus)
+      const told = isSameJson(unaccounted, before) ? warnings : [...warnings, ...judge(target.resource, unaccounted, before)]
+      const object = options.account(before, unaccounted)
       if (isSameJson(object, before)) return { object: before, warnings }
-      const told = [...warnings, ...judge(target.resource, object, before)]
       if (options.isDryRun) return { object, warnings: told }
       try {
         return { object: await this.#put(target, stored, object), warnings: told }

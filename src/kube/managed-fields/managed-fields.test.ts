@@ -131,6 +131,19 @@ describe('what apply refuses', () => {
     expect(statusOf(() => play(sent ? { ...step, patch: sent } : step, undefined))).toEqual({ code: 400, message, causes: undefined })
   })
 
+  test('a list that is longer than any', () => {
+    const { resource } = served('serviceentries')
+    const ports = Array.from({ length: 257 }, (_, index) => ({ number: 80, name: `p${index}` }))
+    const applied = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'ServiceEntry',
+      metadata: { name: 'a' },
+      spec: { hosts: ['a.example'], ports },
+    }
+    const writer = { manager: 'one', apiVersion: 'networking.istio.io/v1', time }
+    expect(() => serverSideApply(resource, { applied, writer, force: false })).toThrow('.spec.ports: must have at most 256 items')
+  })
+
   test('an account of one’s own', () => {
     const [step] = steps
     if (step === undefined) throw new Error('no step')

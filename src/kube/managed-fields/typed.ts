@@ -134,6 +134,7 @@ function partsOf(schema: Schema | undefined, value: Json | undefined): ReadonlyM
 function mergeLists(schema: ListSchema, live: readonly Json[], applied: readonly Json[]): readonly Json[] {
   const liveByKey = new Map(live.map((entry) => [keyOf(schema, entry), entry] as const))
   const appliedKeys = applied.map((entry) => keyOf(schema, entry))
+  const places = new Map(appliedKeys.map((key, index) => [key, index] as const))
   const merged: Json[] = []
   let next = 0
   const takeApplied = (until: number): void => {
@@ -143,8 +144,8 @@ function mergeLists(schema: ListSchema, live: readonly Json[], applied: readonly
     }
   }
   for (const entry of live) {
-    const at = appliedKeys.indexOf(keyOf(schema, entry))
-    if (at < 0) merged.push(entry)
+    const at = places.get(keyOf(schema, entry))
+    if (at === undefined) merged.push(entry)
     else takeApplied(Math.max(next, at + 1))
   }
   takeApplied(applied.length)
@@ -169,7 +170,12 @@ export function appliedProblem(schema: Schema | undefined, value: Json | undefin
   return undefined
 }
 
+/** Each entry has an account of its own. */
+const longest = 1000
+
 function listProblem(schema: ListSchema, list: JsonList, path: string): string | undefined {
+  const most = schema.maxItems ?? (schema.keys || schema.unique ? longest : Number.POSITIVE_INFINITY)
+  if (list.length > most) return `${path}: must have at most ${most} items`
   const seen = new Set<string>()
   for (const [index, entry] of list.entries()) {
     const key = keyOf(schema, entry)

@@ -214,6 +214,11 @@ describe('a strategic merge patch', () => {
     )
   })
 
+  test('merges no list so long that comparing each with each would hold everybody up', () => {
+    const many = Array.from({ length: 1001 }, (_, index) => ({ name: `c${index}` }))
+    expect(() => apply(containers(...many), containers({ name: 'a' }))).toThrow('more than 1000 entries')
+  })
+
   test('leaves no directive behind where there was nothing', () => {
     expect(
       apply(

@@ -51,7 +51,12 @@ function isMerged({ patchKey, unique }: ListSchema): boolean {
   return patchKey !== undefined || unique === true
 }
 
+/** Entries are compared each with each. */
+const longest = 1000
+
 function mergeList(schema: ListSchema, before: readonly Json[], patch: readonly Json[], wanted: Json | undefined): readonly Json[] {
+  const order = isJsonList(wanted) ? wanted.length : 0
+  if (Math.max(before.length, patch.length, order) > longest) throw refused(`lists of more than ${longest} entries cannot be merged`)
   const { patchKey } = schema
   if (patchKey === undefined) {
     const added = patch.filter((entry) => !before.some((other) => isSameJson(other, entry)))
@@ -96,21 +101,24 @@ function inOrder(
   wanted: readonly Json[],
   isSame: (a: Json, b: Json) => boolean,
 ): readonly Json[] {
-  const place = (entry: Json): number => wanted.findIndex((other) => isSame(other, entry))
-  const was = (entry: Json): number => before.findIndex((other) => isSame(other, entry))
-  const ordered = entries.filter((entry) => place(entry) >= 0).sort((a, b) => place(a) - place(b))
-  const others = entries.filter((entry) => place(entry) < 0)
+  const placed = entries.map((entry) => ({
+    entry,
+    place: wanted.findIndex((other) => isSame(other, entry)),
+    was: before.findIndex((other) => isSame(other, entry)),
+  }))
+  const ordered = placed.filter(({ place }) => place >= 0).sort((a, b) => a.place - b.place)
+  const others = placed.filter(({ place }) => place < 0)
   const result: Json[] = []
   let next = 0
   for (const other of others) {
     for (; next < ordered.length; next += 1) {
-      const entry = ordered[next]
-      if (entry === undefined || (was(entry) >= 0 && was(other) < was(entry))) break
-      result.push(entry)
+      const one = ordered[next]
+      if (one === undefined || (one.was >= 0 && other.was < one.was)) break
+      result.push(one.entry)
     }
-    result.push(other)
+    result.push(other.entry)
   }
-  return [...result, ...ordered.slice(next)]
+  return [...result, ...ordered.slice(next).map(({ entry }) => entry)]
 }
 
 function keyed(entry: Json, key: string): JsonObject {
