@@ -1,0 +1,12 @@
+// An unmodified etcd, for the kube-apiserver beside it.
+package main
+
+import (
+	"os"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
+)
+
+func main() {
+	etcdmain.Main(os.Args)
+}
