@@ -20,7 +20,7 @@ export interface Place {
 export interface Origin {
   /** File path as given by the user, `<stdin>`, or another source's name. */
   readonly source: string
-  /** First line of the document that holds the resource. */
+  /** First line of the document that holds the resource; 0 where it is no text that has lines. */
   readonly line: number
   /** Place of a field path such as `spec.hosts[0]`; falls back to the nearest enclosing field that has one. */
   readonly placeOf: (field: string) => Place

@@ -11,7 +11,7 @@ export function formatIssue(issue: Issue, options: IssueTextOptions = {}): strin
   const tone = issue.level === 'error' ? 'red' : 'yellow'
   const lines = [`${paint(tone, `${issue.level}[${issue.code}]`)}: ${subjectOf(issue)}${issue.message}`]
   lines.push(`  ${paint('blue', '-->')} ${whereOf(issue)}`)
-  if (issue.frame !== undefined) lines.push(issue.frame)
+  if (issue.frame !== undefined && hasLines(issue)) lines.push(issue.frame)
   if (issue.fix !== undefined) lines.push(`  ${paint('cyan', 'fix')}: ${issue.fix}`)
   return lines.join('\n')
 }
@@ -33,8 +33,13 @@ function subjectOf(issue: Issue): string {
 }
 
 function whereOf(issue: Issue): string {
-  const place = issue.place ? `:${issue.place.line}:${issue.place.column}` : ''
+  const place = hasLines(issue) ? `:${issue.place?.line}:${issue.place?.column}` : ''
   return `${issue.source}${place}${issue.path === '' ? '' : `   (${issue.path})`}`
+}
+
+/** What is said of an object of an API names the object, which has no lines. */
+function hasLines({ place }: Issue): boolean {
+  return place !== undefined && place.line > 0
 }
 
 function plainIssue(issue: Issue): Record<string, unknown> {

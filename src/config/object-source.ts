@@ -35,6 +35,9 @@ export function createObjectSource(objects: DeclaredObjects, options: ObjectSour
   return new ObjectSource(objects, options)
 }
 
+/** Nobody sees the text that an object is read from: its name is the place. */
+const withoutLines = { line: 0, from: 0 } as const
+
 class ObjectSource implements Store {
   readonly snapshot: Watchable<ConfigSnapshot>
   readonly #objects: DeclaredObjects
@@ -84,7 +87,7 @@ class ObjectSource implements Store {
     const known = this.#files.get(object)
     if (known !== undefined) return known
     const parsed = readDocument(object.text(), { defaultNamespace: this.#options.defaultNamespace ?? 'default' })
-    const documents = [loadDocument(parsed, object.source, { line: 1, from: 0 })]
+    const documents = [loadDocument(parsed, object.source, withoutLines)]
     const file = { source: object.source, documents, issues: [], opaque: parsed.opaque, places: noPlaces }
     this.#files.set(object, file)
     return file

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createObjectSource, createStore, type DeclaredObject } from './index.ts'
+import { expect, test } from 'vitest'
+import { createObjectSource, createStore, type DeclaredObject, formatIssue } from './index.ts'
 import { describeSource } from './source.conformance.ts'
 
 describeSource('a directory of files', () => {
@@ -23,4 +24,16 @@ describeSource('objects of an API', () => {
     open: () => createObjectSource({ all: () => [...objects.values()], watch: () => () => undefined }, { quietMs: 20, longestWaitMs: 500 }),
     cleanUp: () => objects.clear(),
   }
+})
+
+test('an object of an API is its own place: it has no lines', () => {
+  const spec = { hosts: ['redis.domain'], ports: [{ number: 6379, name: 'tcp', protocol: 'UDP' }], resolution: 'NONE' }
+  const entry = { apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { namespace: 'default', name: 'redis' }, spec }
+  const source = 'serviceentries.networking.istio.io default/redis'
+  const objects = [{ source, text: () => JSON.stringify(entry) }]
+  const store = createObjectSource({ all: () => objects, watch: () => () => undefined }, { quietMs: 20, longestWaitMs: 500 })
+  const [issue] = store.snapshot.value.issues
+  expect(issue && formatIssue(issue)).toContain(`--> ${source}   (spec.ports[0].protocol)`)
+  expect(store.snapshot.value.resources.of('ServiceEntry')[0]?.origin).toMatchObject({ source, line: 0 })
+  store.close()
 })

@@ -58,5 +58,5 @@ function print(issue: Issue): void {
 }
 
 function placeOf({ source, place }: Issue): { readonly place?: string } {
-  return place === undefined ? {} : { place: `${source}:${place.line}:${place.column}` }
+  return place === undefined || place.line === 0 ? {} : { place: `${source}:${place.line}:${place.column}` }
 }

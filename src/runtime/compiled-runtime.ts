@@ -103,6 +103,8 @@ export class CompiledRuntime implements Runtime {
   #place(ref: OriginRef): PlacedRef {
     const origin = this.snapshot.origins.get(`${ref.kind}/${ref.namespace}/${ref.name}`)
     if (!origin) return ref
+    // What is no text of anybody's has no lines.
+    if (origin.line === 0) return { ...ref, file: origin.source }
     if (ref.field === undefined) return { ...ref, file: origin.source, line: origin.line }
     return { ...ref, file: origin.source, ...origin.placeOf(ref.field) }
   }

@@ -52,6 +52,6 @@ function textOfTls({ serverName, names, trusts }: HopTls): string {
 
 function textOfRef(ref: PlacedRef): string {
   const field = ref.field === undefined ? '' : ` ${ref.field}`
-  const place = ref.file === undefined ? '' : ` (${ref.file}:${ref.line ?? 1})`
+  const place = ref.file === undefined ? '' : ` (${ref.file}${ref.line === undefined ? '' : `:${ref.line}`})`
   return `${ref.kind} ${ref.namespace}/${ref.name}${field}${place}`
 }

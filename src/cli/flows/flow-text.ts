@@ -22,7 +22,7 @@ export function formatReference(record: FlowRecord): string | undefined {
   const { by } = record
   if (by === undefined) return undefined
   const field = by.field === undefined ? '' : ` ${by.field}`
-  const place = by.file === undefined ? '' : ` (${by.file}:${by.line ?? 1})`
+  const place = by.file === undefined ? '' : ` (${by.file}${by.line === undefined ? '' : `:${by.line}`})`
   const name = by.namespace === '' ? by.name : `${by.namespace}/${by.name}`
   return clean(`${by.kind} ${name}${field}${place}`)
 }
