@@ -13,6 +13,7 @@ import { IdentitySource } from './identity-source.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
 import { isStranger, NodeViews, type NodeViewsOptions } from './node-views.ts'
+import { NotByXdsNotes } from './not-by-xds.ts'
 import { refuseErrors } from './start-errors.ts'
 import { authorityDirectory } from './state-directory.ts'
 
@@ -142,6 +143,7 @@ class ServerLine {
   readonly #config: () => ConfigSnapshot
   readonly #line: Line<ConfigSnapshot>
   readonly #report = issueReporter(false)
+  readonly #notes = new NotByXdsNotes()
   #model: { readonly config: ConfigSnapshot; readonly model: Model } | undefined
 
   constructor(config: () => ConfigSnapshot, identities: Pick<NodeViewsOptions, 'identityOf' | 'onWithheld'>) {
@@ -165,6 +167,7 @@ class ServerLine {
     yield
     yield* this.views.making(model, () => this.#config() !== config)
     if (this.#config() !== config) return
+    this.#notes.tell(config)
     this.#report({ issues: [config.issues, this.views.issues, yield* analyzing(model)], rejected: [] })
   }
 }
