@@ -8,6 +8,8 @@ import { leaveOutEngines } from '../support/simulation.ts'
 import { openEnvoyStand } from '../support/envoy-stand.ts'
 import { type Ground, layGround } from '../support/ground.ts'
 import type { Stand, StandCall } from '../support/stand.ts'
+import { create } from '../../src/xds/index.ts'
+import { Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema } from '../../src/xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import { pipeline, type Played, verdict } from './player.ts'
 
 const entry = (name: string, spec: string): string => `
@@ -140,6 +142,23 @@ describe.skipIf(findEnvoy() === undefined)(`what stock Envoy does otherwise (${n
     const call = { to: '203.0.113.41:443', says: hello({ sni: 'a.test', extensions: [[21, Buffer.alloc(500)]] }) }
     expect((await stand.call(call)).record).toMatchObject({ verdict: 'allow', cluster: 'outbound|443||a.test' })
     expect((await stand.call({ ...call, inPieces: true })).record?.verdict).not.toBe('allow')
+  })
+
+  // No difference, but what both do: what is refused is told in the engine's words, and the last good version goes on.
+  test('what Envoy refuses is told with its reason, and everything else goes on', async () => {
+    const { snapshot } = pipeline(http('a')).translation
+    const name = 'outbound|80||a.test'
+    const broken = create(ClusterSchema, {
+      name,
+      clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+      lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    })
+    await stand.put({ snapshot, names })
+    await stand.put({ snapshot: { ...snapshot, clusters: new Map([...snapshot.clusters, [name, broken]]) }, names })
+    expect(stand.notes).toContainEqual(
+      expect.stringMatching(/^Envoy refuses what it was given: CDS: .*outbound\|80\|\|a\.test: .*cluster provided LB/),
+    )
+    expect((await stand.call({ to: '203.0.113.41:80', host: 'a.test' })).record).toMatchObject({ verdict: 'allow', cluster: name })
   })
 
   test(engineDifferences['end-of-connection'].what, async () => {
