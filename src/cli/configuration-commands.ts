@@ -1,5 +1,5 @@
 // Builds the commands about the configuration that proxies are given: who serves it, what is in it, and who has it.
-import { Argument, type Command, Option } from 'commander'
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import { examples, list, policyOptions, sub } from './command-parts.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
@@ -71,9 +71,18 @@ export function xdsCommand(finish: Finish): Command {
 
 const configKinds = ['listener', 'route', 'cluster', 'endpoint', 'secret', 'all']
 
+/** As istioctl does, `clusters` and `c` are `cluster`, and `ep` is `endpoint`. */
+function kindOf(text: string): string {
+  const kind = configKinds.find(
+    (one) => text === one || text === `${one}s` || text === one.slice(0, 1) || (one === 'endpoint' && text === 'ep'),
+  )
+  if (kind === undefined) throw new InvalidArgumentError(`Allowed choices are ${configKinds.join(', ')}.`)
+  return kind
+}
+
 export function proxyConfigCommand(finish: Finish): Command {
   return nodeOptions(sub('proxy-config', 'shows the resources of a proxy, in istioctl’s columns').alias('pc'))
-    .addArgument(new Argument('<what>', 'which').choices(configKinds))
+    .addArgument(new Argument('<what>', configKinds.join(', ')).argParser(kindOf))
     .argument('[admin]', 'admin address of a running proxy, ours or Envoy; without it, -f or --xds says what it would be sent')
     .option('--port <port>', 'only of this port')
     .option('--fqdn <host>', 'only of this host')

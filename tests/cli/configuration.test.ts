@@ -71,7 +71,7 @@ describe('proxy-config, of files, in istioctl’s columns', () => {
       ],
     },
     'routes, with the VirtualService or the answer': {
-      args: ['route', '--name', '80'],
+      args: ['routes', '--name', '80'],
       lines: [
         ['NAME', 'VHOST NAME', 'DOMAINS', 'MATCH', 'VIRTUAL SERVICE'],
         ['80', 'api.example.test:80', 'api.example.test, + 1 more...', '/*', 'slow.shop'],
@@ -79,7 +79,7 @@ describe('proxy-config, of files, in istioctl’s columns', () => {
       ],
     },
     endpoints: {
-      args: ['endpoint', '--port', '80'],
+      args: ['ep', '--port', '80'],
       lines: [
         ['ENDPOINT', 'STATUS', 'OUTLIER CHECK', 'CLUSTER'],
         ['198.51.100.7:80', 'HEALTHY', 'OK', 'outbound|80||api.example.test'],

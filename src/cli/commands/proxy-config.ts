@@ -17,7 +17,7 @@ const kinds: Readonly<Record<string, readonly ResourceKind[]>> = {
 }
 
 export async function proxyConfig(what: string, admin: string | undefined, values: Values): Promise<number> {
-  const wanted = kinds[what.replace(/s$/, '')] ?? []
+  const wanted = kinds[what] ?? []
   const isFromAdmin = admin !== undefined
   if (isFromAdmin && (textOf(values, 'xds') !== undefined || listOf(values, 'filename').length > 0))
     throw new UsageError('SLP0002', 'name the admin address of a proxy, or -f or --xds for what it would be sent, and not both')
