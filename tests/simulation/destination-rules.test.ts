@@ -181,18 +181,6 @@ const load: Record<string, Case> = {
 }
 
 const http2Entry = entry.replace('protocol: HTTP', 'protocol: HTTP2')
-/** The mesh decides beside the entry: REGISTRY_ONLY has to be said again. */
-const upgradedMesh = documents(
-  entry,
-  `apiVersion: v1
-kind: ConfigMap
-metadata: {name: istio, namespace: istio-system}
-data:
-  mesh: |
-    h2UpgradePolicy: UPGRADE
-    outboundTrafficPolicy: {mode: REGISTRY_ONLY}
-`,
-)
 const pooled = (http: unknown): unknown => ({ connectionPool: { http } })
 const plain = { tls: { mode: 'DISABLE' } }
 
@@ -213,12 +201,6 @@ const protocols: Record<string, Case> = {
   'an upgrade, with its limits': {
     policy: pooled({ h2UpgradePolicy: 'UPGRADE', maxConcurrentStreams: 7, http2KeepAlive: { interval: '2s', timeout: '1s' } }),
     means: { http2: { when: 'always', streams: 7, ping: { interval: 2000, timeout: 1000 } } },
-  },
-  'the upgrade of the mesh': { policy: plain, yaml: upgradedMesh, means: { http2: { when: 'always' } } },
-  'no upgrade where the rule forbids that of the mesh': {
-    policy: pooled({ h2UpgradePolicy: 'DO_NOT_UPGRADE' }),
-    yaml: upgradedMesh,
-    means: {},
   },
   'what the client speaks, also where the port is declared HTTP/2': {
     yaml: http2Entry,
