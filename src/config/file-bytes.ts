@@ -16,10 +16,10 @@ const MOST_ROOM = 16 * 1024 * 1024
 export class FileBytes {
   #room = Buffer.alloc(0)
 
-  /** What is returned stands until the next file is read. */
-  read(path: string): FileContent {
+  /** What is returned stands until the next file is read. `size`: how long it was a moment ago, where that is known. */
+  read(path: string, size?: number): FileContent {
     try {
-      const bytes = this.#readAll(path)
+      const bytes = this.#readAll(path, size)
       if (bytes) return { bytes }
       const message = `${nameOf(path)} has more than ${LARGEST_FILE} bytes, the most that is read`
       return { issue: sourceIssue('SLP1005', nameOf(path), message, 'split it into several files') }
@@ -30,12 +30,11 @@ export class FileBytes {
     }
   }
 
-  /** To the end, because pipes do not say how long they are; nothing if it is too much. */
-  #readAll(path: string): Buffer | undefined {
+  /** To the end, because pipes do not say how long they are, and a file may have grown; nothing if it is too much. */
+  #readAll(path: string, known: number | undefined): Buffer | undefined {
     const fd = path === STDIN ? 0 : openSync(path, 'r')
     try {
-      const stats = fstatSync(fd)
-      const size = stats.isFile() ? stats.size : 0
+      const size = known ?? sizeOf(fd)
       let length = 0
       for (;;) {
         // Room for one byte more than there are, to see that there are no more.
@@ -57,6 +56,12 @@ export class FileBytes {
     this.#room.copy(room, 0, 0, used)
     this.#room = room
   }
+}
+
+/** Nothing, where it is not known. */
+function sizeOf(fd: number): number {
+  const stats = fstatSync(fd)
+  return stats.isFile() ? stats.size : 0
 }
 
 export class NotUtf8 extends Error {}

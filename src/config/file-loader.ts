@@ -5,7 +5,7 @@ import type { LoadedFile } from './assembly.ts'
 import { type DocumentText, type SplitChange, splitChange, splitDocuments, withoutMark } from './document.ts'
 import { type DocumentOptions, readDocument } from './document-reader.ts'
 import { FileBytes, KeptBytes, NotUtf8, textOf } from './file-bytes.ts'
-import { nameOf, sourceIssue } from './file-tree.ts'
+import { type FoundFile, nameOf, sourceIssue } from './file-tree.ts'
 import { type LoadedDocument, loadDocument, moveDocument } from './loaded-document.ts'
 import type { ParsedDocument } from './parsed-document.ts'
 
@@ -21,8 +21,8 @@ export class FileLoader {
     this.#options = options
   }
 
-  *load(path: string, before?: LoadedFile): Steps<LoadedFile> {
-    const content = this.#files.read(path)
+  *load({ path, size }: Pick<FoundFile, 'path' | 'size'>, before?: LoadedFile): Steps<LoadedFile> {
+    const content = this.#files.read(path, size)
     if ('issue' in content) return unreadable(nameOf(path), content.issue)
     try {
       return yield* this.loadBytes(nameOf(path), content.bytes, before)

@@ -13,6 +13,8 @@ export interface FoundFile {
   readonly signature: string
   /** Milliseconds since the epoch, by the later of the two times that a change leaves. */
   readonly changedAt: number
+  /** Bytes; absent where that is not known. */
+  readonly size?: number
 }
 
 export interface FoundFiles {
@@ -114,7 +116,7 @@ export function isResourceFile(name: string): boolean {
 
 export function foundFile(path: string, { dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): FoundFile {
   const latest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs
-  return { path, signature: `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`, changedAt: Number(latest) / 1e6 }
+  return { path, signature: `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`, changedAt: Number(latest) / 1e6, size: Number(size) }
 }
 
 /** How a source is called in issues and origins. */

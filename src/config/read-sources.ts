@@ -28,7 +28,7 @@ export function readSources(paths: readonly string[], options: ReadOptions = {})
     const found = finish(findFiles(path))
     if (found.issues.length > 0) files.push({ source: path, documents: [], issues: found.issues, opaque: true, places: noPlaces })
     for (const file of found.files) {
-      if (isFirst(file.path, seen)) files.push(finish(loader.load(file.path)))
+      if (isFirst(file.path, seen)) files.push(finish(loader.load(file)))
     }
   }
   return snapshotOf(assemble(files, { overrides: options, now: 0 }))

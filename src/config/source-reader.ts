@@ -153,7 +153,7 @@ export class SourceReader {
       if (known.racy) changes.lookAgain(file.path, RACY_MS)
       return known
     }
-    const found = yield* this.#loader.load(file.path, known?.loaded)
+    const found = yield* this.#loader.load(file, known?.loaded)
     // What says the same stays the same object.
     const loaded = known && isSame(known.loaded, found) ? known.loaded : found
     const age = now - file.changedAt
