@@ -18,13 +18,7 @@ export function differenceOf(engine: Engine, decision: Decision, { record, reach
 }
 
 /** Where nothing takes a flow, our data plane looks for whom it was meant; Envoy names the outbound policy. */
-const guesses: ReadonlySet<ReasonCode> = new Set([
-  'not-declared',
-  'not-visible',
-  'name-mismatch',
-  'destination-mismatch',
-  'no-filter-chain',
-])
+const guesses: ReadonlySet<ReasonCode> = new Set(['not-declared', 'not-visible', 'name-mismatch', 'destination-mismatch'])
 
 function isGuess(decision: Decision, record: FlowRecord | undefined): boolean {
   return decision.verdict === 'deny' && record?.verdict === 'deny' && guesses.has(decision.reason.code) && guesses.has(record.reason.code)
