@@ -1,0 +1,140 @@
+// Reads a made-up world as a person would who knows what Sallyport promises and nothing of how it keeps it: the witness of the generated calls.
+import {
+  type Entry,
+  gatewayHost,
+  type Host,
+  type MadeCall,
+  names,
+  own,
+  type PortName,
+  ports,
+  range,
+  type World,
+} from './generated-world.ts'
+
+/** `allow CLUSTER`, `answer` or `deny`. Undefined: of this it is not sure, and leaves it to stock Envoy. */
+export function plainReading(world: World, call: MadeCall): string | undefined {
+  // What Istio does with less strictness, real Istio was asked: its recordings are the witness of that.
+  if (world.strictness === 'istio') return undefined
+  const found = portOf(call.port)
+  if (found === undefined) return undeclared(world)
+  if (found === 'any') return undefined
+  const seen = world.entries.filter((entry) => entry.ports.includes(found) && isSeen(entry, world))
+  if (found === 'http' || found === 'http-more') return call.says === 'http' ? readRequest(world, call, found) : undeclared(world)
+  // Bytes that say no name open nothing where names decide.
+  if (found === 'tls') return call.says === 'tls' ? readTls(world, call, seen) : undeclared(world)
+  return readTcp(world, call, seen)
+}
+
+function portOf(number: number): PortName | undefined {
+  return (Object.keys(ports) as PortName[]).find((name) => ports[name] === number)
+}
+
+function policyOf({ policy, sidecar }: World): World['policy'] {
+  return sidecar?.policy ?? policy
+}
+
+function undeclared(world: World): string {
+  return policyOf(world) === 'ALLOW_ANY' ? 'allow PassthroughCluster' : 'deny'
+}
+
+/** Exported to the caller, and imported by its Sidecar. */
+function isSeen({ namespace, isPrivate, host }: Pick<Entry, 'namespace' | 'isPrivate' | 'host'>, { caller, sidecar }: World): boolean {
+  if (isPrivate && namespace !== caller.namespace) return false
+  return sidecar === undefined || sidecar.hosts.some((text) => isImported(text, namespace, host, caller.namespace))
+}
+
+function isImported(text: string, namespace: string, host: string, callers: string): boolean {
+  const [where = '', what = ''] = text.split('/')
+  const inNamespace = where === '*' || namespace === (where === '.' ? callers : where)
+  return inNamespace && (what === '*' || covers(what, host))
+}
+
+function covers(pattern: string, host: string): boolean {
+  return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : pattern === host
+}
+
+/** The most specific declaration of a name; one without the port closes it all the same. */
+function declaring(world: World, name: string): Entry | undefined {
+  const seen = world.entries.filter((entry) => isSeen(entry, world))
+  return seen.find(({ host }) => host === name) ?? seen.find(({ host }) => host.startsWith('*.') && covers(host, name))
+}
+
+/** A narrower declaration closes a port that only a wildcard opens, under every policy. */
+function isClosed(world: World, entry: Entry, port: PortName): boolean {
+  const wider = world.entries.find(
+    (one) => one !== entry && isSeen(one, world) && one.host.startsWith('*.') && covers(one.host, entry.host),
+  )
+  return !entry.ports.includes(port) && wider?.ports.includes(port) === true
+}
+
+function cluster(host: Host, port: PortName, world: World): string {
+  // A policy that is not carried out refuses what it governs; the most specific one governs, and there is one only.
+  if (world.destination?.has === 'tunnel' && covers(world.destination.host, host)) return 'deny'
+  return `allow outbound|${ports[port]}||${host}`
+}
+
+function readRequest(world: World, call: MadeCall, port: 'http' | 'http-more'): string | undefined {
+  const name = call.name.toLowerCase()
+  const literal = world.entries.find(
+    (entry) => isSeen(entry, world) && entry.ports.includes(port) && entry.addresses === 'own' && own[entry.host] === name,
+  )
+  const entry = literal ?? declaring(world, name)
+  const rules = world.rules.find(
+    ({ host }) => host === (literal?.host ?? name) && isSeen({ host, namespace: 'default', isPrivate: false }, world),
+  )
+  // Rules for a host that nothing declares, or that a wildcard declares, are another matter.
+  if (rules !== undefined && (entry?.host !== rules.host || !entry.ports.includes(port))) return undefined
+  if (entry !== undefined && isClosed(world, entry, port)) return 'deny'
+  if (entry === undefined || !entry.ports.includes(port)) return undeclared(world)
+  // Rules for other workloads are not there at all.
+  const mine = rules?.http.filter(({ app }) => app === undefined || app === world.caller.app) ?? []
+  if (mine.length === 0) return cluster(entry.host, port, world)
+  const rule = mine.find(
+    ({ prefix, header }) => (prefix === undefined || call.path.startsWith(prefix)) && (header === undefined || header === call.header),
+  )
+  if (rule === undefined) return 'deny'
+  if (rule.to === 'answer') return 'answer'
+  if (rule.to === 'gateway') return `allow outbound|80||${gatewayHost}`
+  const { to } = rule
+  const target = world.entries.find(({ host }) => host === to.host)
+  // What is not imported is pulled in by the rule that leads there, unless it is hidden from its reader.
+  const isThere = target?.ports.includes(to.port) === true && !(target.isPrivate && target.namespace !== world.caller.namespace)
+  return isThere ? cluster(to.host, to.port, world) : 'deny'
+}
+
+function readTls(world: World, { name, ip }: MadeCall, seen: readonly Entry[]): string | undefined {
+  const sni = name.toLowerCase()
+  // At the address of a service only that service's own name counts.
+  const owner = seen.find((entry) => isAt(entry, ip))
+  if (owner !== undefined)
+    return covers(owner.host, sni) && declaring(world, sni) === owner ? cluster(owner.host, 'tls', world) : undeclared(world)
+  const entry = declaring(world, sni)
+  if (entry !== undefined && isClosed(world, entry, 'tls')) return 'deny'
+  if (entry === undefined || !entry.ports.includes('tls') || entry.addresses !== 'none') return undeclared(world)
+  return cluster(entry.host, 'tls', world)
+}
+
+function readTcp(world: World, { ip }: MadeCall, seen: readonly Entry[]): string | undefined {
+  const at = seen.find((entry) => isAt(entry, ip))
+  if (at !== undefined) return cluster(at.host, 'tcp', world)
+  const led = seen.find((entry) => entry.addresses === 'none' && leadsTo(entry, ip))
+  return led === undefined ? undeclared(world) : cluster(led.host, 'tcp', world)
+}
+
+function isAt({ addresses, host }: Entry, ip: string): boolean {
+  if (addresses === 'own') return own[host] === ip
+  return addresses === 'range' && isWithin(range[host], ip)
+}
+
+function isWithin(cidr: string, ip: string): boolean {
+  const first = Number(/\.(\d+)\/28$/.exec(cidr)?.[1])
+  const [, start = '', last = ''] = /^(.*\.)(\d+)$/.exec(ip) ?? []
+  return cidr.startsWith(start) && Number(last) >= first && Number(last) < first + 16
+}
+
+function leadsTo({ host, resolution }: Entry, ip: string): boolean {
+  if (host.startsWith('*')) return false
+  const isEndpoint = resolution === 'STATIC' && own[host].replace(/\.1(\d\d)$/, '.2$1') === ip
+  return isEndpoint || names[host]?.includes(ip) === true
+}
