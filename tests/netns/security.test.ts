@@ -82,7 +82,7 @@ describe.each(Object.entries(users))('as %s', (_name, user) => {
       ...user,
     })
     expect({ code, stdout }).toEqual({ code: 125, stdout: '' })
-    expect(stderr).toMatch(/a folder that the command does not see/)
+    expect(stderr).toMatch(/need a folder of their own/)
   })
 })
 

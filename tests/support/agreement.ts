@@ -8,13 +8,14 @@ import type { StandOutcome } from './stand.ts'
 export type Decision = ConnectionDecision | RequestDecision
 
 /** Undefined where there is none. */
-export function differenceOf(engine: Engine, decision: Decision, { record, reached }: StandOutcome): string | undefined {
+export async function differenceOf(engine: Engine, decision: Decision, { record, reached }: StandOutcome): Promise<string | undefined> {
   const here = decided(decision, engine)
   const there = record === undefined ? 'no record' : recorded(record, engine)
   if (here !== there && !isGuess(decision, record)) return `${here} here, ${there} under ${engine} (${whyOf(record)})`
   const targets = targetsOf(decision)
-  if (reached === undefined || targets.length === 0 || targets.includes(reached)) return undefined
-  return `${targets.join(' or ')} here, ${reached} was reached under ${engine}`
+  const isElsewhere = (): boolean => targets.length > 0 && reached().length > 0 && !reached().some((address) => targets.includes(address))
+  for (let patience = 100; patience > 0 && isElsewhere(); patience--) await new Promise((resolve) => setTimeout(resolve, 20))
+  return isElsewhere() ? `${targets.join(' or ')} here, ${reached().join(' and ')} was reached under ${engine}` : undefined
 }
 
 /** Where nothing takes a flow, our data plane looks for whom it was meant; Envoy names the outbound policy. */

@@ -59,6 +59,7 @@ export async function openEnvoyStand(role: 'sidecar' | 'gateway', ground: Ground
     answered: async () => void (await Promise.all(talks)),
     put: ({ snapshot, names = {} }) => engine.put(standing(role, snapshot, { folder, names })),
     async call(call) {
+      const began = performance.now()
       const source = `${caller[call.to.startsWith('[') ? 6 : 4]}:${port++}`
       const recorded = new Promise<FlowRecord | undefined>((resolve) => {
         waiting.set(source, resolve)
@@ -74,7 +75,7 @@ export async function openEnvoyStand(role: 'sidecar' | 'gateway', ground: Ground
       talks.delete(talking)
       const record = await recorded
       waiting.delete(source)
-      return { record, answer, reached: record?.upstreamLocal === undefined ? undefined : ground.reachedFrom(record.upstreamLocal) }
+      return { record, answer, reached: () => (record?.upstreamLocal === undefined ? [] : ground.reachedFrom(record.upstreamLocal, began)) }
     },
     async close() {
       stop()

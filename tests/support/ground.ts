@@ -6,11 +6,16 @@ import { bundled } from './outside-servers.ts'
 import type { Names } from './stand.ts'
 import { createWorld, type WorldNode } from './world.ts'
 
+interface Meeting {
+  readonly at: string
+  readonly when: number
+}
+
 export interface Ground {
   readonly engines: WorldNode
   readonly gateway: WorldNode
-  /** Where the outside was met by the connection from this `ip:port`. */
-  reachedFrom(local: string): string | undefined
+  /** Where the outside was met from this `ip:port` since then, by `performance.now()`: ports are used again, and towards several at a time. */
+  reachedFrom(local: string, since: number): readonly string[]
   /** What the nodes' hosts files say from now on; it is read again after `hostsAreReadMs`. */
   setNames(names: Names): void
   close(): Promise<void>
@@ -46,7 +51,7 @@ export async function layGround(): Promise<Ground> {
   for (const node of nodes) await mustRun(node, ['mount', '--bind', hosts, '/etc/hosts'])
   await mustRun(world.node('out'), ['nft', '-f', '-'], redirecting)
   const origin = world.node('out').spawn(process.execPath, [bundled('test-origin.js')], { cwd: folder })
-  const reached = new Map<string, string>()
+  const reached = new Map<string, Meeting[]>()
   await origin.says('ready')
   let rest = ''
   origin.output?.on('data', (text: string) => {
@@ -54,13 +59,13 @@ export async function layGround(): Promise<Ground> {
     rest = lines.pop() ?? ''
     for (const line of lines) {
       const [from = '', at = ''] = line.split(' ')
-      reached.set(from, at)
+      reached.set(from, [...(reached.get(from) ?? []), { at, when: performance.now() }])
     }
   })
   return {
     engines: world.node('engines'),
     gateway: world.node('gateway'),
-    reachedFrom: (local) => reached.get(local),
+    reachedFrom: (local, since) => (reached.get(local) ?? []).flatMap(({ at, when }) => (when >= since ? [at] : [])),
     setNames(names) {
       const lines = Object.entries(names).flatMap(([name, list]) => list.map((ip) => `${ip} ${name}\n`))
       writeFileSync(hosts, lines.join(''))

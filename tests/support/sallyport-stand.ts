@@ -57,9 +57,10 @@ export async function openSallyportStand(role: 'sidecar' | 'gateway', ground: Gr
     async call(call) {
       const from = port
       port = port === lastPort ? firstPort : port + 1
+      const began = performance.now()
       const recorded = records.of(from)
       const answer = await line.ask({ ...dialled(call, ground), from, words: wordsOf(call).toString('latin1'), silenceMs })
-      return outcome(answer, await recorded, ground)
+      return outcome(answer, await recorded, (local) => ground.reachedFrom(local, began))
     },
     async close() {
       records.close()
@@ -81,8 +82,8 @@ function dialled({ to, listener }: StandCall, ground: Ground): Pick<CallerOrder,
   return { ip: address.ip, port: address.port }
 }
 
-function outcome(answer: string, record: FlowRecord | undefined, ground: Ground): StandOutcome {
-  return { record, answer, reached: record?.upstreamLocal === undefined ? undefined : ground.reachedFrom(record.upstreamLocal) }
+function outcome(answer: string, record: FlowRecord | undefined, reachedFrom: (local: string) => readonly string[]): StandOutcome {
+  return { record, answer, reached: () => (record?.upstreamLocal === undefined ? [] : reachedFrom(record.upstreamLocal)) }
 }
 
 /** Orders and answers of the caller, many at a time. */

@@ -200,7 +200,7 @@ class EngineRun {
   }
 
   async #compare(stand: Stand, { test, call, decision }: Played): Promise<void> {
-    const difference = differenceOf(this.#engine, decision, await stand.call(call))
+    const difference = await differenceOf(this.#engine, decision, await stand.call(call))
     this.#calls++
     this.#played.add(test)
     if (difference === undefined) this.#agreeing++

@@ -23,8 +23,8 @@ export interface StandOutcome {
   readonly record: FlowRecord | undefined
   /** What the client was told. */
   readonly answer: string
-  /** The address at which the outside was met, as the outside saw it. */
-  readonly reached?: string | undefined
+  /** The addresses at which the outside was met from the address that the record names, as it has told by now: other calls may have used the same port towards others. */
+  readonly reached: () => readonly string[]
 }
 
 export type Names = Readonly<Record<string, readonly string[]>>
