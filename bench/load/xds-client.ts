@@ -27,7 +27,9 @@ const ofTraffic = types.length - 1
 /** Nothing has this name: the server says so when it has said all else. */
 const endMark = 'bench/end'
 const streamsOnConnection = 50
-const node = writeNode({ role: 'sidecar', name: 'bench', namespace: 'default', labels: { app: 'bench' } })
+/** One of ours: what others are told is made for them out of it. */
+const agent = { name: 'sallyport', version: 'bench' }
+const node = writeNode({ role: 'sidecar', name: 'bench', namespace: 'default', labels: { app: 'bench' }, agent })
 
 export async function holdStreams(address: string): Promise<void> {
   const holder = new Holder(address)
