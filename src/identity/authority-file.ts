@@ -7,7 +7,6 @@ import {
   fsyncSync,
   linkSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   rmSync,
@@ -15,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { SallyportError } from '../base/index.ts'
+import { makeDirectory, SallyportError } from '../base/index.ts'
 
 const fileName = 'authority.pem'
 
@@ -45,7 +44,7 @@ export function readAuthority(directory: string): string | undefined {
 
 /** What is there then is what counts: of several processes that make one at the same time, one is heard. */
 export function keepAuthority(directory: string, text: string): string {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const draft = join(directory, `.${fileName}.${randomBytes(6).toString('hex')}`)
   const file = openSync(draft, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)
   try {

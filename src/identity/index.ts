@@ -2,3 +2,4 @@
 export * from './spiffe.ts'
 export * from './secret.ts'
 export * from './workload-identity.ts'
+export * from './load-issuer.ts'

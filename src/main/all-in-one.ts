@@ -1,8 +1,8 @@
 // Composes `sallyport run`: the seal and, outside it, the sidecar; CMD starts only when both stand.
 import { randomUUID } from 'node:crypto'
-import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { SallyportError } from '../base/index.ts'
+import { makeDirectory, SallyportError } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import { openSeal, parsePublish, type Publish, type Seal } from '../seal/index.ts'
 import { recordRefusal } from './refused.ts'
@@ -101,16 +101,12 @@ function stateDirectory({ xds, stateDir }: RunOptions): readonly string[] {
  */
 function hiddenAuthority(options: RunOptions): string | undefined {
   const path = authorityDirectory(options)
-  makeDirectory(path)
-  return isKept(path) ? path : undefined
-}
-
-function makeDirectory(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeDirectory(path)
   } catch {
     // Where this cannot be made, the command cannot make it either; that nothing is kept is told when it would be.
   }
+  return isKept(path) ? path : undefined
 }
 
 /** A pipe, as shells make of `<(…)`, was read to its end and has no place that could be made read-only. */

@@ -1,24 +1,16 @@
 // Makes the directory of a store ready, and says in words of its own what is wrong with one that cannot be used.
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { messageOf, SallyportError } from '../base/index.ts'
+import { accessSync, constants, statSync } from 'node:fs'
+import { makeDirectory, messageOf, SallyportError } from '../base/index.ts'
 
 /** Only its owner may read it: Secrets are objects too. */
 export function prepareDirectory(directory: string): void {
   try {
-    make(directory)
+    makeDirectory(directory)
     if (!statSync(directory).isDirectory()) throw new Error('it is not a directory')
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw unusable(directory, error)
   }
-}
-
-/** One after the other: where nothing can be made, as below /proc, Node's own recursive form never returns. */
-function make(directory: string): void {
-  if (existsSync(directory)) return
-  if (dirname(directory) !== directory) make(dirname(directory))
-  mkdirSync(directory, { mode: 0o700 })
 }
 
 export function unusable(directory: string, error: unknown): SallyportError {

@@ -1,9 +1,9 @@
 // Keeps a block of bytes in a file that is whole or not there: written beside it, synced, renamed, and checked when it is read again.
 import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { messageOf } from '../../base/index.ts'
+import { makeDirectory, messageOf } from '../../base/index.ts'
 
 /** Whose configuration it is: nobody else's is taken. */
 export interface LastGoodOwner {
@@ -66,7 +66,7 @@ export async function writeLastGood(path: string, owner: LastGoodOwner, content:
   if (bytes > mostBytes) throw new Error(`it has more than ${mostBytes} bytes, which is the most that is kept`)
   const savedAt = new Date().toISOString()
   const header: Header = { file: title, format, program: programVersion, savedAt, ...owner, bytes, sha256 }
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  makeDirectory(dirname(path))
   const fresh = `${path}.${randomBytes(6).toString('hex')}`
   try {
     const file = await open(fresh, 'wx', 0o600)
