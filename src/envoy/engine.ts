@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { JsonObject } from '@bufbuild/protobuf'
-import { type Cidr, messageOf } from '../base/index.ts'
+import { type Cidr, inSlices, messageOf } from '../base/index.ts'
 import { secretsNamedBy, type Snapshot } from '../xds/index.ts'
 import type { EnvoyBinary } from './binary.ts'
 import type { BootstrapInit } from './bootstrap.ts'
@@ -127,10 +127,15 @@ class EnvoyEngine implements Engine {
     if (this.#asked !== undefined) this.put(this.#asked).catch((error: unknown) => onNote(messageOf(error)))
   }
 
+  /** Connections are relayed meanwhile. */
+  #made(snapshot: Snapshot): Promise<Snapshot> {
+    return new Promise((done, failed) => inSlices(this.#stock.making(snapshot), { done, failed }))
+  }
+
   async #putAll(): Promise<void> {
     for (let snapshot = this.#waiting; snapshot !== undefined && !this.#isClosing; snapshot = this.#waiting) {
       this.#waiting = undefined
-      const refused = await this.#options.feed.put(this.#withFiles(this.#stock.of(snapshot)))
+      const refused = await this.#options.feed.put(this.#withFiles(await this.#made(snapshot)))
       await this.#envoy.ready()
       const waiting = await this.#envoy.settled()
       if (waiting.length > 0 && !this.#isClosing)

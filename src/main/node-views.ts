@@ -132,11 +132,10 @@ export class NodeViews {
     this.#origins ??= yield* this.#settled.following(snapshot.origins)
     kept.issues = issues
     const wanted = { ...snapshot, origins: this.#origins }
-    if (kept.stock !== undefined) yield
     if (kept.identity !== undefined) kept.identity.follow(snapshot)
     else if (needsIdentity(snapshot)) this.#options.onWithheld?.(kept.proxy)
     const completed = kept.identity?.completed(wanted) ?? wanted
-    yield* kept.view.publishing(kept.stock === undefined ? completed : withSecretPaths(kept.stock.of(completed)))
+    yield* kept.view.publishing(kept.stock === undefined ? completed : withSecretPaths(yield* kept.stock.making(completed)))
   }
 
   #drop(key: string, { identity }: Kept): void {

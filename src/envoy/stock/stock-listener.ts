@@ -1,6 +1,6 @@
 // Turns listeners into what stock Envoy is given: where connections come from, who may make them, and how a refusal is told.
 import { DurationSchema } from '@bufbuild/protobuf/wkt'
-import type { Cidr } from '../../base/index.ts'
+import type { Cidr, Steps } from '../../base/index.ts'
 import { create, extensionNames, packAny, readMetadata, type SallyportMetadata } from '../../xds/index.ts'
 import {
   type Address,
@@ -40,14 +40,17 @@ const socketMode = 0o600
 /** What a refused client has time to say before it is closed. */
 const waitMs = 250
 
-export function stockListener(listener: Listener, at: ListenerSite): readonly Listener[] {
-  if (listener.useOriginalDst === true) return captured(listener, at)
-  return at.site.role === 'gateway' ? gatewayListener(listener, at) : [handedOver(listener, at)]
+/** So many chains are made between two moments at which others may have their turn. */
+const STEP = 16
+
+export function* stockListener(listener: Listener, at: ListenerSite): Steps<readonly Listener[]> {
+  const stock = yield* chainsOf(listener, at)
+  if (listener.useOriginalDst === true) return captured(listener, stock, at)
+  return at.site.role === 'gateway' ? gatewayListener(listener, stock, at) : [handedOver(listener, stock, at)]
 }
 
 /** A listener that gets its connections from the one that captures them. */
-function handedOver(listener: Listener, at: ListenerSite): Listener {
-  const stock = chainsOf(listener, at)
+function handedOver(listener: Listener, stock: Stock, at: ListenerSite): Listener {
   const looks = listener.listenerFilters.length > 0
   const added = looks ? distinct(stock.explaining, stock.chains) : []
   // Envoy goes no step back from what the bytes are: what no explanation takes has to be the default's.
@@ -82,9 +85,13 @@ interface Stock extends StockChains {
   readonly last: FilterChain | undefined
 }
 
-function chainsOf(listener: Listener, at: ListenerSite): Stock {
+function* chainsOf(listener: Listener, at: ListenerSite): Steps<Stock> {
   const site: ChainSite = { ...at, port: portOf(listener) }
-  const made = listener.filterChains.map((chain) => stockChain(chain, site))
+  const made: StockChains[] = []
+  for (const chain of listener.filterChains) {
+    made.push(stockChain(chain, site))
+    if (made.length % STEP === 0) yield
+  }
   const last = listener.defaultFilterChain && stockChain(listener.defaultFilterChain, site)
   return {
     chains: [...made.flatMap(({ chains }) => chains), ...(last?.chains.slice(0, -1) ?? [])],
@@ -125,9 +132,8 @@ function privateChain(metadata: SallyportMetadata, ranges: readonly Cidr[]): Fil
 }
 
 /** The listener to which the capture leads, once or once for each address family. */
-function captured(listener: Listener, at: ListenerSite): readonly Listener[] {
+function captured(listener: Listener, stock: Stock, at: ListenerSite): readonly Listener[] {
   const { site, strict } = at
-  const stock = chainsOf(listener, at)
   const [said] = listener.filterChains.slice(-1)
   const metadata = readMetadata(said?.metadata)
   const isClosed = metadata.refuse !== undefined
@@ -205,9 +211,7 @@ function probes(inside: Capture['inside'] | undefined): Listener[] {
 }
 
 /** A gateway's listener is bound for real, and serves its peers only. */
-function gatewayListener(listener: Listener, at: ListenerSite): readonly Listener[] {
-  const { site } = at
-  const stock = chainsOf(listener, at)
+function gatewayListener(listener: Listener, stock: Stock, { site }: ListenerSite): readonly Listener[] {
   const isPipe = listener.address?.address.case === 'pipe'
   if (!isPipe && site.peers?.length === 0) return []
   const peers = isPipe ? undefined : site.peers

@@ -1,4 +1,5 @@
 // Turns route tables into what stock Envoy is given: refusals become answers, and hops to gateways carry the id of their flow.
+import type { Steps } from '../../base/index.ts'
 import { create, packAny, readMetadata, type SallyportMetadata, writeMetadata } from '../../xds/index.ts'
 import { HeaderValueOption_HeaderAppendAction, HeaderValueOptionSchema } from '../../xds/gen/envoy/config/core/v3/base_pb.js'
 import { CidrRangeSchema } from '../../xds/gen/envoy/config/core/v3/address_pb.js'
@@ -37,13 +38,20 @@ export interface RouteSite {
 const passthrough = 'PassthroughCluster'
 const ownHeaders = ['x-sallyport-flow', 'x-sallyport-source']
 
+/** So many virtual hosts are made between two moments at which others may have their turn. */
+const STEP = 16
+
 export class StockRoutes {
   readonly #hosts = new WeakMap<VirtualHost, { readonly key: string; readonly host: VirtualHost }>()
-  readonly #tables = new WeakMap<RouteConfiguration, { readonly hosts: readonly VirtualHost[]; readonly table: RouteConfiguration }>()
+  readonly #tables = new WeakMap<RouteConfiguration, { readonly hosts: readonly VirtualHost[]; readonly table: RouteConfiguration }>();
 
   /** The same object again while the table and the kinds of its clusters are the same. */
-  table(table: RouteConfiguration, at: RouteSite): RouteConfiguration {
-    const hosts = table.virtualHosts.map((host) => this.#host(host, table.name, at))
+  *table(table: RouteConfiguration, at: RouteSite): Steps<RouteConfiguration> {
+    const hosts: VirtualHost[] = []
+    for (const host of table.virtualHosts) {
+      hosts.push(this.#host(host, table.name, at))
+      if (hosts.length % STEP === 0) yield
+    }
     const known = this.#tables.get(table)
     if (known !== undefined && known.hosts.every((host, i) => host === hosts[i])) return known.table
     const made = altered(RouteConfigurationSchema, table, { virtualHosts: hosts })

@@ -1,11 +1,17 @@
 // Makes of a proxy's resources those that stock Envoy is given; what it cannot be told becomes narrower, never wider.
+import type { Steps } from '../../base/index.ts'
 import { readMetadata, type SallyportMetadata, type Snapshot } from '../../xds/index.ts'
+import type { Cluster } from '../../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { Listener } from '../../xds/gen/envoy/config/listener/v3/listener_pb.js'
+import type { RouteConfiguration } from '../../xds/gen/envoy/config/route/v3/route_pb.js'
 import { traitsOf } from './cluster-traits.ts'
 import type { StockSite } from './site.ts'
 import { stockCluster } from './stock-cluster.ts'
 import { type ListenerSite, stockListener } from './stock-listener.ts'
 import { StockRoutes } from './stock-routes.ts'
+
+/** So many clusters are made between two moments at which others may have their turn. */
+const MANY = 64
 
 export class StockSnapshots {
   readonly #site: StockSite
@@ -17,7 +23,7 @@ export class StockSnapshots {
   }
 
   /** Unchanged resources stay the same objects. */
-  of(snapshot: Snapshot): Snapshot {
+  *making(snapshot: Snapshot): Steps<Snapshot> {
     const traits = (name: string) => {
       const cluster = snapshot.clusters.get(name)
       return cluster && traitsOf(cluster)
@@ -27,23 +33,35 @@ export class StockSnapshots {
     const at: ListenerSite = { site: this.#site, strict, traits, ownPorts, fallback: fallbackOf(snapshot) }
     const dynamic = [...snapshot.clusters.values()].filter((cluster) => traitsOf(cluster).isDynamic).map(({ name }) => name)
     const key = JSON.stringify([strict, at.fallback, dynamic])
-    const listeners = [...snapshot.listeners.values()].flatMap((listener) => this.#listener(listener, key, at))
+    const listeners: Listener[] = []
+    for (const listener of snapshot.listeners.values()) {
+      listeners.push(...(yield* this.#listener(listener, key, at)))
+      yield
+    }
+    const routes = new Map<string, RouteConfiguration>()
+    for (const [name, table] of snapshot.routes) {
+      routes.set(name, yield* this.#routes.table(table, { site: this.#site, strict, traits }))
+      yield
+    }
+    const clusters = new Map<string, Cluster>()
+    for (const [name, cluster] of snapshot.clusters) {
+      clusters.set(name, stockCluster(cluster))
+      if (clusters.size % MANY === 0) yield
+    }
     return {
       ...snapshot,
       listeners: new Map(listeners.map((listener) => [listener.name, listener])),
-      routes: new Map(
-        Array.from(snapshot.routes, ([name, table]) => [name, this.#routes.table(table, { site: this.#site, strict, traits })]),
-      ),
-      clusters: new Map(Array.from(snapshot.clusters, ([name, cluster]) => [name, stockCluster(cluster)])),
+      routes,
+      clusters,
       endpoints: new Map(Array.from(snapshot.endpoints).filter(([name]) => traits(name)?.refusal === undefined)),
     }
   }
 
-  #listener(listener: Listener, key: string, at: ListenerSite): readonly Listener[] {
+  *#listener(listener: Listener, key: string, at: ListenerSite): Steps<readonly Listener[]> {
     const own = listener.useOriginalDst === true ? `${key} ${at.ownPorts.join()}` : key
     const known = this.#listeners.get(listener)
     if (known?.key === own) return known.made
-    const made = stockListener(listener, at)
+    const made = yield* stockListener(listener, at)
     this.#listeners.set(listener, { key: own, made })
     return made
   }
