@@ -8,11 +8,10 @@ const meshText = `outboundTrafficPolicy:
   mode: ALLOW_ANY
 `
 
-/** Only where nothing was ever written: what somebody deleted stays deleted. */
+/** As the very first writes, each of its own revision, and a start that was broken off is gone on with: what somebody deleted later stays deleted. */
 export async function writeBeginnings(store: ObjectStore, now: () => number): Promise<void> {
-  if (store.revision > 0) return
   const writer = new ObjectWriter(store, now)
-  for (const object of beginnings) {
+  for (const object of beginnings.slice(store.revision)) {
     const resource = findKind('', object.kind)
     if (resource === undefined) throw new Error(`${object.kind} is not served`)
     const { namespace = '', name = '' } = object.metadata

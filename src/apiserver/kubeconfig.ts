@@ -43,8 +43,17 @@ function isNamed(entry: unknown, wanted: string): boolean {
 }
 
 function readKnown(path: string): Readonly<Record<string, unknown>> {
-  const known: unknown = parse(readFileSync(path, 'utf8'))
+  const fix = 'name another file with --kubeconfig-out'
+  let known: unknown
+  try {
+    known = parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new SallyportError('SLP0008', `${path} is no kubeconfig that can be read, and is left as it is: ${messageOf(cause)}`, {
+      fix,
+      cause,
+    })
+  }
   if (known === null || known === undefined) return {}
   if (typeof known === 'object' && !Array.isArray(known)) return { ...known }
-  throw new SallyportError('SLP0008', `${path} is no kubeconfig, and is left as it is`, { fix: 'name another file with --kubeconfig-out' })
+  throw new SallyportError('SLP0008', `${path} is no kubeconfig, and is left as it is`, { fix })
 }

@@ -191,7 +191,11 @@ export class ObjectWriter {
       await this.#reaper.gone(before)
       return { gone: before }
     }
-    if (before.metadata.deletionTimestamp !== undefined) return { gone: before, left: before }
+    if (before.metadata.deletionTimestamp !== undefined) {
+      // Whoever began may have been ended before it was empty.
+      if (isNamespace) await this.#reaper.empty(target.name)
+      return { gone: before, left: before }
+    }
     const metadata = { ...before.metadata, deletionTimestamp: this.#time(), deletionGracePeriodSeconds: 0 }
     const status = isNamespace ? { status: { phase: 'Terminating' } } : {}
     const left = await this.#put(target, stored, { ...before, metadata, ...status })

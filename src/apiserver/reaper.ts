@@ -27,6 +27,11 @@ export class Reaper {
     if (stored !== undefined) await this.#quietly(this.#store.commit([{ key, expected: stored.revision }]))
   }
 
+  /** Goes on with namespaces whose deletion was broken off. */
+  async resume(): Promise<void> {
+    for (const { key } of this.#store.list('namespaces').items) if (this.#isTerminating(key.name)) await this.empty(key.name)
+  }
+
   #content(namespace: string): readonly Stored[] {
     return namespacedNames.flatMap((resource) => this.#store.list(resource, { namespace }).items)
   }

@@ -19,8 +19,10 @@ export interface WatchRequest {
   readonly timeoutMs: number
 }
 
-/** A client that has so much to read and does not is cut. */
+/** A client that has so much to read, beside what there was at the beginning, and does not is cut. */
 const mostUnread = 16 * 1024 * 1024
+/** What there was at the beginning has to be read within this time. */
+const BEGINNING_MS = 60_000
 const BOOKMARK_MS = 60_000
 
 export function streamWatch(store: ObjectStore, response: ServerResponse, request: WatchRequest): void {
@@ -39,6 +41,8 @@ class WatchStream {
   readonly #timers: NodeJS.Timeout[] = []
   #stop: () => void = () => undefined
   #toldColumns = false
+  /** The client has had no time to read yet. */
+  #mostUnread = Number.POSITIVE_INFINITY
 
   constructor(store: ObjectStore, response: ServerResponse, request: WatchRequest) {
     this.#store = store
@@ -61,6 +65,8 @@ class WatchStream {
       this.#finish()
       return
     }
+    this.#mostUnread = this.#response.writableLength + mostUnread
+    this.#timers.push(setTimeout(() => this.#endBeginning(), BEGINNING_MS).unref())
     this.#timers.push(setTimeout(() => this.#finish(), timeoutMs).unref())
     if (bookmarks) this.#timers.push(setInterval(() => this.#bookmark(), BOOKMARK_MS).unref())
   }
@@ -106,7 +112,16 @@ class WatchStream {
   #write(line: string | Buffer): void {
     if (this.#response.destroyed) return
     this.#response.write(line)
-    if (this.#response.writableLength > mostUnread) this.#response.destroy()
+    this.#cutIfUnread()
+  }
+
+  #endBeginning(): void {
+    this.#mostUnread = mostUnread
+    this.#cutIfUnread()
+  }
+
+  #cutIfUnread(): void {
+    if (this.#response.writableLength > this.#mostUnread) this.#response.destroy()
   }
 
   #finish(): void {

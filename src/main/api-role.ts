@@ -1,7 +1,7 @@
 // Composes the API of `sallyport serve`: the store of objects, the server before it, and the kubeconfig that leads there.
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { administratorOnly, openServerFiles, startApiServer, writeBeginnings, writeKubeconfig } from '../apiserver/index.ts'
+import { administratorOnly, openServerFiles, Reaper, startApiServer, writeBeginnings, writeKubeconfig } from '../apiserver/index.ts'
 import { messageOf } from '../base/index.ts'
 import type { ApiOptions } from '../cli/index.ts'
 import { type ObjectStore, openLevelStore } from '../store/index.ts'
@@ -22,6 +22,7 @@ export async function startApi(options: ApiOptions): Promise<ApiRole> {
   const store = await openLevelStore(join(directory, 'objects'))
   try {
     await writeBeginnings(store, Date.now)
+    await new Reaper(store).resume()
     const { host, port } = options.listen
     const names = Array.from(new Set(['localhost', hostname(), '127.0.0.1', '::1', ...(isAnyAddress(host) ? [] : [host])]))
     const files = await openServerFiles(join(directory, 'pki'), names)

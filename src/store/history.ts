@@ -32,7 +32,7 @@ export class History {
     this.#start = 0
   }
 
-  /** Throws `HistoryGone` if some of them are forgotten. */
+  /** Throws `HistoryGone` if some of them are forgotten, or it is a revision that was never given: then it is of another store. */
   since(revision: number): readonly Change[] {
     this.#refuseOlder(revision)
     // A change has one revision, and none is left out.
@@ -54,7 +54,8 @@ export class History {
   }
 
   #refuseOlder(revision: number): void {
-    if (revision < this.#oldest) throw new HistoryGone(revision, this.#oldest)
+    const newest = this.#oldest + this.#changes.length - this.#start
+    if (revision < this.#oldest || revision > newest) throw new HistoryGone(revision, this.#oldest)
   }
 
   #forget(): void {

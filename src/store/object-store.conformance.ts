@@ -169,6 +169,12 @@ function holdReads(stand: Stand): void {
       expect(() => stand.store.list('configmaps', { from: { revision: 1, namespace: '', name: '' } })).toThrow(HistoryGone)
       expect(() => stand.store.watch(stand.store.revision - 10, () => undefined)).not.toThrow()
     })
+
+    it('refuses to go on from what was never written, which another store must have said', async () => {
+      await stand.put(maps('a', 'one'), 'x')
+      expect(() => stand.store.watch(stand.store.revision, () => undefined)).not.toThrow()
+      expect(() => stand.store.watch(stand.store.revision + 1, () => undefined)).toThrow(HistoryGone)
+    })
   })
 }
 

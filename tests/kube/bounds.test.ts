@@ -135,6 +135,33 @@ describe('lists and watches', () => {
     watch.socket.destroy()
   })
 
+  it('gives a watch all that there is, and cuts one that does not read what comes', { timeout: 60_000 }, async () => {
+    const big = 'x'.repeat(2_800_000)
+    const names = Array.from({ length: 7 }, (_, index) => `big-${index}`)
+    for (const name of names) {
+      const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels: { big: 'yes' } }, data: { big } })
+      expect((await post(body)).code).toBe(201)
+    }
+    const watch = await openWatch(`${maps}?watch=true&labelSelector=big%3Dyes`)
+    await expect.poll(() => watch.events().map(({ type }) => type), { timeout: 20_000 }).toEqual(names.map(() => 'ADDED'))
+    let isCut = false
+    watch.socket.once('close', () => {
+      isCut = true
+    })
+    watch.socket.pause()
+    for (let round = 0; round < 2; round++)
+      for (const name of names) {
+        const body = JSON.stringify({ metadata: { labels: { round: String(round) } } })
+        const headers = { 'Content-Type': 'application/merge-patch+json' }
+        expect((await askApi(api, `${maps}/${name}`, { method: 'PATCH', body, headers })).code).toBe(200)
+      }
+    expect(isCut).toBe(false)
+    watch.socket.removeAllListeners('data')
+    watch.socket.resume()
+    await expect.poll(() => isCut, { timeout: 20_000 }).toBe(true)
+    for (const name of names) await askApi(api, `${maps}/${name}`, { method: 'DELETE' })
+  })
+
   it('tells a watch that asks for what is no longer known that it is too late', async () => {
     await api.kill('SIGTERM')
     api = await serveApi(data.path)
