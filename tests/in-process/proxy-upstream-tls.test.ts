@@ -1,6 +1,7 @@
 // Proves with real TLS servers that TLS is begun as declared, that certificates are judged, and how failures are told.
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createSecureServer, type ServerHttp2Session } from 'node:http2'
+import { createServer as createNetServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
@@ -156,6 +157,34 @@ describe('a request over TLS', () => {
     for (let round = 0; round < 2; round++) expect(await ask(port, 'origin.example')).toContain('2.0 origin.example')
     expect(sessions.size).toBe(1)
     expect(await ask(port, 'stranger.example')).toContain('503')
+  })
+
+  it('lets all who wait for a connection of HTTP/2 hear that it is not to be had, and nobody dial after the other', async () => {
+    const dialled: Socket[] = []
+    let isOver = false
+    const silent = createNetServer((socket) => {
+      dialled.push(socket.on('error', () => undefined))
+      if (isOver) socket.destroy()
+    })
+    await listen(silent)
+    open.push({
+      close() {
+        for (const socket of dialled) socket.destroy()
+        silent.close()
+      },
+    })
+    const cluster = { name: 'c', gateway: false, proxyProtocol: false, tls: trusting(), http2: { when: 'always' } } as const
+    const { port, plane: proxy } = await plane({
+      connection: sniffThen(() => http),
+      request: () => forward([local(portOf(silent))], { cluster }),
+    })
+    const answers = Promise.all(Array.from({ length: 5 }, () => ask(port, 'origin.example')))
+    await until(() => dialled.length > 0 && proxy.counters.active === 5, 'five requests under way')
+    isOver = true
+    dialled[0]?.destroy()
+    for (const text of await answers) expect(text).toContain('503')
+    // That is as often as one request tries.
+    expect(dialled).toHaveLength(3)
   })
 
   it('shares connections between requests for one host, and never between hosts', async () => {

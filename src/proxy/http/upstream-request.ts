@@ -56,9 +56,10 @@ export class UpstreamRequest {
   /** Waits for the connection of HTTP/2 that another request makes. */
   #waitsFor: string | undefined
   readonly #isHttp2: boolean
-  readonly #onTurn = (): void => {
+  readonly #onTurn = (failure?: DialFailure): void => {
     this.#waitsFor = undefined
-    this.#connect()
+    if (failure) this.#asker.onDialFailed(failure)
+    else this.#connect()
   }
 
   constructor(asker: UpstreamAsker) {
@@ -118,7 +119,7 @@ export class UpstreamRequest {
         onFail: (failure) => {
           this.#dialling = undefined
           this.#asker.onDialFailed(failure)
-          this.#endDialling()
+          this.#endDialling(failure)
         },
       },
     )
@@ -193,11 +194,11 @@ export class UpstreamRequest {
     this.#state.wake(connection.key)
   }
 
-  /** Whoever waited for the connection looks for itself. */
-  #endDialling(): void {
+  /** Whoever waited for the connection has to know. */
+  #endDialling(failure?: DialFailure): void {
     const key = this.#dialledKey
     this.#dialledKey = undefined
-    if (key !== undefined) this.#asker.context.sessions.dialled(key)
+    if (key !== undefined) this.#asker.context.sessions.dialled(key, failure)
   }
 
   /** What is too much under the limits of now is let go of, as Envoy lets go of all connections with the cluster that it replaces. */

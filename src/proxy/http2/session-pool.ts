@@ -1,10 +1,12 @@
 // Keeps the connections of HTTP/2 to upstreams, and has requests wait for one that is being made rather than make another.
+import type { DialFailure } from '../upstream/dial.ts'
 import { UpstreamSession, type UpstreamSessionOptions } from './upstream-session.ts'
 
 /** Requests that wait for one connection. */
 const MOST_WAITING = 1024
 
-type Waiter = () => void
+/** Called when there may be a connection, or with why the one that was waited for is not to be had. */
+type Waiter = (failure?: DialFailure) => void
 
 interface Entry {
   readonly sessions: UpstreamSession[]
@@ -40,12 +42,12 @@ export class SessionPool {
     this.#entryOf(key).dialling++
   }
 
-  /** It is there, and in the pool, or it is not to be had. */
-  dialled(key: string): void {
+  /** It is there, and in the pool, or it is not to be had: then that is so for all who waited, as with Envoy's pools, and nobody tries after the other. */
+  dialled(key: string, failure?: DialFailure): void {
     const entry = this.#entries.get(key)
     if (!entry) return
     entry.dialling--
-    this.#wake(key, entry)
+    this.#wake(key, entry, { failure })
   }
 
   add(options: Omit<UpstreamSessionOptions, 'onRoom' | 'onGone'>): UpstreamSession {
@@ -53,7 +55,7 @@ export class SessionPool {
       ...options,
       onRoom: () => {
         const entry = this.#entries.get(options.key)
-        if (entry) this.#wake(options.key, entry, 1)
+        if (entry) this.#wake(options.key, entry, { most: 1 })
       },
       onGone: (gone) => this.#remove(gone),
     })
@@ -74,8 +76,12 @@ export class SessionPool {
   }
 
   /** Each looks for itself whether there is room now. */
-  #wake(key: string, entry: Entry, most = Number.POSITIVE_INFINITY): void {
-    for (const waiter of entry.waiters.splice(0, Math.min(most, entry.waiters.length))) waiter()
+  #wake(
+    key: string,
+    entry: Entry,
+    { most = entry.waiters.length, failure }: { readonly most?: number; readonly failure?: DialFailure | undefined } = {},
+  ): void {
+    for (const waiter of entry.waiters.splice(0, most)) waiter(failure)
     const isEmpty = entry.sessions.length === 0 && entry.dialling === 0 && entry.waiters.length === 0
     if (isEmpty && this.#entries.get(key) === entry) this.#entries.delete(key)
   }
