@@ -118,8 +118,9 @@ export class UpstreamRequest {
         onConnect: (wire, target, attempt) => this.#onConnect(wire, target, attempt),
         onFail: (failure) => {
           this.#dialling = undefined
-          this.#asker.onDialFailed(failure)
+          // First: whoever hears of its failure gives up this request, and then nobody would know why.
           this.#endDialling(failure)
+          this.#asker.onDialFailed(failure)
         },
       },
     )
