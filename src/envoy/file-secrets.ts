@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { messageOf } from '../base/index.ts'
+import { systemBundles } from '../identity/index.ts'
 import { create, secretsNamedBy, type Snapshot } from '../xds/index.ts'
 import type { DataSourceSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type Secret, SecretSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
@@ -127,16 +128,6 @@ function path(value: string): Source {
 function inline(value: Buffer): Source {
   return { specifier: { case: 'inlineBytes', value: Uint8Array.from(value) } }
 }
-
-/** Where systems keep the bundle of those they trust, in the order in which Istio looks for it. */
-const systemBundles = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/ssl/ca-bundle.pem',
-  '/etc/pki/tls/cacert.pem',
-  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
-  '/etc/ssl/cert.pem',
-]
 
 function systemRoots(): string {
   return systemBundles.find((path) => existsSync(path)) ?? systemBundles[0] ?? ''

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import { accessSync, constants, lstatSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs'
-import { connect, createServer, type Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
-import { messageOf, SallyportError, warnOfListener } from '../base/index.ts'
+import { isAbandoned, messageOf, SallyportError, warnOfListener } from '../base/index.ts'
 import { unseenTrees } from '../seal/index.ts'
 
 /**
@@ -64,27 +64,13 @@ async function showOwner(path: string): Promise<Server> {
 async function removeAbandoned(parent: string): Promise<void> {
   for (const name of readdirSync(parent)) {
     const path = join(parent, name)
-    if (shapeOfName.test(name) && isOwn(path) && (await isRefused(join(path, ownerName)))) rmSync(path, { recursive: true, force: true })
+    if (shapeOfName.test(name) && isOwn(path) && (await isAbandoned(join(path, ownerName)))) rmSync(path, { recursive: true, force: true })
   }
 }
 
 function isOwn(path: string): boolean {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   return stats?.isDirectory() === true && stats.uid === process.getuid?.()
-}
-
-/** Only a socket that exists and that no process holds any more is refused; whatever else goes wrong proves nothing. */
-function isRefused(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path })
-    const end = (isIt: boolean): void => {
-      socket.destroy()
-      resolve(isIt)
-    }
-    socket.setTimeout(1000, () => end(false))
-    socket.once('connect', () => end(false))
-    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code === 'ECONNREFUSED'))
-  })
 }
 
 /** Removes the folder when asked to, and also when this process was killed: what waits for its end is another one. */

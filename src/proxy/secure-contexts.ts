@@ -3,23 +3,13 @@ import { constants } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { Clock } from '../base/index.ts'
-import type { SecretMaterial, SecretsByName } from '../identity/index.ts'
+import { type SecretMaterial, type SecretsByName, systemBundles } from '../identity/index.ts'
 import type { CertificateSource, RootsSource } from '../runtime/index.ts'
 
 /** How often files are looked at, at most. */
 const CHECK_MS = 1000
 /** Sets that are kept; one with the system's bundle weighs a megabyte. */
 const MAX_SETS = 256
-
-/** Where systems keep the bundle of those they trust, in the order in which Istio looks for it. */
-const systemBundles = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/ssl/ca-bundle.pem',
-  '/etc/pki/tls/cacert.pem',
-  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
-  '/etc/ssl/cert.pem',
-]
 
 /** Of a plan for one side or the other. */
 export interface ContextPlan {

@@ -1,38 +1,23 @@
 // Holds what a change of the declarations does to live traffic, and what it leaves alone; and what becomes of traffic whose other end fails.
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { documents, serviceEntry } from '../support/declare.ts'
 import { envoyNamed, whatWasSent } from '../support/envoy-admin.ts'
 import { findEnvoy } from '../support/envoy.ts'
-import { standardTopology } from '../support/outside-plan.ts'
-import { bundled, startOutside } from '../support/outside-servers.ts'
-import type { Outside } from '../support/outside-servers.ts'
+import { bundled } from '../support/outside-servers.ts'
 import type { Probe, ProbeReport } from '../support/probe.ts'
 import { expectFlowsBalanced, openFolder, startSidecar } from '../support/sidecar.ts'
 import type { Sidecar, SidecarPlan } from '../support/sidecar.ts'
 import { openWorkload } from '../support/workload.ts'
-import { createWorld } from '../support/world.ts'
-import type { World, WorldNode } from '../support/world.ts'
+import { StandardWorld } from '../support/standard-world.ts'
 
 const admin = '127.0.0.1:15021'
 
-let world: World
-let outside: Outside
-let w1: WorldNode
+const stand = new StandardWorld()
 const folder = openFolder()
 
-beforeAll(async () => {
-  world = await createWorld(standardTopology())
-  outside = await startOutside(world.node('out'))
-  w1 = world.node('w1')
-})
-
-afterAll(async () => {
-  await outside.close()
-  await world.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 interface Played {
   readonly sidecar: Sidecar
@@ -44,7 +29,7 @@ interface Played {
 /** Plays a script against a sidecar, ends both, and holds them to one record a flow. */
 async function withSidecar(plan: Omit<SidecarPlan, 'command'>, script: (played: Played) => Promise<void>): Promise<void> {
   const options = ['--admin', admin, ...(plan.options ?? [])]
-  const sidecar = startSidecar(w1, { ...plan, options, command: [process.execPath, bundled('test-probe.js')] })
+  const sidecar = startSidecar(stand.w1, { ...plan, options, command: [process.execPath, bundled('test-probe.js')] })
   const workload = await openWorkload(sidecar.running)
   const play = (probe: Probe): Promise<ProbeReport> => workload.play(probe)
   try {
@@ -68,7 +53,7 @@ async function serve(text: string) {
   const xds = join(folder, 'served.sock')
   const declare = (next: string): void => writeFileSync(policy, next)
   declare(text)
-  const serving = w1.spawn(process.execPath, [bundled('bin.js'), 'serve', '-f', policy, '--outbound', 'REGISTRY_ONLY', '--xds', xds])
+  const serving = stand.w1.spawn(process.execPath, [bundled('bin.js'), 'serve', '-f', policy, '--outbound', 'REGISTRY_ONLY', '--xds', xds])
   await serving.says('configuration at')
   return {
     plan: { xds, options: ['--state-dir', join(folder, 'served-state')] },
@@ -261,7 +246,7 @@ describe('a change', () => {
 })
 
 test('a gateway whose port is taken says so with a remedy, and serves once the port is free', async () => {
-  const gw = world.node('gw')
+  const gw = stand.node('gw')
   const taken = gw.spawn('busybox', ['httpd', '-f', '-p', '198.18.0.20:8080', '-h', folder])
   const inputs = ['common.yaml', 'a01-d2iq-4-gateway/input.yaml'].map((name) => join(import.meta.dirname, '../oracle/testdata', name))
   const files = inputs.flatMap((path) => ['-f', path])

@@ -1,28 +1,11 @@
 // Goes out by the explicit-proxy door with real curl, sealed, and holds the door to the decisions of the captured way.
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { documents, serviceEntry } from '../support/declare.ts'
-import { standardTopology } from '../support/outside-plan.ts'
-import { startOutside } from '../support/outside-servers.ts'
-import type { Outside } from '../support/outside-servers.ts'
 import { ordinaryUser, runSidecar } from '../support/sidecar.ts'
-import { createWorld } from '../support/world.ts'
-import type { World, WorldNode } from '../support/world.ts'
+import { StandardWorld } from '../support/standard-world.ts'
 
-let world: World
-let outside: Outside
-let w1: WorldNode
+const stand = new StandardWorld()
 const isRoot = process.getuid?.() === 0
-
-beforeAll(async () => {
-  world = await createWorld(standardTopology())
-  outside = await startOutside(world.node('out'))
-  w1 = world.node('w1')
-})
-
-afterAll(async () => {
-  await outside.close()
-  await world.close()
-})
 
 const proxy = 'http://127.0.0.1:3128'
 const declarations = documents(
@@ -62,7 +45,7 @@ test('curl goes by the door where it could go by itself, and nowhere else', asyn
   const script = Object.values(attempts)
     .map(([command]) => command)
     .join('\n')
-  const { stdout, stderr, records } = await runSidecar(w1, {
+  const { stdout, stderr, records } = await runSidecar(stand.w1, {
     declarations,
     options: ['--http-proxy-port', '3128', '--proxy-env', '--admin', '127.0.0.1:15021'],
     command: ['sh', '-c', script],
@@ -78,7 +61,7 @@ test('curl goes by the door where it could go by itself, and nowhere else', asyn
 test('the mesh opens the door too, and Redis goes by SOCKS5', async () => {
   const ask =
     "exec 3<>/dev/tcp/127.0.0.1/3129; printf '\\005\\001\\000\\005\\001\\000\\003\\022redis.example.test\\030\\353PING\\r\\n' >&3; head -c 19 <&3 | tail -c 7"
-  const { stdout, stderr } = await runSidecar(w1, {
+  const { stdout, stderr } = await runSidecar(stand.w1, {
     declarations: documents('proxyHttpPort: 3129\n', declarations),
     command: ['bash', '-c', ask],
     ...(isRoot ? { user: ordinaryUser } : {}),

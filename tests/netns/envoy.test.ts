@@ -1,35 +1,21 @@
 // Proves on real sidecars that stock Envoy can carry their traffic, and what becomes of it when Envoy fails, hangs, is missing or is asked for by the workload.
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { serviceEntry } from '../support/declare.ts'
 import { findEnvoy, noEnvoy } from '../support/envoy.ts'
-import { standardTopology } from '../support/outside-plan.ts'
-import { type Outside, startOutside } from '../support/outside-servers.ts'
 import { ordinaryUser, runSidecar, type Sidecar, type SidecarPlan, startSidecar } from '../support/sidecar.ts'
-import { createWorld, type World, type WorldNode } from '../support/world.ts'
+import { StandardWorld } from '../support/standard-world.ts'
 
 const envoy = findEnvoy()
 const engine = ['--engine', 'envoy', '--envoy-path', envoy?.path ?? '']
 const get = 'curl -s -m 10 -o /dev/null -w "%{http_code}\\n"'
 const declared = serviceEntry({ host: 'd2iq.com', port: 80, protocol: 'HTTP' })
 
-let world: World
-let outside: Outside
-let w1: WorldNode
-
-beforeAll(async () => {
-  world = await createWorld(standardTopology())
-  outside = await startOutside(world.node('out'))
-  w1 = world.node('w1')
-})
-afterAll(async () => {
-  await outside.close()
-  await world.close()
-})
+const stand = new StandardWorld()
 
 function start(plan: Partial<SidecarPlan> & Pick<SidecarPlan, 'command'>): Sidecar {
-  return startSidecar(w1, { declarations: declared, ...plan, options: [...engine, ...(plan.options ?? [])] })
+  return startSidecar(stand.w1, { declarations: declared, ...plan, options: [...engine, ...(plan.options ?? [])] })
 }
 
 /** A shell that runs each line that it is given, and then says `done`. */
@@ -89,7 +75,7 @@ describe.skipIf(envoy === undefined && process.env['CI'] !== 'true')(`a sidecar 
       '-c',
       `${get} http://d2iq.com/; ${get} http://evil.test/; ${get} https://evil.test/; bash -c 'exec 3<>/dev/tcp/203.0.113.11/7000; cat <&3' 2>/dev/null`,
     ]
-    const { stdout, records } = await runSidecar(w1, {
+    const { stdout, records } = await runSidecar(stand.w1, {
       declarations: declared,
       options: engine,
       command,
@@ -182,7 +168,7 @@ describe('without an Envoy', () => {
     'of another kind': { path: '/bin/true', says: /does not say what an Envoy says/ },
   }
   test.each(Object.entries(refused))('%s the command never runs, and it is said how to get one', async (_name, { path, says }) => {
-    const { code, stdout, stderr } = await runSidecar(w1, {
+    const { code, stdout, stderr } = await runSidecar(stand.w1, {
       options: ['--engine', 'envoy', '--envoy-path', path],
       command: ['echo', 'ran'],
     })

@@ -1,33 +1,15 @@
 // Holds the mesh's own mutual TLS from a sealed command to a gateway on another node, and that the command sees nothing of what signs identities.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { documents, serviceEntry } from '../support/declare.ts'
 import type { NodeProcess } from '../support/node-process.ts'
-import { addresses, standardTopology } from '../support/outside-plan.ts'
-import { bundled, type Outside, startOutside } from '../support/outside-servers.ts'
-import { openFolder, ordinaryUser, runSidecar, type SidecarPlan } from '../support/sidecar.ts'
-import { createWorld, type World, type WorldNode } from '../support/world.ts'
+import { addresses } from '../support/outside-plan.ts'
+import { bundled } from '../support/outside-servers.ts'
+import { openFolder, runSidecar, users } from '../support/sidecar.ts'
+import { StandardWorld } from '../support/standard-world.ts'
 
-const isRoot = process.getuid?.() === 0
-const users: Record<string, Pick<SidecarPlan, 'user'>> = isRoot
-  ? { root: {}, 'an ordinary user': { user: ordinaryUser } }
-  : { 'an ordinary user': {} }
-
-let world: World
-let outside: Outside
-let w1: WorldNode
-
-beforeAll(async () => {
-  world = await createWorld(standardTopology())
-  outside = await startOutside(world.node('out'))
-  w1 = world.node('w1')
-})
-
-afterAll(async () => {
-  await outside.close()
-  await world.close()
-})
+const stand = new StandardWorld()
 
 const gatewayHost = 'istio-egressgateway.istio-system.svc.cluster.local'
 const node = `apiVersion: v1
@@ -115,7 +97,7 @@ async function withGateway(folder: string, options: readonly string[], script: (
     '--resolver',
     addresses.out,
   ]
-  const running = world.node('gw').spawn(process.execPath, [bundled('bin.js'), ...args, '--flows', flows, ...options])
+  const running = stand.node('gw').spawn(process.execPath, [bundled('bin.js'), ...args, '--flows', flows, ...options])
   try {
     await running.says('serves')
     await script({ running, flows })
@@ -130,7 +112,7 @@ test('a sealed command’s HTTP and Redis pass a gateway that knows who it is, a
   const authority = ['--ca-dir', join(folder, 'ca')]
   try {
     await withGateway(folder, [...authority, '--drain', '1'], async () => {
-      const { stdout, records } = await runSidecar(w1, {
+      const { stdout, records } = await runSidecar(stand.w1, {
         declarations: documents(node, hosts, way),
         options: [...authority, '-n', 'shop', '--sa', 'web', '--name', 'till'],
         command: ['sh', '-c', 'curl -s -o /dev/null -w "%{http_code} " http://d2iq.com/; redis-cli -h 203.0.113.40 ping'],
@@ -157,7 +139,7 @@ test('over xDS, a server gives both their certificates by its socket, and no key
   const socket = join(folder, 'xds.sock')
   const state = ['--xds', socket, '--state-dir', join(folder, 'state')]
   const bin = [bundled('bin.js')]
-  const server = world
+  const server = stand
     .node('gw')
     .spawn(process.execPath, [
       ...bin,
@@ -173,10 +155,10 @@ test('over xDS, a server gives both their certificates by its socket, and no key
     ])
   await server.says('configuration at')
   const peer = ['-n', 'istio-system', '-l', 'istio=egressgateway', '--from', '198.18.0.0/24', '--resolver', addresses.out, '--drain', '1']
-  const gateway = world.node('gw').spawn(process.execPath, [...bin, 'gateway', ...peer, ...state])
+  const gateway = stand.node('gw').spawn(process.execPath, [...bin, 'gateway', ...peer, ...state])
   try {
     await gateway.says('serves')
-    const { stdout, stderr, records } = await runSidecar(w1, {
+    const { stdout, stderr, records } = await runSidecar(stand.w1, {
       xds: socket,
       options: ['--state-dir', join(folder, 'state'), '-n', 'shop', '--sa', 'web'],
       command: [
@@ -190,7 +172,7 @@ test('over xDS, a server gives both their certificates by its socket, and no key
       source: { principal: 'spiffe://cluster.local/ns/shop/sa/web' },
       upstreamPrincipal: 'spiffe://cluster.local/ns/istio-system/sa/istio-egressgateway',
     })
-    expect((await w1.exec('grep', ['-rlE', 'PRIVATE KEY', join(folder, 'state')])).stdout).toBe('')
+    expect((await stand.w1.exec('grep', ['-rlE', 'PRIVATE KEY', join(folder, 'state')])).stdout).toBe('')
   } finally {
     gateway.signal('SIGTERM')
     server.signal('SIGTERM')
@@ -203,7 +185,7 @@ test('another authority’s word counts for nothing', async () => {
   const folder = openFolder()
   try {
     await withGateway(folder, ['--ca-dir', join(folder, 'ca'), '--drain', '1'], async ({ flows }) => {
-      const { stdout, records } = await runSidecar(w1, {
+      const { stdout, records } = await runSidecar(stand.w1, {
         declarations: documents(node, hosts, way),
         options: ['--ca-dir', join(folder, 'other')],
         command: ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', 'http://d2iq.com/'],
@@ -229,7 +211,7 @@ describe.each(Object.entries(users))('as %s', (_name, user) => {
       'mv $HOME/.local/state/sallyport $HOME/.local/state/other || echo pinned',
       'mv $HOME/.local $HOME/other || echo pinned',
     ].join('; ')
-    const { stdout, code } = await runSidecar(w1, {
+    const { stdout, code } = await runSidecar(stand.w1, {
       declarations: documents(hosts, way),
       command: ['sh', '-c', script],
       ...user,

@@ -1,41 +1,22 @@
 // Holds what becomes of a sealed command, its sidecar and the machine when one of them ends, fails or runs wild.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { serviceEntry } from '../support/declare.ts'
-import { standardTopology } from '../support/outside-plan.ts'
-import { bundled, startOutside } from '../support/outside-servers.ts'
-import type { Outside } from '../support/outside-servers.ts'
-import { expectFlowsBalanced, openFolder, ordinaryUser, readFlowCounters, runSidecar, startSidecar } from '../support/sidecar.ts'
-import type { SidecarPlan } from '../support/sidecar.ts'
+import { bundled } from '../support/outside-servers.ts'
+import { expectFlowsBalanced, openFolder, readFlowCounters, runSidecar, startSidecar, users } from '../support/sidecar.ts'
 import { createWorld } from '../support/world.ts'
-import type { World, WorldNode } from '../support/world.ts'
+import { StandardWorld } from '../support/standard-world.ts'
 
-const isRoot = process.getuid?.() === 0
-const users: Record<string, Pick<SidecarPlan, 'user'>> = isRoot
-  ? { root: {}, 'an ordinary user': { user: ordinaryUser } }
-  : { 'an ordinary user': {} }
 const admin = '127.0.0.1:15021'
 
-let world: World
-let outside: Outside
-let w1: WorldNode
+const stand = new StandardWorld()
 const folder = openFolder()
 
-beforeAll(async () => {
-  world = await createWorld(standardTopology())
-  outside = await startOutside(world.node('out'))
-  w1 = world.node('w1')
-})
-
-afterAll(async () => {
-  await outside.close()
-  await world.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function look(command: string): Promise<readonly string[]> {
-  return (await w1.exec('sh', ['-c', command])).stdout.split('\n').filter(Boolean).toSorted()
+  return (await stand.w1.exec('sh', ['-c', command])).stdout.split('\n').filter(Boolean).toSorted()
 }
 
 /** What has ended and only waits to be taken notice of is written in brackets. */
@@ -71,7 +52,7 @@ describe.each(Object.entries(users))('as %s', (_name, user) => {
     // A child in a session of its own, and a connection that lives.
     const script = `setsid ${marker} & busybox nc 203.0.113.10 7000 < /dev/zero > /dev/null & echo up; ${marker}`
     const declarations = serviceEntry({ host: 'e.test', port: 7000, protocol: 'TCP', resolution: 'NONE', addresses: ['203.0.113.10'] })
-    const sidecar = startSidecar(w1, { declarations, command: ['sh', '-c', script], env: { TMPDIR: folder }, ...user })
+    const sidecar = startSidecar(stand.w1, { declarations, command: ['sh', '-c', script], env: { TMPDIR: folder }, ...user })
     await sidecar.running.says('up')
     const during = await inventory()
     expect(during['namespaces']?.length).toBeGreaterThan(before['namespaces']?.length ?? 0)
@@ -97,7 +78,7 @@ describe.each(Object.entries(users))('as %s', (_name, user) => {
     'that it is not found in PATH': { command: ['no-such-program-at-all'], code: 127, says: /no-such-program-at-all.*not found/i },
   }
   test.each(Object.entries(codes))('the exit code tells %s', async (_sentence, { command, code, says }) => {
-    const result = await runSidecar(w1, { command, ...user })
+    const result = await runSidecar(stand.w1, { command, ...user })
     expect({ code: result.code, stderr: result.stderr }).toMatchObject({ code, stderr: expect.stringMatching(says ?? /^/) })
   })
 })
@@ -157,7 +138,7 @@ test.each(Object.entries(users))(
     const before = await inventory()
     const declarations = readFileSync(join(import.meta.dirname, '../oracle/testdata/a01-d2iq-4-gateway/input.yaml'), 'utf8')
     const command = ['sh', '-c', 'curl -sS -m 10 http://d2iq.com/ && echo up && sleep 60']
-    const sidecar = startSidecar(w1, { declarations, command, env: { TMPDIR: folder }, ...user })
+    const sidecar = startSidecar(stand.w1, { declarations, command, env: { TMPDIR: folder }, ...user })
     await sidecar.running.says('up')
     expect(sidecar.running.stderr()).toContain('gateway istio-system/istio-egressgateway')
     // The gateway writes its record when the response has ended, in a process of its own.
@@ -181,7 +162,7 @@ describe('a workload that runs wild', () => {
     next()`
 
   test('by UDP to one destination has every packet refused and counted', async () => {
-    const { stdout, records } = await runSidecar(w1, { command: [process.execPath, '-e', flood, '1', '20000'] })
+    const { stdout, records } = await runSidecar(stand.w1, { command: [process.execPath, '-e', flood, '1', '20000'] })
     expect(stdout).toBe('20000\n')
     const refused = records.filter(({ kind }) => kind === 'packets')
     expect(refused.every(({ destination, reason }) => destination === '203.0.113.9:1000' && reason.code === 'protocol-not-carried')).toBe(
@@ -192,7 +173,7 @@ describe('a workload that runs wild', () => {
   })
 
   test('by UDP to many destinations makes a bounded number of records', async () => {
-    const { stdout, records } = await runSidecar(w1, { command: [process.execPath, '-e', flood, '20000', '60000'] })
+    const { stdout, records } = await runSidecar(stand.w1, { command: [process.execPath, '-e', flood, '20000', '60000'] })
     expect(stdout).toBe('60000\n')
     const refused = records.filter(({ kind }) => kind === 'packets')
     expect(refused.length).toBeGreaterThan(0)
@@ -212,19 +193,19 @@ describe('a workload that runs wild', () => {
 
   test('by 50,000 short connections makes the sidecar no bigger', { timeout: 90_000 }, async () => {
     const command = [process.execPath, '-e', connector]
-    const sidecar = startSidecar(w1, { outbound: 'ALLOW_ANY', options: ['--admin', admin], command, env: smallHeap })
+    const sidecar = startSidecar(stand.w1, { outbound: 'ALLOW_ANY', options: ['--admin', admin], command, env: smallHeap })
     const rounds = async (count: number): Promise<number> => {
       const line = `answered ${count} of ${count}`
       sidecar.running.stdin?.write(`${count}\n`)
       await sidecar.running.says(line, 60_000)
-      await expectFlowsBalanced(w1, admin)
+      await expectFlowsBalanced(stand.w1, admin)
       return residentKilobytes(sidecar.running.innerPid())
     }
     // By then the heap has the size that this much at once needs.
     const warm = await rounds(20_000)
     const after = await rounds(30_000)
     expect(after - warm).toBeLessThan(12_000)
-    expect(await readFlowCounters(w1, admin)).toMatchObject({ recorded: 50_000 })
+    expect(await readFlowCounters(stand.w1, admin)).toMatchObject({ recorded: 50_000 })
     sidecar.running.stdin?.end()
     sidecar.running.signal('SIGTERM')
     await sidecar.finish()

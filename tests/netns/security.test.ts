@@ -1,35 +1,13 @@
 // Holds what a sealed command finds of the machinery beside it: nothing that it could use to get round its sidecar.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { documents, serviceEntry } from '../support/declare.ts'
-import { standardTopology } from '../support/outside-plan.ts'
-import { bundled, startOutside } from '../support/outside-servers.ts'
-import type { Outside } from '../support/outside-servers.ts'
-import { openFolder, ordinaryUser, runSidecar, startSidecar } from '../support/sidecar.ts'
-import type { SidecarPlan } from '../support/sidecar.ts'
-import { createWorld } from '../support/world.ts'
-import type { World, WorldNode } from '../support/world.ts'
+import { bundled } from '../support/outside-servers.ts'
+import { openFolder, runSidecar, startSidecar, users } from '../support/sidecar.ts'
+import { StandardWorld } from '../support/standard-world.ts'
 
-const isRoot = process.getuid?.() === 0
-const users: Record<string, Pick<SidecarPlan, 'user'>> = isRoot
-  ? { root: {}, 'an ordinary user': { user: ordinaryUser } }
-  : { 'an ordinary user': {} }
-
-let world: World
-let outside: Outside
-let w1: WorldNode
-
-beforeAll(async () => {
-  world = await createWorld(standardTopology())
-  outside = await startOutside(world.node('out'))
-  w1 = world.node('w1')
-})
-
-afterAll(async () => {
-  await outside.close()
-  await world.close()
-})
+const stand = new StandardWorld()
 
 const web = serviceEntry({ host: 'd2iq.com', port: 80, protocol: 'HTTP' })
 const throughGateway = documents(
@@ -60,22 +38,22 @@ describe.each(Object.entries(users))('as %s', (_name, user) => {
     // The command is told where they are, and still does not find them; the gateway itself is there and serves.
     const script =
       'echo up; while [ ! -s told ]; do sleep 0.05; done; read at < told; ls -d "$at" "$at"/*; curl -s -o answer -w "%{http_code}" http://d2iq.com/allowed'
-    const sidecar = startSidecar(w1, { declarations: throughGateway, command: ['sh', '-c', script], ...user })
+    const sidecar = startSidecar(stand.w1, { declarations: throughGateway, command: ['sh', '-c', script], ...user })
     await sidecar.running.says('up')
-    const found = await w1.exec('sh', ['-c', 'ps -e -o args= | sed -n "s/.* gateway --sockets \\([^ ]*\\) .*/\\1/p" | head -n 1'])
+    const found = await stand.w1.exec('sh', ['-c', 'ps -e -o args= | sed -n "s/.* gateway --sockets \\([^ ]*\\) .*/\\1/p" | head -n 1'])
     const place = found.stdout.trim()
     expect(place).not.toBe('')
-    expect((await w1.exec('ls', [place])).stdout).toContain('80.sock')
+    expect((await stand.w1.exec('ls', [place])).stdout).toContain('80.sock')
     writeFileSync(join(sidecar.folder, 'told'), `${place}\n`)
     const { stdout, stderr, records } = await sidecar.finish()
     expect(stdout.replace('up', '').trim()).toBe('200')
     expect(stderr).toMatch(/No such file or directory/)
     expect(records.map(({ role, path }) => `${role} ${path}`).toSorted()).toEqual(['gateway direct', 'sidecar gateway'])
-    expect((await w1.exec('ls', ['-d', place])).code).not.toBe(0)
+    expect((await stand.w1.exec('ls', ['-d', place])).code).not.toBe(0)
   })
 
   test('nor does a run begin where the command could see them', async () => {
-    const { code, stdout, stderr } = await runSidecar(w1, {
+    const { code, stdout, stderr } = await runSidecar(stand.w1, {
       declarations: throughGateway,
       options: ['--expose', '/dev/shm', '--expose', '/run'],
       command: ['echo', 'ran'],
@@ -95,7 +73,7 @@ spec: ${spec}
 describe('what is understood and not carried out', () => {
   test('is said and denied where it governs, and keeps no command from starting', async () => {
     const declarations = documents(web, policy('elsewhere', '{}'))
-    const { code, stderr } = await runSidecar(w1, { declarations, command: ['curl', '-fsS', '-o', '/dev/null', 'http://d2iq.com/'] })
+    const { code, stderr } = await runSidecar(stand.w1, { declarations, command: ['curl', '-fsS', '-o', '/dev/null', 'http://d2iq.com/'] })
     expect(code).toBe(0)
     expect(stderr).toMatch(/AuthorizationPolicy is understood but not carried out yet/)
   })
@@ -103,7 +81,7 @@ describe('what is understood and not carried out', () => {
 
 describe('declarations', () => {
   test('may come by a pipe, which nobody can change', async () => {
-    const { code, stdout } = await w1.exec(
+    const { code, stdout } = await stand.w1.exec(
       'bash',
       ['-c', `${process.execPath} ${bundled('bin.js')} run -f <(printf %s "$POLICY") --outbound REGISTRY_ONLY -- echo ran`],
       { env: { POLICY: web } },
@@ -113,7 +91,7 @@ describe('declarations', () => {
 
   test('cannot be changed by the command that they are for', async () => {
     const script = 'cat evil.yaml >> policy.yaml; sleep 1; curl -s -o /dev/null -w "%{http_code}" http://plain.example.test/'
-    const sidecar = startSidecar(w1, {
+    const sidecar = startSidecar(stand.w1, {
       declarations: web,
       command: ['sh', '-c', `printf '%s' "$EVIL" > evil.yaml; ${script}`],
       env: { EVIL: `---\n${serviceEntry({ host: 'plain.example.test', port: 80, protocol: 'HTTP' })}` },
@@ -130,7 +108,7 @@ describe('a gateway', () => {
     const file = join(folder, 'policy.yaml')
     writeFileSync(file, documents(throughGateway, 'apiVersion: security.istio.io/v1\nkind: AuthorisationPolicy\nmetadata: {name: guard}\n'))
     const args = [bundled('bin.js'), 'gateway', '-n', 'istio-system', '-l', 'istio=egressgateway', '-f', file, '--from', '198.18.0.0/24']
-    const { code, stderr } = await w1.exec(process.execPath, args, { timeoutMs: 20_000 })
+    const { code, stderr } = await stand.w1.exec(process.execPath, args, { timeoutMs: 20_000 })
     expect(code).not.toBe(0)
     expect(stderr).toMatch(/so the gateway is not started/)
   })

@@ -1,29 +1,19 @@
 // Holds through the seal how destinations are spoken to: TLS begun at the sidecar and at the gateway, PROXY protocol, limits, endpoints that fail.
 import { rmSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { destinationRule, documents, serviceEntry } from '../support/declare.ts'
-import { addresses, standardTopology } from '../support/outside-plan.ts'
-import { bundled, type Outside, startOutside } from '../support/outside-servers.ts'
+import { addresses } from '../support/outside-plan.ts'
+import { bundled } from '../support/outside-servers.ts'
 import type { Probe, ProbeReport } from '../support/probe.ts'
 import { isRequest } from '../support/seen.ts'
 import { openFolder, startSidecar, type Sidecar } from '../support/sidecar.ts'
 import { openWorkload } from '../support/workload.ts'
-import { createWorld, type World } from '../support/world.ts'
+import { StandardWorld } from '../support/standard-world.ts'
 
-let world: World
-let outside: Outside
+const stand = new StandardWorld()
 const folder = openFolder()
 
-beforeAll(async () => {
-  world = await createWorld(standardTopology())
-  outside = await startOutside(world.node('out'))
-})
-
-afterAll(async () => {
-  await outside.close()
-  await world.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 interface Played {
   readonly sidecar: Sidecar
@@ -33,7 +23,7 @@ interface Played {
 }
 
 async function withSidecar(declarations: string, script: (played: Played) => Promise<void>): Promise<void> {
-  const sidecar = startSidecar(world.node('w1'), { declarations, command: [process.execPath, bundled('test-probe.js')] })
+  const sidecar = startSidecar(stand.node('w1'), { declarations, command: [process.execPath, bundled('test-probe.js')] })
   const workload = await openWorkload(sidecar.running)
   const play = (probe: Probe): Promise<ProbeReport> => workload.play(probe)
   try {
@@ -58,14 +48,14 @@ const secured = (tls: Readonly<Record<string, unknown>>): string => destinationR
 
 describe('TLS is begun for a sealed command', () => {
   test('that spoke plain HTTP, and follows its declaration', async () => {
-    await withSidecar(documents(origin, secured({ caCertificates: outside.authority })), async ({ sidecar, get }) => {
-      outside.seen()
+    await withSidecar(documents(origin, secured({ caCertificates: stand.outside.authority })), async ({ sidecar, get }) => {
+      stand.outside.seen()
       expect(await get(host)).toBe(200)
-      const seen = outside.seen().filter(isRequest)
+      const seen = stand.outside.seen().filter(isRequest)
       expect(seen).toMatchObject([{ proto: 'https', sni: host, certificate: host, local: '203.0.113.34:443', peer: addresses.w1 }])
       // The same trust is not enough for another name, and the system's trust not for this authority.
       sidecar.declare(
-        documents(origin, secured({ caCertificates: outside.authority, sni: 'unknown.example.test', subjectAltNames: [host] })),
+        documents(origin, secured({ caCertificates: stand.outside.authority, sni: 'unknown.example.test', subjectAltNames: [host] })),
       )
       await expect.poll(() => get(host)).toBe(503)
       sidecar.declare(documents(origin, secured({})))
@@ -75,7 +65,7 @@ describe('TLS is begun for a sealed command', () => {
       const refused = { reason: { code: 'not-supported' }, by: { kind: 'DestinationRule', name: 'rule' } }
       await expect.poll(() => sidecar.records().at(-1)).toMatchObject(refused)
       expect(
-        outside
+        stand.outside
           .seen()
           .filter(isRequest)
           .every(({ proto }) => proto === 'https'),
@@ -103,10 +93,10 @@ spec:
   - match: [{gateways: [way-out], port: 80}]
     route: [{destination: {host: ${host}, port: {number: 80}}}]
 `
-    await withSidecar(documents(origin, secured({ caCertificates: outside.authority }), gateway), async ({ sidecar, get }) => {
-      outside.seen()
+    await withSidecar(documents(origin, secured({ caCertificates: stand.outside.authority }), gateway), async ({ sidecar, get }) => {
+      stand.outside.seen()
       expect(await get(host)).toBe(200)
-      expect(outside.seen().filter(isRequest)).toMatchObject([{ proto: 'https', sni: host, local: '203.0.113.34:443' }])
+      expect(stand.outside.seen().filter(isRequest)).toMatchObject([{ proto: 'https', sni: host, local: '203.0.113.34:443' }])
       await expect.poll(() => sidecar.records().map(({ role, path }) => `${role} ${path}`)).toContain('sidecar gateway')
     })
   })

@@ -35,6 +35,10 @@ export interface Sidecar {
 }
 
 export const ordinaryUser = 65_534
+
+/** Who runs sidecars: everybody that these tests may be. */
+export const users: Readonly<Record<string, { readonly user?: number }>> =
+  process.getuid?.() === 0 ? { root: {}, 'an ordinary user': { user: ordinaryUser } } : { 'an ordinary user': {} }
 const finishMs = 40_000
 
 export function startSidecar(node: WorldNode, plan: SidecarPlan): Sidecar {
