@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type ObjectStore, openLevelStore } from '../store/index.ts'
+import { findKind } from '../kube/index.ts'
 import { Reaper, writeBeginnings } from './index.ts'
+import { ObjectWriter } from './object-writer.ts'
 
 const now = (): number => 1_700_000_000_000
 
@@ -58,5 +60,29 @@ describe('the beginnings of a server', () => {
     await put('configmaps', 'old', 'left', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'left', namespace: 'old', uid: 'v' } })
     await new Reaper(store).resume()
     expect(names()).toEqual(['default', 'istio', 'istio-system', 'kube-system'])
+  })
+
+  it('leave nothing behind that came while its namespace went', async () => {
+    await writeBeginnings(store, now)
+    const writer = new ObjectWriter(store, now)
+    const [namespaces, maps] = [findKind('', 'Namespace'), findKind('', 'ConfigMap')]
+    if (!namespaces || !maps) throw new Error('not served')
+    const options = { isDryRun: false, manager: 'test' }
+    for (let round = 0; round < 20; round++) {
+      const target = { resource: namespaces, version: 'v1', namespace: '', name: 'short' }
+      await writer.create(target, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'short' } }, options)
+      const going = writer.delete(target, {}, options)
+      const creating = Array.from({ length: 40 }, async (_, index) => {
+        for (let turns = index; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+        const name = `m${index}`
+        await writer.create(
+          { resource: maps, version: 'v1', namespace: 'short', name },
+          { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'short' } },
+          options,
+        )
+      })
+      await Promise.allSettled([going, ...creating])
+      await expect.poll(() => store.list('configmaps', { namespace: 'short' }).items.length).toBe(0)
+    }
   })
 })

@@ -3,6 +3,9 @@ import { findResource, type KubeObject, resources } from '../kube/index.ts'
 import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
 import { encodeObject, objectOf, storeNameOf } from './stored-objects.ts'
 
+/** Only writes that were under way make another round necessary. */
+const MOST_ROUNDS = 100
+
 export class Reaper {
   readonly #store: ObjectStore
 
@@ -19,12 +22,22 @@ export class Reaper {
 
   /** Deletes all that is in a namespace, and the namespace when nothing is left. */
   async empty(namespace: string): Promise<void> {
-    const content = this.#content(namespace)
-    for (const stored of content) await this.#delete(stored)
+    await this.#clear(namespace)
     if (this.#content(namespace).length > 0) return
     const key = { resource: 'namespaces', namespace: '', name: namespace }
     const stored = this.#store.get(key)
     if (stored !== undefined) await this.#quietly(this.#store.commit([{ key, expected: stored.revision }]))
+    // One of the same name that comes now is another namespace.
+    await this.#clear(namespace, this.#store.revision)
+  }
+
+  /** What was on its way to the disk when somebody looked is there at the next look; nothing new is let into a namespace that goes. */
+  async #clear(namespace: string, latest = Number.POSITIVE_INFINITY): Promise<void> {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const left = this.#content(namespace).filter((stored) => stored.revision <= latest && !this.#isHeld(stored))
+      if (left.length === 0) return
+      for (const stored of left) await this.#delete(stored)
+    }
   }
 
   /** Goes on with namespaces whose deletion was broken off. */
@@ -58,13 +71,22 @@ export class Reaper {
     }
   }
 
-  async #delete(stored: Stored): Promise<void> {
+  /** It is being deleted already, and waits for its finalizers. */
+  #isHeld(stored: Stored): boolean {
+    const { finalizers = [], deletionTimestamp } = this.#objectOf(stored)?.metadata ?? {}
+    return finalizers.length > 0 && deletionTimestamp !== undefined
+  }
+
+  #objectOf(stored: Stored): KubeObject | undefined {
     const resource = resources.find((one) => storeNameOf(one) === stored.key.resource)
-    if (resource === undefined) return
-    const object = objectOf(stored, resource, resource.versions[0] ?? '')
-    const { finalizers = [], deletionTimestamp } = object.metadata
+    return resource && objectOf(stored, resource, resource.versions[0] ?? '')
+  }
+
+  async #delete(stored: Stored): Promise<void> {
+    const object = this.#objectOf(stored)
+    if (object === undefined || this.#isHeld(stored)) return
+    const { finalizers = [] } = object.metadata
     if (finalizers.length > 0) {
-      if (deletionTimestamp !== undefined) return
       const metadata = { ...object.metadata, deletionTimestamp: new Date().toISOString().replace(/\.\d+Z$/, 'Z') }
       await this.#quietly(
         this.#store.commit([{ key: stored.key, value: encodeObject({ ...object, metadata }), expected: stored.revision }]),
