@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { messageOf, SallyportError } from '../base/index.ts'
 import { forbiddenPath, internal, type KubeObject, noSuchPath, StatusError, unauthorized } from '../kube/index.ts'
 import type { ObjectStore } from '../store/index.ts'
@@ -21,11 +22,20 @@ export interface ApiServerOptions {
   readonly certificate: string
   readonly key: string
   readonly authenticate: Authenticate
+  /** Takes connections that are not for the API. */
+  readonly xds?: XdsDoor
   readonly now?: () => number
   /** What an object that was written leads to: told to its writer as warnings. */
   readonly consequences?: (object: KubeObject) => readonly string[]
   /** Told what nobody foresaw. */
   readonly report?: (error: unknown) => void
+}
+
+/** Clients of xDS come by the same port: they say so when they begin TLS. */
+export interface XdsDoor {
+  readonly serverName: string
+  /** HTTP/2 is agreed on. */
+  take(connection: TLSSocket): void
 }
 
 export interface ApiServer {
@@ -43,9 +53,20 @@ const REQUEST_MS = 60_000
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const handler = new Handler(options)
   const server = createServer(
-    { cert: options.certificate, key: options.key, minVersion: 'TLSv1.2', headersTimeout: HEAD_MS, requestTimeout: REQUEST_MS },
+    {
+      cert: options.certificate,
+      key: options.key,
+      minVersion: 'TLSv1.2',
+      headersTimeout: HEAD_MS,
+      requestTimeout: REQUEST_MS,
+      ALPNCallback: ({ servername, protocols }) => {
+        const wanted = servername === options.xds?.serverName ? 'h2' : 'http/1.1'
+        return protocols.includes(wanted) ? wanted : undefined
+      },
+    },
     (request, response) => void handler.handle(request, response),
   )
+  if (options.xds !== undefined) openDoor(server, options.xds)
   server.maxConnections = mostConnections
   const { port } = await listen(server, options)
   const address = `${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`
@@ -83,7 +104,7 @@ class Handler {
     const at = target.indexOf('?')
     const path = at < 0 ? target : target.slice(0, at)
     if (healthPaths.has(path)) return { code: 200, body: 'ok', type: 'text/plain' }
-    const user = this.#options.authenticate(message)
+    const user = this.#options.authenticate({ authorization: message.headers.authorization })
     if (user === undefined) return isOpen(path) ? this.#described(path, message) : statusAnswer(unauthorized())
     if (!user.groups.includes('system:masters')) return statusAnswer(forbiddenPath(user.name, message.method ?? '', path))
     if (path === '/metrics') return { code: 200, body: this.#counts.text(this.#options.store), type: 'text/plain; version=0.0.4' }
@@ -100,6 +121,16 @@ class Handler {
     if (answer === undefined) throw new StatusError(noSuchPath())
     return answer
   }
+}
+
+/** The server takes a connection for one of HTTP/1.1 as soon as it is secured; it is told of the others only. */
+function openDoor(server: Server, door: XdsDoor): void {
+  const others = server.listeners('secureConnection')
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') door.take(socket)
+    else for (const listener of others) Reflect.apply(listener, server, [socket])
+  })
 }
 
 const healthPaths: ReadonlySet<string> = new Set(['/readyz', '/livez', '/healthz'])

@@ -1,6 +1,6 @@
 // Door of the apiserver room.
-export { startApiServer } from './api-server.ts'
-export { administratorOnly } from './authentication.ts'
+export { startApiServer, type XdsDoor } from './api-server.ts'
+export { administratorOnly, type Authenticate } from './authentication.ts'
 export { writeBeginnings } from './beginnings.ts'
 export { writeKubeconfig } from './kubeconfig.ts'
 export { Reaper } from './reaper.ts'

@@ -52,6 +52,11 @@ export const errorCodes = {
   SLP6003: 'the directory of objects has another format',
   SLP6004: 'stored objects are damaged',
   SLP6101: 'the address for serving the API is not valid or cannot be bound',
+  SLP6201: 'no API server is known, or what is known of it cannot be used',
+  SLP6202: 'an API server cannot be reached',
+  SLP6203: 'an API server is not the one that is known',
+  SLP6204: 'an API server does not accept the credentials',
+  SLP6205: 'an API server refuses what is asked of it',
 } as const satisfies Record<string, string>
 
 export class SallyportError extends Error {

@@ -20,6 +20,8 @@ export interface ProxyOptions extends PolicyOptions {
   readonly admin?: string
   /** Address of the xDS server that the configuration comes from, instead of files. */
   readonly xds?: string
+  /** The API server that the configuration comes from, and that this one is registered at. */
+  readonly join?: JoinOptions
   /** Folder of what is kept from one start to the next. */
   readonly stateDir?: string
   /** Folder of the certificate authority, whose key is kept there. */
@@ -29,6 +31,15 @@ export interface ProxyOptions extends PolicyOptions {
   readonly engine?: 'sallyport' | 'envoy'
   /** The Envoy to run; absent = the one on PATH, or of the Python wheel. */
   readonly envoyPath?: string
+}
+
+/** How an API server is reached; what is absent a kubeconfig says. */
+export interface JoinOptions {
+  /** `https://HOST:PORT` */
+  readonly server?: string
+  readonly kubeconfig?: string
+  readonly tokenFile?: string
+  readonly caFile?: string
 }
 
 export interface RunOptions extends ProxyOptions {

@@ -1,6 +1,6 @@
 // Turns option values into typed options, with errors that say what was expected.
 import { parseHostname, SallyportError } from '../base/index.ts'
-import type { PolicyOptions, ProxyOptions } from './roles.ts'
+import type { JoinOptions, PolicyOptions, ProxyOptions } from './roles.ts'
 
 /** Option values by name, as the command line parser gives them. */
 export type Values = Readonly<Record<string, unknown>>
@@ -60,7 +60,7 @@ export function proxyOf(values: Values, name: string, usualAccount: string): Pro
     serviceAccount,
     engine: textOf(values, 'engine') === 'envoy' ? 'envoy' : 'sallyport',
     ...optional(values, 'resolver', 'flows', 'accessLog', 'admin', 'stateDir', 'caDir', 'envoyPath'),
-    ...xdsOf(values),
+    ...sourceOf(values),
   }
 }
 
@@ -74,14 +74,44 @@ export function xdsAddressOf(values: Values): string | undefined {
   return xds
 }
 
-function xdsOf(values: Values): Pick<ProxyOptions, 'xds'> {
+function sourceOf(values: Values): Pick<ProxyOptions, 'xds' | 'join'> {
   const xds = xdsAddressOf(values)
-  if (xds === undefined) return {}
+  const join = joinOf(values)
+  if (xds !== undefined && join !== undefined) throw new UsageError('SLP0002', '--xds and --join exclude each other')
+  if (xds === undefined && join === undefined) return {}
   for (const [name, option] of Object.entries(fileOptions))
     if (textOf(values, name) !== undefined || listOf(values, name).length > 0)
-      throw new UsageError('SLP0002', `${option} and --xds exclude each other: the server says what is declared`)
-  return { xds }
+      throw new UsageError(
+        'SLP0002',
+        `${option} and ${xds === undefined ? '--join' : '--xds'} exclude each other: the server says what is declared`,
+      )
+  return { ...(xds === undefined ? {} : { xds }), ...(join === undefined ? {} : { join }) }
 }
+
+/** Without an address the kubeconfig says which server it is. */
+function joinOf(values: Values): JoinOptions | undefined {
+  const join = values['join']
+  if (join === undefined) {
+    for (const [name, option] of Object.entries(joinOptions))
+      if (textOf(values, name) !== undefined)
+        throw new UsageError('SLP0002', `${option} needs --join`, { fix: 'add --join https://HOST:6443' })
+    return undefined
+  }
+  return {
+    ...optional(values, 'kubeconfig', 'tokenFile', 'caFile'),
+    ...(typeof join === 'string' ? { server: serverUrlOf(join, '--join') } : {}),
+  }
+}
+
+/** `https://HOST:PORT` of what was given for an option. */
+export function serverUrlOf(text: string, option: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '' || url.username !== '')
+    throw new UsageError('SLP0002', `${option} "${text}" is not https://HOST:PORT`, { fix: `write ${option} https://HOST:6443` })
+  return `https://${url.host}`
+}
+
+const joinOptions = { kubeconfig: '--kubeconfig', tokenFile: '--token-file', caFile: '--ca-file' }
 
 const fileOptions = { filename: '-f', outbound: '--outbound', strictness: '--strictness' }
 

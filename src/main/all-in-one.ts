@@ -6,7 +6,7 @@ import { makeDirectory, SallyportError } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import { openSeal, parsePublish, type Publish, type Seal } from '../seal/index.ts'
 import { recordRefusal } from './refused.ts'
-import { authorityDirectory, usualStateDirectory } from './state-directory.ts'
+import { authorityDirectory, servedDirectory, usualStateDirectory } from './state-directory.ts'
 import { searchDomains } from './search-domains.ts'
 
 /** Resolves with CMD's exit code. Rejects when any part could not be made: CMD has not run then. */
@@ -45,7 +45,7 @@ function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string)
       ...openedRecords(options),
       ...stateDirectory(options),
     ],
-    hidden: [hiddenAuthority(options)].filter((path) => path !== undefined),
+    hidden: [hiddenAuthority(options), hiddenServer()].filter((path) => path !== undefined),
     privateTmp: options.privateTmp,
     search: searchDomains(),
     probe: { nonce },
@@ -89,9 +89,9 @@ function openedRecords(options: RunOptions): readonly string[] {
 }
 
 /** What is kept for the next start decides what that one allows: it is not the command's to write, whether or not this run keeps anything. */
-function stateDirectory({ xds, stateDir }: RunOptions): readonly string[] {
+function stateDirectory({ xds, join: joined, stateDir }: RunOptions): readonly string[] {
   const path = stateDir ?? usualStateDirectory()
-  if (xds !== undefined) makeDirectory(path)
+  if (xds !== undefined || joined !== undefined) makeDirectory(path)
   return isKept(path) ? [path] : []
 }
 
@@ -106,6 +106,12 @@ function hiddenAuthority(options: RunOptions): string | undefined {
   } catch {
     // Where this cannot be made, the command cannot make it either; that nothing is kept is told when it would be.
   }
+  return isKept(path) ? path : undefined
+}
+
+/** Nor is what a server on this machine proves itself and its administrator with. */
+function hiddenServer(): string | undefined {
+  const path = servedDirectory()
   return isKept(path) ? path : undefined
 }
 

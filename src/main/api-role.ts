@@ -1,31 +1,42 @@
 // Composes the API of `sallyport serve`: the store of objects, the server before it, and the kubeconfig that leads there.
-import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { administratorOnly, openServerFiles, Reaper, startApiServer, writeBeginnings, writeKubeconfig } from '../apiserver/index.ts'
+import { hostname, networkInterfaces } from 'node:os'
+import {
+  administratorOnly,
+  type Authenticate,
+  openServerFiles,
+  Reaper,
+  startApiServer,
+  writeBeginnings,
+  writeKubeconfig,
+  type XdsDoor,
+} from '../apiserver/index.ts'
 import { messageOf } from '../base/index.ts'
 import type { ApiOptions } from '../cli/index.ts'
 import { type ObjectStore, openLevelStore } from '../store/index.ts'
 import { Consequences } from './consequences.ts'
 import { declaredObjects } from './declared-objects.ts'
-import { usualStateDirectory } from './state-directory.ts'
+import { servedDirectory } from './state-directory.ts'
 
 export interface ApiRole {
   readonly store: ObjectStore
   readonly address: string
   readonly kubeconfig: string
+  readonly authenticate: Authenticate
   close(): Promise<void>
 }
 
 /** Rejects when the directory cannot be used, or the address cannot be bound. */
-export async function startApi(options: ApiOptions): Promise<ApiRole> {
-  const directory = options.data ?? join(usualStateDirectory(), 'serve')
+export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRole> {
+  const directory = options.data ?? servedDirectory()
   const store = await openLevelStore(join(directory, 'objects'))
   try {
     await writeBeginnings(store, Date.now)
     await new Reaper(store).resume()
     const { host, port } = options.listen
-    const names = Array.from(new Set(['localhost', hostname(), '127.0.0.1', '::1', ...(isAnyAddress(host) ? [] : [host])]))
+    const names = Array.from(new Set(['localhost', hostname(), xds.serverName, '127.0.0.1', '::1', ...addressesOf(host)]))
     const files = await openServerFiles(join(directory, 'pki'), names)
+    const authenticate = administratorOnly(files.adminToken)
     const consequences = new Consequences(declaredObjects(store))
     const server = await startApiServer({
       store,
@@ -33,7 +44,8 @@ export async function startApi(options: ApiOptions): Promise<ApiRole> {
       port,
       certificate: files.certificate,
       key: files.key,
-      authenticate: administratorOnly(files.adminToken),
+      authenticate,
+      xds,
       consequences: (object) => consequences.of(object),
       report: (error) => process.stderr.write(`sallyport serve: ${messageOf(error)}\n`),
     })
@@ -44,6 +56,7 @@ export async function startApi(options: ApiOptions): Promise<ApiRole> {
       store,
       address: server.address,
       kubeconfig,
+      authenticate,
       async close() {
         await server.close()
         await store.close()
@@ -53,6 +66,13 @@ export async function startApi(options: ApiOptions): Promise<ApiRole> {
     await store.close()
     throw error
   }
+}
+
+/** By which others may know this server. */
+function addressesOf(host: string): readonly string[] {
+  if (!isAnyAddress(host)) return [host]
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+  return all.flatMap(({ address, scopeid }) => (scopeid === undefined || scopeid === 0 ? [address] : []))
 }
 
 function isAnyAddress(host: string): boolean {

@@ -1,4 +1,5 @@
 // Composes `sallyport serve`: files become a model, the model what each kind of node should have, and that is served over ADS.
+import type { Duplex } from 'node:stream'
 import { analyzing } from '../analysis/index.ts'
 import type { Steps } from '../base/index.ts'
 import type { ApiOptions, ServeOptions } from '../cli/index.ts'
@@ -6,7 +7,16 @@ import { type ConfigSnapshot, createObjectSource, createStore, type ReadOptions,
 import { meshTrustDomain, parseSpiffeId } from '../identity/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
 import { configIssue } from '../telemetry/index.ts'
-import { type AdsServer, type NodeIdentity, readNode, serveAds, type Rejected, type TypeUrl, typeShortNames } from '../xds/index.ts'
+import {
+  type AdsServer,
+  type NodeIdentity,
+  readNode,
+  serveAds,
+  type Rejected,
+  type TypeUrl,
+  typeShortNames,
+  xdsServerName,
+} from '../xds/index.ts'
 import { errorsOf } from './control-plane.ts'
 import { declaredObjects } from './declared-objects.ts'
 import { IdentitySource } from './identity-source.ts'
@@ -16,6 +26,7 @@ import { isStranger, NodeViews, type NodeViewsOptions } from './node-views.ts'
 import { NotByXdsNotes } from './not-by-xds.ts'
 import { refuseErrors } from './start-errors.ts'
 import { authorityDirectory } from './state-directory.ts'
+import { type XdsGuard, xdsGuard } from './xds-guard.ts'
 
 /** Resolves with the exit code, once a signal has ended it. */
 export async function runServer(options: ServeOptions): Promise<number> {
@@ -24,16 +35,19 @@ export async function runServer(options: ServeOptions): Promise<number> {
 
 async function runFromApi(options: ServeOptions, apiOptions: ApiOptions): Promise<number> {
   const { startApi } = await import('./api-role.ts')
-  const api = await startApi(apiOptions)
+  const live: { server?: ConfigurationServer } = {}
+  // Who comes before the configuration is there comes again.
+  const take = (connection: Duplex): void => {
+    if (live.server === undefined) connection.destroy()
+    else live.server.take(connection)
+  }
+  const api = await startApi(apiOptions, { serverName: xdsServerName, take })
   try {
-    process.stderr.write(`sallyport serve: API at https://${api.address}, kubeconfig in ${api.kubeconfig}\n`)
-    if (options.xds === undefined) {
-      await untilSignalled()
-      return 0
-    }
     const { quietMs, longestWaitMs } = options
     const source = createObjectSource(declaredObjects(api.store), { ...overridesOf(options), quietMs, longestWaitMs })
-    return await runServing(await startServer(options, source))
+    live.server = await startServer(options, { source, guard: xdsGuard(api.authenticate) })
+    process.stderr.write(`sallyport serve: API at https://${api.address}, kubeconfig in ${api.kubeconfig}\n`)
+    return await runServing(live.server)
   } finally {
     await api.close()
   }
@@ -44,22 +58,29 @@ async function runFromFiles(options: ServeOptions): Promise<number> {
 }
 
 async function runServing(server: ConfigurationServer): Promise<number> {
-  process.stderr.write(`sallyport serve: configuration at ${server.address}\n`)
+  if (server.address !== '') process.stderr.write(`sallyport serve: configuration at ${server.address}\n`)
   await untilSignalled()
   await server.close()
   return 0
 }
 
-export type ConfigurationServer = Pick<AdsServer, 'address' | 'clients' | 'close'>
+export type ConfigurationServer = Pick<AdsServer, 'address' | 'clients' | 'take' | 'close'>
+
+export interface Served {
+  /** In the place of files. */
+  readonly source: Store
+  /** Of connections that are handed over. */
+  readonly guard: XdsGuard
+}
 
 function overridesOf({ outbound, strictness }: ServeOptions): ReadOptions {
   return { ...(outbound === undefined ? {} : { outboundPolicy: outbound }), ...(strictness === undefined ? {} : { strictness }) }
 }
 
 /** Of files unless another source is given. Rejects when what is declared is not all valid, or the address cannot be bound. */
-export async function startServer(options: ServeOptions, source?: Store): Promise<ConfigurationServer> {
+export async function startServer(options: ServeOptions, served?: Served): Promise<ConfigurationServer> {
   const { files, quietMs, longestWaitMs } = options
-  const store = source ?? createStore(files, { ...overridesOf(options), quietMs, longestWaitMs })
+  const store = served?.source ?? createStore(files, { ...overridesOf(options), quietMs, longestWaitMs })
   const line = new ServerLine(() => store.snapshot.value, identitiesOf(options))
   const strangers = new Strangers()
   const stop = store.snapshot.watch(() => line.take())
@@ -70,17 +91,22 @@ export async function startServer(options: ServeOptions, source?: Store): Promis
   }
   try {
     refuseErrors({ errors: () => errorsOf(store.snapshot.value) }, 'the server')
+    const { guard } = served ?? {}
     const server = await serveAds({
-      address: options.xds ?? '',
-      viewOf: (node, isLooking) => {
+      ...(options.xds === undefined ? {} : { address: options.xds }),
+      viewOf: (node, { isLooking, proof }) => {
+        const refusal = proof && (guard?.refusalOf(node, proof) ?? (guard === undefined ? 'nobody is let in here' : undefined))
+        if (refusal !== undefined) return refusal
         strangers.meet(node)
-        return line.views.viewOf(node, isLooking)
+        return line.views.viewOf(node, isLooking || (proof === undefined && !isOfOwner(options)))
       },
+      mayLook: (proof) => guard?.mayLook(proof) === true,
       onRejected: tellRejected,
     })
     return {
       address: server.address,
       clients: () => server.clients(),
+      take: (connection) => server.take(connection),
       async close() {
         await server.close()
         close()
@@ -110,26 +136,23 @@ class Strangers {
 /** Kinds of clients that are told of: whoever makes up names would otherwise fill the log. */
 const MOST_STRANGERS = 20
 
-/**
- * A node is who it says it is: whoever may open the socket, of mode 0600, is the user whose mesh it is. Whoever reaches a port is nobody, and is
- * given no certificate.
- */
+/** Whoever may open a socket of mode 0600 is the user whose mesh it is, and believed which node it is. Whoever reaches a port is nobody. */
+function isOfOwner({ xds }: ServeOptions): boolean {
+  return xds?.startsWith('/') === true || xds?.startsWith('unix:') === true
+}
+
 function identitiesOf(options: ServeOptions): Pick<NodeViewsOptions, 'identityOf' | 'onWithheld'> {
-  const isSocket = options.xds?.startsWith('/') === true || options.xds?.startsWith('unix:') === true
   const onNote = (text: string): void => void process.stderr.write(`sallyport serve: ${text}\n`)
-  let isSaid = false
-  if (!isSocket)
-    return {
-      onWithheld({ namespace, name }) {
-        if (!isSaid)
-          onNote(
-            `${namespace}/${name} needs a certificate for ISTIO_MUTUAL, and certificates are given over a Unix socket only (--xds PATH): what needs one is refused there`,
-          )
-        isSaid = true
-      },
-    }
   const directory = authorityDirectory(options)
+  let isSaid = false
   return {
+    onWithheld({ namespace, name }) {
+      if (!isSaid && options.xds !== undefined && !isOfOwner(options))
+        onNote(
+          `${namespace}/${name} needs a certificate for ISTIO_MUTUAL, and certificates are given over a Unix socket (--xds PATH) or the API’s port only: what needs one is refused there`,
+        )
+      isSaid = true
+    },
     identityOf({ namespace, serviceAccount = 'default' }) {
       if (parseSpiffeId(`spiffe://${meshTrustDomain}/ns/${namespace}/sa/${serviceAccount}`) === undefined) return undefined
       return new IdentitySource({ directory, namespace, serviceAccount, onNote })

@@ -71,12 +71,13 @@ export class NodeViews {
     return Array.from(found.values())
   }
 
-  viewOf(node: NodeIdentity, isLooking = false): NodeView | string {
+  /** `isNobody`: it is shown what the node should have, without the identity that is the node's own. */
+  viewOf(node: NodeIdentity, isNobody = false): NodeView | string {
     const proxy = proxyOf(node)
     const labels = Object.entries(proxy.labels).toSorted(([a], [b]) => (a < b ? -1 : 1))
-    const account = this.#options.identityOf === undefined ? undefined : isLooking ? 'nobody’s' : node.serviceAccount
+    const account = this.#options.identityOf === undefined ? undefined : isNobody ? 'nobody’s' : node.serviceAccount
     const key = JSON.stringify([isStranger(node), proxy.role, proxy.namespace, labels, account])
-    const kept = this.#views.get(key) ?? this.#add(key, node, isLooking)
+    const kept = this.#views.get(key) ?? this.#add(key, node, isNobody)
     if (kept === undefined) return `nodes of more than ${this.#most} different kinds are connected`
     kept.users++
     kept.idle?.cancel()
@@ -149,12 +150,12 @@ export class NodeViews {
     this.#options.wanted()
   }
 
-  #add(key: string, node: NodeIdentity, isLooking: boolean): Kept | undefined {
+  #add(key: string, node: NodeIdentity, isNobody: boolean): Kept | undefined {
     if (this.#views.size >= this.#most) this.#dropIdle()
     if (this.#views.size >= this.#most) return undefined
     const proxy = proxyOf(node)
     const stock = isStranger(node) ? new StockSnapshots({ role: proxy.role, neverReached: neverReached() }) : undefined
-    const identity = isLooking ? undefined : this.#options.identityOf?.(node)
+    const identity = isNobody ? undefined : this.#options.identityOf?.(node)
     const kept: Kept = { proxy, stock, identity, view: new ResourceView(), users: 0, idle: undefined, model: undefined, issues: [] }
     this.#views.set(key, kept)
     identity?.watch(() => this.#renewed(kept))

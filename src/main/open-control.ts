@@ -1,11 +1,13 @@
 // Opens the source of a role's configuration: files, or an xDS server when one is named.
 import type { ProxyOptions } from '../cli/index.ts'
+import { findAccess } from '../client/index.ts'
 import type { Proxy } from '../translate/index.ts'
 import { ownAgent } from '../xds/index.ts'
 import type { Control } from './control.ts'
 import { startControl } from './control-plane.ts'
 import { IdentitySource } from './identity-source.ts'
-import { authorityDirectory } from './state-directory.ts'
+import { authorityDirectory, servedKubeconfig } from './state-directory.ts'
+import type { XdsControlOptions } from './xds-control.ts'
 
 export interface OpenControl {
   readonly options: ProxyOptions
@@ -17,8 +19,9 @@ export interface OpenControl {
 }
 
 export async function openControl({ options, proxy, sockets, quiet, isNeeded }: OpenControl): Promise<Control> {
-  const { xds, stateDir, serviceAccount } = options
-  if (xds === undefined) {
+  const { stateDir, serviceAccount } = options
+  const server = serverOf(options)
+  if (server === undefined) {
     const identity = new IdentitySource({
       directory: authorityDirectory(options),
       namespace: options.namespace,
@@ -36,7 +39,7 @@ export async function openControl({ options, proxy, sockets, quiet, isNeeded }: 
   const { startXdsControl } = await import('./xds-control.ts')
   const { role, namespace, name, labels } = proxy
   return startXdsControl({
-    server: xds,
+    ...server,
     node: {
       role: role === 'gateway' ? 'router' : 'sidecar',
       namespace,
@@ -48,4 +51,12 @@ export async function openControl({ options, proxy, sockets, quiet, isNeeded }: 
     isNeeded,
     ...(stateDir !== undefined && { stateDirectory: stateDir }),
   })
+}
+
+/** Of the configuration; undefined where that comes from files. */
+function serverOf({ xds, join }: ProxyOptions): Pick<XdsControlOptions, 'server' | 'securedBy'> | undefined {
+  if (join === undefined) return xds === undefined ? undefined : { server: xds }
+  const { server, authority, credential } = findAccess({ ...join, usual: servedKubeconfig() })
+  const { host, port } = new URL(server)
+  return { server: port === '' ? `${host}:443` : host, securedBy: { authority, credential } }
 }

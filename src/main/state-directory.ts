@@ -13,3 +13,13 @@ export function usualStateDirectory(env: NodeJS.ProcessEnv = process.env): strin
   const said = env['XDG_STATE_HOME']
   return join(said?.startsWith('/') === true ? said : join(homedir(), '.local', 'state'), 'sallyport')
 }
+
+/** What `sallyport serve` keeps unless told otherwise. */
+export function servedDirectory(): string {
+  return join(usualStateDirectory(), 'serve')
+}
+
+/** By which it is found on its own machine. */
+export function servedKubeconfig(): string {
+  return join(servedDirectory(), 'kubeconfig')
+}

@@ -10,6 +10,7 @@ import {
   emptySnapshot,
   type NodeIdentityInit,
   openXdsSession,
+  type SecuredBy,
   type Snapshot,
   writeNode,
   type XdsSession,
@@ -25,6 +26,7 @@ import { XdsNotes } from './xds-notes.ts'
 export interface XdsControlOptions {
   /** `HOST:PORT`, or the path of a Unix socket. */
   readonly server: string
+  readonly securedBy?: SecuredBy
   readonly node: NodeIdentityInit
   /** Where the last good configuration is kept. */
   readonly stateDirectory?: string
@@ -106,6 +108,7 @@ class XdsControl implements Control {
     const onNews = { call: (): void => undefined }
     const session = await openXdsSession({
       address: options.server,
+      ...(options.securedBy && { securedBy: options.securedBy }),
       node,
       onNews: () => onNews.call(),
       ...(restored && { restored: restored.held }),
@@ -266,14 +269,14 @@ class XdsControl implements Control {
   }
 
   #notInTime(): SallyportError {
-    const { server } = this.#options
+    const { server, securedBy } = this.#options
     const { isConnected, why } = this.#session.state.value
     const reason = isConnected ? 'it is connected and has not sent all that is needed' : (why ?? 'it does not answer')
     return new SallyportError(
       'SLP5003',
       `the xDS server ${server} gave no configuration in time, and none is kept from another time: ${reason}`,
       {
-        fix: 'start the server, or name the right address with --xds',
+        fix: `start the server, or name the right address with ${securedBy === undefined ? '--xds' : '--join'}`,
       },
     )
   }

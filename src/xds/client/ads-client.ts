@@ -3,6 +3,7 @@ import { type Clock, systemClock, type Timer, Watchable } from '../../base/index
 import { logger } from '../../telemetry/index.ts'
 import type { Node } from '../gen/envoy/config/core/v3/base_pb.js'
 import { Backoff } from './backoff.ts'
+import type { SecuredBy } from '../secured-by.ts'
 import { type Connection, type ConnectionEnd, type Form, openConnection } from './connection.ts'
 import { type DeltaRequest, DeltaState } from './delta-state.ts'
 import type { Interest, Known, Received, StreamState } from './protocol.ts'
@@ -11,6 +12,7 @@ import { type SotwRequest, SotwState } from './sotw-state.ts'
 export interface AdsClientOptions {
   /** `HOST:PORT`, or the path of a Unix socket. */
   readonly address: string
+  readonly securedBy?: SecuredBy
   readonly node: Node
   readonly known: Known
   /** What is wanted, by type, in the order in which it is asked for. */
@@ -136,10 +138,10 @@ class ReconnectingClient implements AdsClient {
 
   #connect(): void {
     if (this.#isClosed) return
-    const { address, node } = this.#options
+    const { address, node, securedBy } = this.#options
     const { connectMs, keepaliveMs } = this.#timing
     const connection = openConnection(
-      { address, node, form: this.#form, connectMs, keepaliveMs },
+      { address, node, form: this.#form, connectMs, keepaliveMs, ...(securedBy && { securedBy }) },
       {
         onReady: () => this.#begin(connection),
         onReceived: (received, controlPlane) => this.#receive(received, controlPlane),

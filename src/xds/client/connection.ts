@@ -1,5 +1,15 @@
 // Opens one ADS stream over gRPC, in either form of the protocol, and reads what comes on it into plain values.
-import { type ChannelOptions, Client, type ClientDuplexStream, credentials, logVerbosity, setLogVerbosity, status } from '@grpc/grpc-js'
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  logVerbosity,
+  Metadata,
+  setLogVerbosity,
+  status,
+} from '@grpc/grpc-js'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { type Any, anyIs } from '@bufbuild/protobuf/wkt'
 import { messageOf as textOf } from '../../base/index.ts'
@@ -12,6 +22,7 @@ import {
   DiscoveryResponseSchema,
   ResourceSchema,
 } from '../gen/envoy/service/discovery/v3/discovery_pb.js'
+import { type Credential, type SecuredBy, xdsServerName } from '../secured-by.ts'
 import type { DeltaRequest } from './delta-state.ts'
 import { type Received, type ReceivedResource, wholeTypes } from './protocol.ts'
 import type { SotwRequest } from './sotw-state.ts'
@@ -43,6 +54,8 @@ export interface Connection {
 
 export interface ConnectionOptions {
   readonly address: string
+  /** Absent: nothing is encrypted, and nobody says who they are. */
+  readonly securedBy?: SecuredBy
   readonly node: Node
   readonly form: Form
   readonly connectMs: number
@@ -63,6 +76,7 @@ class GrpcConnection implements Connection {
   readonly #events: ConnectionEvents
   readonly #client: Client
   readonly #stream: ClientDuplexStream<unknown, Uint8Array>
+  readonly #credential: Credential | undefined
   /** Told once on a stream. */
   #node: Node | undefined
   #isOver = false
@@ -71,7 +85,8 @@ class GrpcConnection implements Connection {
     this.#options = options
     this.#events = events
     this.#node = options.node
-    this.#client = new Client(targetOf(options.address), credentials.createInsecure(), channelOptions(options))
+    this.#credential = options.securedBy?.credential()
+    this.#client = new Client(targetOf(options.address), credentialsOf(options.securedBy, this.#credential), channelOptions(options))
     // What is said on the stream says also why there is no connection, and at once.
     this.#stream = this.#open()
     this.#client.waitForReady(Date.now() + options.connectMs, (error) => {
@@ -108,7 +123,12 @@ class GrpcConnection implements Connection {
       form === 'delta' ? discoveryService.deltaAggregatedResources : discoveryService.streamAggregatedResources
     // What is written is made by `send`, for this very form.
     const serialize = requestSerialize as (message: unknown) => Buffer
-    const stream = this.#client.makeBidiStreamRequest<unknown, Uint8Array>(path, serialize, responseDeserialize)
+    const stream = this.#client.makeBidiStreamRequest<unknown, Uint8Array>(
+      path,
+      serialize,
+      responseDeserialize,
+      metadataOf(this.#credential),
+    )
     stream.on('data', (bytes: Uint8Array) => this.#receive(bytes))
     stream.on('error', (error: Error & { readonly code?: number; readonly details?: string }) =>
       this.#end(reasonOf(error), error.code === status.UNIMPLEMENTED),
@@ -144,8 +164,22 @@ function targetOf(address: string): string {
   return address.startsWith('/') ? `unix:${address}` : address.startsWith('unix:') ? address : `dns:${address}`
 }
 
-function channelOptions({ keepaliveMs, connectMs }: ConnectionOptions): ChannelOptions {
+function credentialsOf(securedBy: SecuredBy | undefined, credential: Credential | undefined): ChannelCredentials {
+  if (securedBy === undefined) return credentials.createInsecure()
+  const roots = Buffer.from(securedBy.authority)
+  if (credential === undefined || 'token' in credential) return credentials.createSsl(roots)
+  return credentials.createSsl(roots, Buffer.from(credential.key), Buffer.from(credential.certificate))
+}
+
+function metadataOf(credential: Credential | undefined): Metadata {
+  const metadata = new Metadata()
+  if (credential !== undefined && 'token' in credential) metadata.set('authorization', `Bearer ${credential.token}`)
+  return metadata
+}
+
+function channelOptions({ keepaliveMs, connectMs, securedBy }: ConnectionOptions): ChannelOptions {
   return {
+    ...(securedBy === undefined ? {} : { 'grpc.ssl_target_name_override': xdsServerName, 'grpc.default_authority': xdsServerName }),
     'grpc.max_receive_message_length': mostMessageBytes,
     'grpc.keepalive_time_ms': keepaliveMs,
     'grpc.keepalive_timeout_ms': Math.min(keepaliveMs, connectMs),

@@ -9,7 +9,7 @@ import { type Answer, type Batch, type Failure, Intake, type Refusal, type Resou
 import type { Interest, Received } from './protocol.ts'
 import { ReferenceFinder } from './references.ts'
 
-export interface SessionOptions extends Pick<AdsClientOptions, 'address' | 'timing' | 'clock' | 'random'> {
+export interface SessionOptions extends Pick<AdsClientOptions, 'address' | 'securedBy' | 'timing' | 'clock' | 'random'> {
   readonly node: Node
   /** What was kept from another time. */
   readonly restored?: readonly Held[]
@@ -94,13 +94,14 @@ class Session implements XdsSession {
   }
 
   connect(): void {
-    const { address, node, timing, clock, random } = this.#options
+    const { address, securedBy, node, timing, clock, random } = this.#options
     this.#client = startAdsClient({
       address,
       node,
       known: this.#intake,
       interests: () => this.#interests,
       onReceived: (received) => this.#receive(received),
+      ...(securedBy && { securedBy }),
       ...(timing && { timing }),
       ...(clock && { clock }),
       ...(random && { random }),

@@ -1,6 +1,8 @@
 // Serves configuration over ADS: binds an address, gives each stream the view of its node, and says who has what.
 import { chmodSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
 import {
+  type ConnectionInjector,
   logVerbosity,
   type sendUnaryData,
   Server,
@@ -8,8 +10,10 @@ import {
   type ServerDuplexStream,
   type ServerUnaryCall,
   setLogVerbosity,
+  status,
 } from '@grpc/grpc-js'
 import { messageOf, removeStaleSocket, SallyportError } from '../../base/index.ts'
+import { type CallProof, proofOf } from './call-proof.ts'
 import { discoveryService } from '../discovery-service.ts'
 import type { Node } from '../gen/envoy/config/core/v3/base_pb.js'
 import { isObserver, type NodeIdentity } from '../node-id.ts'
@@ -21,14 +25,22 @@ import { type ClientStatus, statusService, writeClientStatus } from './status-se
 import type { Rejected } from './type-stream.ts'
 
 export interface AdsServerOptions {
-  /** `HOST:PORT`, or the path of a Unix socket. */
-  readonly address: string
+  /** `HOST:PORT`, or the path of a Unix socket; absent: only connections that are handed over are served. */
+  readonly address?: string
   /** The view for a node, or why there is none for it. */
-  /** `isLooking`: for whoever looks at what the node has, and is not to be given its secrets. */
-  readonly viewOf: (node: NodeIdentity, isLooking: boolean) => NodeView | string
+  readonly viewOf: (node: NodeIdentity, asked: Asked) => NodeView | string
+  /** Whether somebody on a connection that was handed over may see what all clients have; absent: nobody. */
+  readonly mayLook?: (proof: CallProof) => boolean
   /** A client has refused what it was sent. */
   readonly onRejected?: (node: Node, typeUrl: TypeUrl, rejected: Rejected) => void
   readonly limits?: Partial<AdsLimits>
+}
+
+export interface Asked {
+  /** For whoever looks at what the node has, and is not to be given its secrets. */
+  readonly isLooking: boolean
+  /** Of a connection that was handed over; whoever comes by the address is asked for nothing. */
+  readonly proof?: CallProof
 }
 
 export interface AdsLimits extends StreamLimits {
@@ -40,8 +52,10 @@ export interface AdsLimits extends StreamLimits {
 }
 
 export interface AdsServer {
-  /** As it was bound. */
+  /** As it was bound; empty where nothing is. */
   readonly address: string
+  /** Serves a connection that somebody else accepted: secured, and HTTP/2 is agreed on. */
+  take(connection: Duplex): void
   clients(): readonly ClientStatus[]
   close(): Promise<void>
 }
@@ -68,7 +82,7 @@ export async function startAdsServer(options: AdsServerOptions): Promise<AdsServ
   // What goes wrong is thrown or told to the client.
   setLogVerbosity(logVerbosity.NONE)
   const serving = new Serving(options)
-  await serving.bind(options.address)
+  if (options.address !== undefined) await serving.bind(options.address)
   return serving
 }
 
@@ -77,35 +91,22 @@ class Serving implements AdsServer {
   readonly #limits: AdsLimits
   readonly #queue: PushQueue
   readonly #streams = new Set<ServedStream>()
+  /** Of the address, and of connections that are handed over: who comes by the one must not be taken for who comes by the other. */
   readonly #server: Server
-  #checks: NodeJS.Timeout | undefined
+  readonly #securedServer: Server
+  readonly #injector: ConnectionInjector
+  readonly #checks: NodeJS.Timeout
   #address = ''
 
   constructor(options: AdsServerOptions) {
     this.#options = options
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#queue = new PushQueue(this.#limits.mostBytes)
-    this.#server = new Server({
-      'grpc.max_receive_message_length': mostRequestBytes,
-      'grpc.max_send_message_length': -1,
-      // A half-open connection is found out.
-      'grpc.keepalive_time_ms': this.#limits.keepaliveMs,
-      'grpc.keepalive_timeout_ms': this.#limits.keepaliveMs / 2,
-    })
-    this.#server.addService(discoveryService, {
-      streamAggregatedResources: (call: ServerDuplexStream<StateRequest, Uint8Array>) =>
-        this.#accept(ServedStream.state(call, this.#streamOptions())),
-      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Uint8Array>) =>
-        this.#accept(ServedStream.delta(call, this.#streamOptions())),
-    })
-    this.#server.addService(statusService, {
-      fetchClientStatus: (_call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>) =>
-        answer(null, writeClientStatus(this.clients())),
-      streamClientStatus: (call: ServerDuplexStream<unknown, unknown>) => {
-        call.on('data', () => void call.write(writeClientStatus(this.clients())))
-        call.on('end', () => call.end())
-      },
-    })
+    this.#server = this.#made(false)
+    this.#securedServer = this.#made(true)
+    // Whoever hands a connection over has secured it.
+    this.#injector = this.#securedServer.createConnectionInjector(ServerCredentials.createInsecure())
+    this.#checks = setInterval(() => this.#check(), checkMs).unref()
   }
 
   get address(): string {
@@ -120,14 +121,18 @@ class Serving implements AdsServer {
       if (path !== undefined) chmodSync(path, 0o600)
       this.#address = path ?? address.replace(/:\d+$/, `:${port}`)
     } catch (cause) {
-      this.#server.forceShutdown()
+      clearInterval(this.#checks)
+      this.#forceShutdown()
       throw new SallyportError('SLP4201', `configuration cannot be served at ${address}: ${messageOf(cause)}`, {
         fix: 'choose another address, or end the program that uses it',
         cause,
       })
     }
-    this.#checks = setInterval(() => this.#check(), checkMs)
-    this.#checks.unref()
+  }
+
+  take(connection: Duplex): void {
+    connection.on('error', () => undefined)
+    this.#injector.injectConnection(connection)
   }
 
   clients(): readonly ClientStatus[] {
@@ -138,6 +143,7 @@ class Serving implements AdsServer {
     clearInterval(this.#checks)
     this.#queue.close()
     for (const stream of Array.from(this.#streams)) stream.end(unavailable, 'the server is going away')
+    this.#injector.drain(closingMs)
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, closingMs)
       this.#server.tryShutdown(() => {
@@ -145,24 +151,58 @@ class Serving implements AdsServer {
         resolve()
       })
     })
+    this.#forceShutdown()
+  }
+
+  #forceShutdown(): void {
+    this.#injector.destroy()
+    this.#securedServer.forceShutdown()
     this.#server.forceShutdown()
   }
 
-  #streamOptions(): ServedStreamOptions {
+  #made(isSecured: boolean): Server {
+    const server = new Server({
+      'grpc.max_receive_message_length': mostRequestBytes,
+      'grpc.max_send_message_length': -1,
+      // A half-open connection is found out.
+      'grpc.keepalive_time_ms': this.#limits.keepaliveMs,
+      'grpc.keepalive_timeout_ms': this.#limits.keepaliveMs / 2,
+    })
+    const proof = (call: ProvenCall): { readonly proof?: CallProof } => (isSecured ? { proof: proofOf(call) } : {})
+    server.addService(discoveryService, {
+      streamAggregatedResources: (call: ServerDuplexStream<StateRequest, Uint8Array>) =>
+        this.#accept(ServedStream.state(call, this.#streamOptions(proof(call)))),
+      deltaAggregatedResources: (call: ServerDuplexStream<DeltaRequest, Uint8Array>) =>
+        this.#accept(ServedStream.delta(call, this.#streamOptions(proof(call)))),
+    })
+    const mayLook = (call: ProvenCall): boolean => !isSecured || this.#options.mayLook?.(proofOf(call)) === true
+    server.addService(statusService, {
+      fetchClientStatus: (call: ServerUnaryCall<unknown, unknown>, answer: sendUnaryData<unknown>) =>
+        mayLook(call) ? answer(null, writeClientStatus(this.clients())) : answer(forbidden),
+      streamClientStatus: (call: ServerDuplexStream<unknown, unknown>) => {
+        if (!mayLook(call)) return void call.emit('error', forbidden)
+        call.on('data', () => void call.write(writeClientStatus(this.clients())))
+        call.on('end', () => call.end())
+      },
+    })
+    return server
+  }
+
+  #streamOptions(proven: { readonly proof?: CallProof }): ServedStreamOptions {
     return {
       queue: this.#queue,
       limits: this.#limits,
-      admit: (node, id) => this.#admit(node, id),
+      admit: (node, id) => this.#admit(node, id, proven),
       rejected: (node, typeUrl, rejected) => this.#options.onRejected?.(node, typeUrl, rejected),
       closed: (stream) => void this.#streams.delete(stream),
     }
   }
 
   /** Who looks at what a connected node has need not know its labels. */
-  #admit(identity: NodeIdentity, id: string): NodeView | string {
+  #admit(identity: NodeIdentity, id: string, proven: { readonly proof?: CallProof }): NodeView | string {
     const isLooking = isObserver(identity)
     const looked = isLooking ? Array.from(this.#streams).find(({ nodeId }) => nodeId === id)?.identity : undefined
-    return this.#options.viewOf(looked ?? identity, isLooking)
+    return this.#options.viewOf(looked ?? identity, { isLooking, ...proven })
   }
 
   #accept(stream: ServedStream): void {
@@ -182,6 +222,9 @@ class Serving implements AdsServer {
   }
 }
 
+type ProvenCall = Parameters<typeof proofOf>[0]
+
+const forbidden = { code: status.PERMISSION_DENIED, details: 'what other clients have is shown to those who may read everything' }
 const resourceExhausted = 8
 const unavailable = 14
 

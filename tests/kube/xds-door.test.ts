@@ -1,0 +1,109 @@
+// Configuration over the port of the API: who asks for it by its name, over TLS that trusts the server's own authority, and as somebody who may have it.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Control } from '../../src/main/control.ts'
+import { startXdsControl } from '../../src/main/xds-control.ts'
+import { type SecuredBy, xdsServerName } from '../../src/xds/index.ts'
+import { makeCertificates } from '../support/certificates.ts'
+import { askApi, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
+
+const data = temporaryDirectory()
+const others = temporaryDirectory()
+const controls: Control[] = []
+let api: ServedApi
+
+beforeAll(async () => {
+  await makeCertificates(others.path, { admin: ['admin'] })
+  api = await serveApi(data.path)
+})
+
+afterAll(async () => {
+  await Promise.all(controls.map((control) => control.close()))
+  await api.kill('SIGTERM')
+  data.remove()
+  others.remove()
+})
+
+const read = (...path: readonly string[]): string => readFileSync(join(...path), 'utf8')
+const authority = (): string => read(data.path, 'pki/ca.crt')
+const token = (): string => read(data.path, 'pki/admin.token').trim()
+
+async function open(securedBy: SecuredBy): Promise<Control> {
+  const control = await startXdsControl({
+    server: new URL(api.url).host,
+    securedBy,
+    node: {
+      role: 'sidecar',
+      name: 'web',
+      namespace: 'default',
+      labels: {},
+      serviceAccount: 'default',
+      agent: { name: 'sallyport', version: '0' },
+    },
+    stateDirectory: join(others.path, `state-${controls.length}`),
+    isNeeded: false,
+  })
+  controls.push(control)
+  return control
+}
+
+it('gives the administrator what a node should have, and later what was applied', { retry: 0 }, async () => {
+  const control = await open({ authority: authority(), credential: () => ({ token: token() }) })
+  const clusters = (): readonly string[] => Array.from(control.view()?.snapshot.clusters.keys() ?? [])
+  await expect.poll(clusters, { timeout: 10_000 }).toContain('PassthroughCluster')
+  expect(clusters()).not.toContain('outbound|80||d2iq.com')
+  const spec = { hosts: ['d2iq.com'], ports: [{ number: 80, name: 'http', protocol: 'HTTP' }], resolution: 'DNS' }
+  const body = JSON.stringify({ apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { name: 'd2iq' }, spec })
+  const { code } = await askApi(api, '/apis/networking.istio.io/v1/namespaces/default/serviceentries', { method: 'POST', body })
+  expect(code).toBe(201)
+  await expect.poll(clusters, { timeout: 10_000 }).toContain('outbound|80||d2iq.com')
+})
+
+const refused: Record<string, { securedBy: () => SecuredBy; says: RegExp }> = {
+  'a token that nobody has given': {
+    securedBy: () => ({ authority: authority(), credential: () => ({ token: 'forged' }) }),
+    says: /Unauthorized/,
+  },
+  'an empty token': { securedBy: () => ({ authority: authority(), credential: () => ({ token: '' }) }), says: /Unauthorized/ },
+  'a certificate that nobody here has signed': {
+    securedBy: () => {
+      const [certificate, key] = [read(others.path, 'admin.crt'), read(others.path, 'admin.key')]
+      return { authority: authority(), credential: () => ({ certificate, key }) }
+    },
+    says: /Unauthorized/,
+  },
+  'whoever trusts another authority': {
+    securedBy: () => ({ authority: read(others.path, 'ca.crt'), credential: () => ({ token: token() }) }),
+    says: /certificate/,
+  },
+}
+
+it.each(Object.entries(refused))('gives nothing to %s', { retry: 0 }, async (_name, { securedBy, says }) => {
+  const control = await open(securedBy())
+  await expect.poll(() => control.discovery()?.state.why, { timeout: 10_000 }).toMatch(says)
+  expect(control.view()).toBeUndefined()
+})
+
+const protocols: Record<string, { name: string; offered: readonly string[]; agreed: string | false | RegExp }> = {
+  'as kubectl offers': { name: 'localhost', offered: ['h2', 'http/1.1'], agreed: 'http/1.1' },
+  'as clients of configuration offer': { name: xdsServerName, offered: ['h2'], agreed: 'h2' },
+  'without an offer': { name: 'localhost', offered: [], agreed: false },
+  'HTTP/2 for the API': { name: 'localhost', offered: ['h2'], agreed: /no application protocol/i },
+  'HTTP/1.1 for configuration': { name: xdsServerName, offered: ['http/1.1'], agreed: /no application protocol/i },
+}
+
+it.each(Object.entries(protocols))('agrees on a protocol by name and offer: %s', { retry: 0 }, async (_name, { name, offered, agreed }) => {
+  const { hostname, port } = new URL(api.url)
+  const got = await new Promise<string | false | null>((resolve) => {
+    const options = { host: hostname, port: Number(port), servername: name, ca: authority(), ALPNProtocols: [...offered] }
+    const socket = connect(options, () => {
+      resolve(socket.alpnProtocol)
+      socket.destroy()
+    })
+    socket.once('error', (error) => resolve(error.message))
+  })
+  if (agreed instanceof RegExp) expect(got).toMatch(agreed)
+  else expect(got).toBe(agreed)
+})
