@@ -28,6 +28,12 @@ describe('the test clock', () => {
   })
 })
 
+test('the system clock may stand still while one event is dealt with, and its exact time does not', () => {
+  const [began, exactly] = [systemClock.monotonic(), systemClock.exact()]
+  while (systemClock.exact() === exactly);
+  expect(systemClock.monotonic()).toBe(began)
+})
+
 test('the system clock sets timers that can be cancelled', async () => {
   const fired = await new Promise<string>((resolve) => {
     systemClock.setTimer(1, () => resolve('early')).cancel()
@@ -130,6 +136,7 @@ describe('deadlines', () => {
     const sleeper = {
       now: () => now,
       monotonic: () => now,
+      exact: () => now,
       setTimer: (_ms: number, fn: () => void) => {
         wake = fn
         return { cancel: () => undefined }

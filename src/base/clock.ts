@@ -10,6 +10,8 @@ export interface Clock {
   now(): number
   /** Milliseconds since some fixed moment; never jumps. For durations; may stand still while one event is dealt with. */
   monotonic(): number
+  /** As `monotonic`, and never stands still: for work that has to know how long it has been at it. */
+  exact(): number
   /** The timer does not keep the process alive. */
   setTimer(ms: number, fn: () => void): Timer
 }
@@ -36,6 +38,7 @@ function monotonic(): number {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic,
+  exact: () => performance.now(),
   setTimer(ms, fn) {
     const timeout = setTimeout(fn, ms)
     timeout.unref()
@@ -59,6 +62,10 @@ export class TestClock implements Clock {
 
   monotonic(): number {
     return this.#now
+  }
+
+  exact(): number {
+    return this.monotonic()
   }
 
   /** How many timers are armed: a test that ends with some has forgotten to close something. */

@@ -20,6 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const later: Clock = {
   now: () => systemClock.now() + 60_000,
   monotonic: () => systemClock.monotonic(),
+  exact: () => systemClock.exact(),
   setTimer: (ms, run) => systemClock.setTimer(ms, run),
 }
 

@@ -30,12 +30,12 @@ function openQuiet(sources: readonly string[] = [root]): Store {
   return open(sources, { pollMs: 0, clock: new TestClock(Date.now() + 60_000) })
 }
 
-/** Every look at it takes so long that a slice of work is over. */
+/** Every exact look at it takes so long that a slice of work is over; otherwise it stands still, as the system's does while one event is dealt with. */
 class CreepingClock extends TestClock {
   #looks = 0
 
-  override monotonic(): number {
-    return super.monotonic() + 5 * this.#looks++
+  override exact(): number {
+    return this.monotonic() + 5 * this.#looks++
   }
 }
 
@@ -361,6 +361,17 @@ describe('events of the file system', () => {
       expect(hosts(store.snapshot.value), `given up after ${steps} steps`).toBe('new.test')
       store.close()
     }
+  })
+
+  test('the event loop has its turns while files are looked at, though the time of an event stands still', () => {
+    const clock = new CreepingClock(Date.now() + 60_000)
+    write('x.yaml', entry('a'))
+    const store = open([root], { clock })
+    write('x.yaml', entry('a', 'new.test'))
+    clock.advance(2001)
+    expect(hosts(store.snapshot.value), 'not in one piece').toBe('a.test')
+    store.refresh()
+    expect(hosts(store.snapshot.value)).toBe('new.test')
   })
 
   test('after it is closed nothing is published any more', () => {

@@ -135,7 +135,7 @@ class FileStore implements Store {
       warnOfListener(error)
       over()
     }
-    const work = inSlices(steps, { done: over, failed }, () => this.#clock.monotonic())
+    const work = inSlices(steps, { done: over, failed }, () => this.#clock.exact())
     if (!isOver) this.#looking = { work, isPoll }
   }
 
