@@ -13,12 +13,21 @@ export const exitCodes = {
   runFailed: 125,
 } as const satisfies Record<string, number>
 
+/** Of errors that are known by their code, whoever found them. */
+export const exitCodesOfErrors: Readonly<Record<string, number>> = {
+  SLP6201: exitCodes.usage,
+  SLP6202: exitCodes.unreachable,
+  SLP6203: exitCodes.unreachable,
+  SLP6204: exitCodes.permission,
+  SLP6205: exitCodes.negative,
+}
+
 /** What `docs/reference/cli.md` says of them. */
 export const exitCodeTexts: Readonly<Record<number, string>> = {
   0: 'done, or the answer is yes',
-  1: 'the answer is no: denied, findings, a failed check, a flow that nobody knows',
+  1: 'the answer is no: denied, findings, a failed check, a flow that nobody knows, something that a server refuses',
   2: 'the command line cannot be understood',
-  3: 'the proxy that was to be asked cannot be reached',
+  3: 'the proxy or server that was to be asked cannot be reached',
   4: 'files that cannot be read, or are not valid',
   5: 'a permission is missing',
   70: 'a fault of Sallyport',

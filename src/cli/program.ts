@@ -2,7 +2,8 @@
 import { Command, CommanderError, Option } from 'commander'
 import { examples, list, policyOptions, sub } from './command-parts.ts'
 import { proxyConfigCommand, proxyStatusCommand, serveCommand, xdsCommand } from './configuration-commands.ts'
-import { exitCodes } from './exit-codes.ts'
+import { exitCodes, exitCodesOfErrors } from './exit-codes.ts'
+import { installCommand } from './server-commands.ts'
 import { flowsCommand, topCommand } from './flow-commands.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
@@ -42,6 +43,7 @@ function commandsOf(roles: Roles, finish: (code: number) => void): readonly Comm
     runCommand(roles, finish),
     gatewayCommand(roles, finish),
     serveCommand(roles, finish),
+    installCommand(finish),
     explainCommand(finish),
     analyzeCommand(finish),
     flowsCommand(finish),
@@ -182,5 +184,7 @@ function exitCodeOf(error: unknown, argv: readonly string[]): number {
   process.stderr.write(`sallyport: ${text}${fix}\n`)
   if (process.env['SALLYPORT_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`)
   if (argv[0] === 'run') return exitCodes.runFailed
-  return error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number' ? error.exitCode : exitCodes.bug
+  if (error instanceof Error && 'exitCode' in error && typeof error.exitCode === 'number') return error.exitCode
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return exitCodesOfErrors[code] ?? exitCodes.bug
 }

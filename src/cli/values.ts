@@ -7,7 +7,7 @@ export type Values = Readonly<Record<string, unknown>>
 
 /** An option that is used wrongly: exit code 2 (125 under `run`). */
 export class UsageError extends SallyportError {
-  readonly exitCode = 2
+  readonly exitCode: number = 2
 }
 
 export function textOf(values: Values, name: string): string | undefined {

@@ -1,3 +1,4 @@
 // Door of the client room.
 export * from './api-access.ts'
+export { ApiClient, ApiRefusal } from './api-client.ts'
 export { findAccess, type AccessOptions } from './find-access.ts'

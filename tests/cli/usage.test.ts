@@ -4,7 +4,20 @@ import { describe, expect, test } from 'vitest'
 import { importsOf, readSources, resolveImport, type SourceFile } from '../house/sources.ts'
 import { sallyport } from './cli.ts'
 
-const commands = ['run', 'gateway', 'explain', 'analyze', 'flows', 'top', 'doctor', 'serve', 'xds', 'proxy-config', 'proxy-status']
+const commands = [
+  'run',
+  'gateway',
+  'explain',
+  'analyze',
+  'flows',
+  'top',
+  'doctor',
+  'serve',
+  'install',
+  'xds',
+  'proxy-config',
+  'proxy-status',
+]
 
 describe('help', () => {
   test('lists every command, with examples', async () => {

@@ -27,7 +27,7 @@ export const arrows: Plan = {
   proxy: ['base', 'flow', 'runtime', 'telemetry', 'identity'],
   envoy: ['base', 'flow', 'telemetry', 'xds', 'identity'],
   admin: ['base', 'api', 'flow', 'telemetry', 'xds', 'model', 'analysis', 'runtime'],
-  cli: ['base', 'api', 'flow', 'config', 'registry', 'model', 'analysis', 'translate', 'xds', 'runtime', 'intercept', 'admin'],
+  cli: ['base', 'api', 'flow', 'config', 'registry', 'model', 'analysis', 'translate', 'xds', 'runtime', 'intercept', 'admin', 'client'],
 }
 
 /** Arrows that carry types only. */
