@@ -11,12 +11,13 @@ export const engineDifferences = {
   'resolved-address': {
     what: 'TCP to an address that a declared name resolves to, where the ServiceEntry has no addresses',
     sallyport: 'allowed: the name is resolved and the address compared',
-    envoy: 'refused: only the virtual address that DNS gives out for the name is taken',
+    envoy:
+      'is what nothing declares, and so refused under REGISTRY_ONLY: only the virtual address that DNS gives out for the name is taken',
   },
   'tls-without-name': {
     what: 'TLS without a server name on a port that says no protocol',
     sallyport: 'allowed at the declared address',
-    envoy: 'refused, as another server name is',
+    envoy: 'is what nothing declares, as with another server name',
   },
   'names-agree': {
     what: 'a Host header or server name that is declared, at the virtual address of another declared name',

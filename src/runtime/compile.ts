@@ -4,7 +4,7 @@ import type { Snapshot } from '../xds/index.ts'
 import { passthroughCluster } from './cluster.ts'
 import { ClusterTable } from './cluster-table.ts'
 import type { BoundListener, NodeFacts, Runtime } from './compiled.ts'
-import { CompiledRuntime } from './compiled-runtime.ts'
+import { CompiledRuntime, type OpenWay } from './compiled-runtime.ts'
 import { compileFilterChain } from './filter-chain.ts'
 import { type CompiledListener, compileListener } from './listener.ts'
 import { ListenerTable, type TakenAddress } from './listener-match.ts'
@@ -59,6 +59,7 @@ export function* compilingRuntime(
     names,
     strict: isStrict(all, catchAll),
     outboundPolicy: outboundPolicy(catchAll),
+    openWay: openWay(catchAll),
     knowsNames: names.source.size > 0 || all.size === 0 || strictnessSaid(all, catchAll) !== undefined,
     policyRef: catchAll?.ref,
     hidden: catchAll?.hidden,
@@ -164,9 +165,15 @@ function strictnessSaid(all: Listeners, catchAll: CompiledListener | undefined):
 function outboundPolicy(catchAll: CompiledListener | undefined): 'REGISTRY_ONLY' | 'ALLOW_ANY' {
   if (!catchAll) return 'REGISTRY_ONLY'
   if (catchAll.outboundPolicy !== undefined) return catchAll.outboundPolicy === 'ALLOW_ANY' ? 'ALLOW_ANY' : 'REGISTRY_ONLY'
-  const last = catchAll.defaultChain ?? catchAll.chains.at(-1)
-  const leadsOut = last?.action.kind === 'tcp' && last.action.leg.choice.names.includes(passthroughCluster)
-  return leadsOut ? 'ALLOW_ANY' : 'REGISTRY_ONLY'
+  return openWay(catchAll) === undefined ? 'REGISTRY_ONLY' : 'ALLOW_ANY'
+}
+
+/** By which what nothing declares is let pass. */
+function openWay(catchAll: CompiledListener | undefined): OpenWay | undefined {
+  const chain = catchAll?.defaultChain ?? catchAll?.chains.at(-1)
+  if (catchAll === undefined || chain?.action.kind !== 'tcp') return undefined
+  const { leg } = chain.action
+  return leg.choice.names.includes(passthroughCluster) ? { taken: { listener: catchAll, chain }, leg } : undefined
 }
 
 function allBound(all: Listeners, before: CompiledRuntime | undefined): readonly BoundListener[] {

@@ -5,7 +5,9 @@ import type { Snapshot } from '../xds/index.ts'
 import type { ClusterTable } from './cluster-table.ts'
 import type { BoundListener, DeclaredName, Runtime } from './compiled.ts'
 import type { HiddenNames } from './hidden-names.ts'
+import type { Taken } from './declared-address.ts'
 import { JudgedNames } from './judged-names.ts'
+import type { Leg } from './leg.ts'
 import type { CompiledListener } from './listener.ts'
 import type { ListenerTable } from './listener-match.ts'
 import type { NameTable } from './name-table.ts'
@@ -21,10 +23,17 @@ export interface Reported {
   readonly routes: ReadonlySet<string>
 }
 
+/** Where connections go that nothing declares, and that the outbound policy allows. */
+export interface OpenWay {
+  readonly taken: Taken
+  readonly leg: Leg
+}
+
 export interface RuntimeParts {
   readonly snapshot: Snapshot
   readonly strict: boolean
   readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  readonly openWay: OpenWay | undefined
   readonly knowsNames: boolean
   readonly policyRef: OriginRef | undefined
   readonly hidden: HiddenNames | undefined
@@ -42,6 +51,7 @@ export class CompiledRuntime implements Runtime {
   readonly version: number
   readonly strict: boolean
   readonly outboundPolicy: 'REGISTRY_ONLY' | 'ALLOW_ANY'
+  readonly openWay: OpenWay | undefined
   readonly knowsNames: boolean
   readonly boundListeners: readonly BoundListener[]
   /** Who set the outbound policy: every refusal for want of a declaration names it. */
@@ -68,6 +78,7 @@ export class CompiledRuntime implements Runtime {
     this.version = parts.snapshot.version
     this.strict = parts.strict
     this.outboundPolicy = parts.outboundPolicy
+    this.openWay = parts.openWay
     this.knowsNames = parts.knowsNames
     this.boundListeners = parts.boundListeners
     this.policyRef = parts.policyRef

@@ -117,12 +117,16 @@ function isSameTls(now: ServerTlsPlan, before: object): boolean {
   return now === before || JSON.stringify(now) === JSON.stringify(before)
 }
 
-function forwardTcp({ runtime, facts, trace }: Asked, taken: Taken, leg: Leg): Found {
+function forwardTcp(asked: Asked, taken: Taken, leg: Leg): Found {
+  const { runtime, facts, trace } = asked
   const { chain, listener } = taken
   const sni = serverName(facts.first)
   const disagrees = runtime.strict && sni !== undefined && !agrees(runtime, sni, facts)
   if (disagrees && chain.isByName) return namesDisagree(runtime, chain, facts)
-  if (runtime.strict && sni !== undefined && !mayCarry(chain, sni)) return notOfHost(runtime, chain, sni)
+  if (runtime.strict && sni !== undefined && !mayCarry(chain, sni)) {
+    const { openWay } = runtime
+    return openWay === undefined ? notOfHost(runtime, chain, sni) : forwardTcp(asked, openWay.taken, openWay.leg)
+  }
   const { names, random } = facts
   const name = sni ?? facts.virtualName?.toLowerCase()
   const found = findTargets(runtime, {

@@ -35,6 +35,20 @@ export function isSamePlan(a: ChainPlan, b: ChainPlan): boolean {
   return a === b || (a.key === b.key && equals(FilterChainSchema, a.chain, b.chain))
 }
 
+/**
+ * The same chain for plain bytes only. Envoy goes no step back: where plain HTTP has a chain of its own in a range, nothing else that is plain is
+ * taken by the chain that takes everything there.
+ */
+export function forPlainBytes(plan: ChainPlan): ChainPlan {
+  const { name, filters, metadata, filterChainMatch } = plan.chain
+  const chain = create(FilterChainSchema, { name })
+  chain.filterChainMatch = create(FilterChainMatchSchema, { transportProtocol: plain })
+  chain.filterChainMatch.prefixRanges = filterChainMatch?.prefixRanges ?? []
+  chain.filters = filters
+  if (metadata !== undefined) chain.metadata = metadata
+  return { ...plan, key: `plain${plan.key}`, chain }
+}
+
 export interface ChainPlanInit {
   readonly match: ChainMatch
   readonly filter: Filter
@@ -45,6 +59,7 @@ export interface ChainPlanInit {
 }
 
 /** What the HTTP inspector calls plain-text HTTP (HTTP/1.0 is not among it). */
+const plain = 'raw_buffer'
 const plainTextHttp = ['http/1.1', 'h2c']
 
 export function planChain(init: ChainPlanInit): ChainPlan {
@@ -75,7 +90,7 @@ function envoyMatch(match: ChainMatch): FilterChainMatch {
   return create(FilterChainMatchSchema, {
     serverNames: (match.serverNames ?? []).filter((name) => name !== '*'),
     prefixRanges: (match.ranges ?? []).flatMap((range) => cidrRange(range) ?? []),
-    ...(match.isHttp === true && { transportProtocol: 'raw_buffer', applicationProtocols: plainTextHttp }),
+    ...(match.isHttp === true && { transportProtocol: plain, applicationProtocols: plainTextHttp }),
   })
 }
 

@@ -3,19 +3,20 @@ import { changedStretch, type Steps } from '../base/index.ts'
 import type { Destination } from '../model/index.ts'
 import { HostIndex, isWildcardHost, type Service } from '../registry/index.ts'
 import { type ChainPlan, planChain } from './chain-plan.ts'
-import { type Context, refMetadata } from './context.ts'
+import { type Context, refMetadata, undeclaredMetadata } from './context.ts'
 import { catchAllRefusal } from './http-routes.ts'
 import type { Closed, ClosedContext } from './kept-parts.ts'
 import type { Filling } from './memo.ts'
 import { tcpProxy } from './messages.ts'
-import { blackHole } from './names.ts'
+import { blackHole, passthrough } from './names.ts'
 import type { VirtualHost } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { SallyportMetadata } from '../xds/index.ts'
-import { virtualHost } from './route-tables.ts'
+import { unknownHosts, virtualHost } from './route-tables.ts'
 
 /**
- * Differs from Istio, where the wildcard takes what the narrower entry does not have. A narrower entry that has the port is left alone,
- * whatever it speaks there, unless it speaks TLS only and the wildcard would send plain requests.
+ * Differs from Istio, where the wildcard takes what the narrower entry does not have: here it is as if nothing declared it, and under ALLOW_ANY
+ * that is let pass to where it was dialled. A narrower entry that has the port is left alone, whatever it speaks there, unless it speaks TLS only
+ * and the wildcard would send plain requests.
  */
 export function* closedPorts(ctx: Context): Steps<readonly Closed[]> {
   if (!ctx.strict) return []
@@ -59,7 +60,9 @@ export function fillClosed({ epoch, index }: ClosedContext, { service }: Destina
 }
 
 function closedBy(service: Service, wider: Service): Closed[] {
-  return wider.ports.flatMap(({ number: port, family }) => {
+  return wider.ports.flatMap(({ number: port, family: spoken }) => {
+    // A wildcard without addresses opens nothing but requests on a port that says no protocol.
+    const family = spoken === 'unset' && wider.addresses.length === 0 ? 'http' : spoken
     if (family !== 'http' && family !== 'tls') return []
     const own = service.ports.find((one) => one.number === port)
     const isOpen = own !== undefined && !(family === 'http' && own.family === 'tls') && !(family === 'tls' && own.family === 'http')
@@ -67,26 +70,30 @@ function closedBy(service: Service, wider: Service): Closed[] {
   })
 }
 
-export function refusingChain(ctx: Context, closed: Closed): ChainPlan {
-  const metadata = metadataOf(closed)
-  return ctx.kept.memo.get(closed.service, `closed ${closed.port}`, [closed.wider], () =>
-    planChain({
-      match: { serverNames: [closed.service.host] },
-      filter: tcpProxy([{ cluster: blackHole, weight: 1 }], blackHole),
+export function closedChain(ctx: Context, closed: Closed): ChainPlan {
+  const cluster = ctx.policy === 'ALLOW_ANY' ? passthrough : blackHole
+  const metadata = metadataOf(ctx, closed)
+  return ctx.kept.memo.get(closed.service, `closed ${closed.port}`, [cluster, ...Object.values(metadata)], () =>
+    planChain({ match: { serverNames: [closed.service.host] }, filter: tcpProxy([{ cluster, weight: 1 }], cluster), metadata }),
+  )
+}
+
+export function closedHost(ctx: Context, closed: Closed): VirtualHost {
+  const { host } = closed.service
+  const metadata = metadataOf(ctx, closed)
+  const routes = ctx.policy === 'ALLOW_ANY' ? unknownHosts(ctx).routes : undefined
+  return ctx.kept.memo.get(closed.service, `closed host ${closed.port}`, [routes, ...Object.values(metadata)], () =>
+    virtualHost({
+      name: `${host}:${closed.port}`,
+      domains: [host, `${host}.`],
+      routes: routes ?? [catchAllRefusal(metadata)],
       metadata,
     }),
   )
 }
 
-export function refusingHost(ctx: Context, closed: Closed): VirtualHost {
-  const { host } = closed.service
-  const metadata = metadataOf(closed)
-  return ctx.kept.memo.get(closed.service, `closed host ${closed.port}`, [closed.wider], () =>
-    virtualHost({ name: `${host}:${closed.port}`, domains: [host, `${host}.`], routes: [catchAllRefusal(metadata)], metadata }),
-  )
-}
-
-function metadataOf({ service, wider, port, family }: Closed): SallyportMetadata {
+function metadataOf(ctx: Context, { service, wider, port, family }: Closed): SallyportMetadata {
+  if (ctx.policy === 'ALLOW_ANY') return undeclaredMetadata(ctx)
   const what = family === 'http' ? 'HTTP' : 'TLS'
   return {
     ...refMetadata(service.ref, service.field),

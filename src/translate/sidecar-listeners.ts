@@ -5,7 +5,7 @@ import { create, type SallyportMetadata, writeMetadata } from '../xds/index.ts'
 import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type FilterChain, FilterChainMatchSchema } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { AdditionalAddressSchema, type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
-import { type ChainPlan, isSamePlan, planChain } from './chain-plan.ts'
+import { type ChainPlan, forPlainBytes, isSamePlan, planChain } from './chain-plan.ts'
 import { byName, type Context, policyOf, policySource, refMetadata, undeclaredMetadata } from './context.ts'
 import { routeInputs } from './destinations.ts'
 import { governing } from './governed.ts'
@@ -16,7 +16,7 @@ import { ListenerTracker } from './listener-tracker.ts'
 import { type Beside, type Filling, sameItems } from './memo.ts'
 import { duration, filterChain, httpInspector, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
 import type { Closed } from './kept-parts.ts'
-import { refusingChain } from './narrower-hosts.ts'
+import { closedChain } from './narrower-hosts.ts'
 import { anyV4, blackHole, listenerName, outboundPort, passthrough, tableName } from './names.ts'
 
 export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Steps<ReadonlyMap<string, Listener>> {
@@ -34,7 +34,7 @@ export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Step
   const { names, fresh, followed } = tracked
   for (const one of closed) {
     const entry = fresh.onPort(one.port)
-    if (entry !== undefined && one.family === 'tls') entry.add(refusingChain(ctx, one))
+    if (entry !== undefined && one.family === 'tls') entry.add(closedChain(ctx, one))
   }
   tracker.keep(tracked)
   yield
@@ -161,7 +161,8 @@ function sniffedChains(ctx: Context, site: ChainSite, bind: string): Pick<Arriva
   const own = tcpChains(ctx, site)
   const table = tableName(service, port.number)
   // Differs from Istio: a range keeps its own table too, so that a Host header cannot lead there from any other address.
-  if (ctx.strict && range !== undefined) return { own: [...own, httpChain(ctx, { bind, port: port.number }, table, range)], http: [] }
+  if (ctx.strict && range !== undefined)
+    return { own: [...own, ...own.map(forPlainBytes), httpChain(ctx, { bind, port: port.number }, table, range)], http: [] }
   return { own, http: [httpChain(ctx, { bind, port: port.number }, site.isOwnAddress ? table : String(port.number))] }
 }
 

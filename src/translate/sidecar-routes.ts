@@ -10,7 +10,7 @@ import { type Context, refMetadata } from './context.ts'
 import { defaultRoute, httpRoutes } from './http-routes.ts'
 import { type Filling, Parallel } from './memo.ts'
 import type { Closed } from './kept-parts.ts'
-import { refusingHost } from './narrower-hosts.ts'
+import { closedHost } from './narrower-hosts.ts'
 import { clusterName, shortForms } from './names.ts'
 import type { PlacedHost } from './plain-table.ts'
 import { routeTable, ruleMetadata, unknownHosts, virtualHost } from './route-tables.ts'
@@ -185,7 +185,7 @@ function* placeDefaults(ctx: Context, table: Table, served: ReadonlySet<Service>
 
 function placeClosed(ctx: Context, table: Table, closed: Closed): void {
   if (table.services.has(closed.service.host)) return
-  const made = refusingHost(ctx, closed)
+  const made = closedHost(ctx, closed)
   place(ctx, table, { host: made, domains: made.domains })
 }
 

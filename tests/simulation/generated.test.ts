@@ -3,23 +3,13 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { tellCounts } from '../support/counts.ts'
 import { leaveOutEngines } from '../support/simulation.ts'
-import { callOf, madeCall, type MadeCall, textOf, world, type World } from './generated-world.ts'
+import { made, patienceMs, rounds } from './generated-world.ts'
+import type { MadeCall } from './made-world.ts'
 import { plainReading } from './plain-reading.ts'
-import { pipeline, play, type Played } from './player.ts'
+import { play, type Played } from './player.ts'
+import { callOf, callText, playedWorld } from './world-text.ts'
 
 leaveOutEngines()
-
-/** Another one makes other worlds. */
-const seed = Number(process.env['SIMULATION_SEED'] ?? 1)
-const worlds = Number(process.env['SIMULATION_WORLDS'] ?? 200)
-const mostCalls = 16
-
-const made = fc.record({ world, calls: fc.array(madeCall, { minLength: 1, maxLength: mostCalls, size: 'max' }) })
-
-function played(one: World): Played {
-  const { strictness, policy, caller } = one
-  return pipeline(textOf(one), { strictness, policy, proxy: { namespace: caller.namespace, labels: { app: caller.app } } })
-}
 
 function told(runtime: Played['runtime'], call: MadeCall): string {
   const decision = play(runtime, callOf(call))
@@ -27,21 +17,24 @@ function told(runtime: Played['runtime'], call: MadeCall): string {
   return decision.verdict
 }
 
-test(`what is decided is what a plain reading says (SIMULATION_SEED=${seed})`, () => {
-  const tally = { calls: 0, read: 0 }
-  fc.assert(
-    fc.property(made, ({ world: one, calls }) => {
-      const { runtime } = played(one)
+test(
+  'what is decided is what a plain reading says',
+  () => {
+    const tally = { worlds: 0, calls: 0, read: 0 }
+    const property = fc.property(made, ({ world, calls }) => {
+      const { runtime } = playedWorld(world)
+      tally.worlds++
       for (const call of calls) {
         const becomes = told(runtime, call)
-        const expected = plainReading(one, call) ?? becomes
+        const read = plainReading(world, call)
         tally.calls++
-        if (plainReading(one, call) !== undefined) tally.read++
-        if (becomes !== expected) throw new Error(`${JSON.stringify(call)} becomes "${becomes}" instead of "${expected}"`)
+        if (read !== undefined) tally.read++
+        if (becomes !== (read ?? becomes)) throw new Error(`${callText(call)}becomes "${becomes}" instead of "${read}"`)
       }
-    }),
-    { seed, numRuns: worlds },
-  )
-  tellCounts(`simulation: ${tally.calls} generated calls in ${worlds} worlds, ${tally.read} of them read plainly and alike (seed ${seed})`)
-  expect(tally.read).toBeGreaterThan(tally.calls * 0.3)
-})
+    })
+    for (const round of rounds(200)) fc.assert(property, round)
+    tellCounts(`simulation: ${tally.calls} generated calls in ${tally.worlds} worlds, ${tally.read} of them read plainly and alike`)
+    expect(tally.read).toBeGreaterThan(tally.calls * 0.3)
+  },
+  patienceMs,
+)

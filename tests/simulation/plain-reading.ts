@@ -9,8 +9,10 @@ import {
   type PortName,
   ports,
   range,
+  type RulePort,
+  type Rules,
   type World,
-} from './generated-world.ts'
+} from './made-world.ts'
 
 /** `allow CLUSTER`, `answer` or `deny`. Undefined: of this it is not sure, and leaves it to stock Envoy. */
 export function plainReading(world: World, call: MadeCall): string | undefined {
@@ -18,12 +20,12 @@ export function plainReading(world: World, call: MadeCall): string | undefined {
   if (world.strictness === 'istio') return undefined
   const found = portOf(call.port)
   if (found === undefined) return undeclared(world)
-  if (found === 'any') return undefined
   const seen = world.entries.filter((entry) => entry.ports.includes(found) && isSeen(entry, world))
   if (found === 'http' || found === 'http-more') return call.says === 'http' ? readRequest(world, call, found) : undeclared(world)
+  if (found === 'any') return readAny(world, call, seen)
   // Bytes that say no name open nothing where names decide.
   if (found === 'tls') return call.says === 'tls' ? readTls(world, call, seen) : undeclared(world)
-  return readTcp(world, call, seen)
+  return readTcp(world, call, seen, 'tcp')
 }
 
 function portOf(number: number): PortName | undefined {
@@ -50,22 +52,18 @@ function isImported(text: string, namespace: string, host: string, callers: stri
   return inNamespace && (what === '*' || covers(what, host))
 }
 
-function covers(pattern: string, host: string): boolean {
+export function covers(pattern: string, host: string): boolean {
   return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : pattern === host
 }
 
-/** The most specific declaration of a name; one without the port closes it all the same. */
+/** The most specific declaration of a name; where that one lacks the port, nothing declares it. */
 function declaring(world: World, name: string): Entry | undefined {
   const seen = world.entries.filter((entry) => isSeen(entry, world))
   return seen.find(({ host }) => host === name) ?? seen.find(({ host }) => host.startsWith('*.') && covers(host, name))
 }
 
-/** A narrower declaration closes a port that only a wildcard opens, under every policy. */
-function isClosed(world: World, entry: Entry, port: PortName): boolean {
-  const wider = world.entries.find(
-    (one) => one !== entry && isSeen(one, world) && one.host.startsWith('*.') && covers(one.host, entry.host),
-  )
-  return !entry.ports.includes(port) && wider?.ports.includes(port) === true
+function rulesOf(world: World, name: string): Rules | undefined {
+  return world.rules.find(({ host }) => host === name && isSeen({ host, namespace: 'default', isPrivate: false }, world))
 }
 
 function cluster(host: Host, port: PortName, world: World): string {
@@ -74,19 +72,26 @@ function cluster(host: Host, port: PortName, world: World): string {
   return `allow outbound|${ports[port]}||${host}`
 }
 
-function readRequest(world: World, call: MadeCall, port: 'http' | 'http-more'): string | undefined {
+function readRequest(world: World, call: MadeCall, port: RulePort): string | undefined {
   const name = call.name.toLowerCase()
   const literal = world.entries.find(
     (entry) => isSeen(entry, world) && entry.ports.includes(port) && entry.addresses === 'own' && own[entry.host] === name,
   )
   const entry = literal ?? declaring(world, name)
-  const rules = world.rules.find(
-    ({ host }) => host === (literal?.host ?? name) && isSeen({ host, namespace: 'default', isPrivate: false }, world),
-  )
+  const rules = rulesOf(world, literal?.host ?? name)
   // Rules for a host that nothing declares, or that a wildcard declares, are another matter.
   if (rules !== undefined && (entry?.host !== rules.host || !entry.ports.includes(port))) return undefined
-  if (entry !== undefined && isClosed(world, entry, port)) return 'deny'
   if (entry === undefined || !entry.ports.includes(port)) return undeclared(world)
+  return ruled(world, call, { rules, entry, port })
+}
+
+interface Reached {
+  readonly rules: Rules | undefined
+  readonly entry: Entry
+  readonly port: PortName
+}
+
+function ruled(world: World, call: MadeCall, { rules, entry, port }: Reached): string {
   // Rules for other workloads are not there at all.
   const mine = rules?.http.filter(({ app }) => app === undefined || app === world.caller.app) ?? []
   if (mine.length === 0) return cluster(entry.host, port, world)
@@ -110,16 +115,34 @@ function readTls(world: World, { name, ip }: MadeCall, seen: readonly Entry[]): 
   if (owner !== undefined)
     return covers(owner.host, sni) && declaring(world, sni) === owner ? cluster(owner.host, 'tls', world) : undeclared(world)
   const entry = declaring(world, sni)
-  if (entry !== undefined && isClosed(world, entry, 'tls')) return 'deny'
   if (entry === undefined || !entry.ports.includes('tls') || entry.addresses !== 'none') return undeclared(world)
   return cluster(entry.host, 'tls', world)
 }
 
-function readTcp(world: World, { ip }: MadeCall, seen: readonly Entry[]): string | undefined {
+/** A port that says no protocol is sniffed: who says a name has to say that of whose address it is, and without an address a request has to name its host. */
+function readAny(world: World, call: MadeCall, seen: readonly Entry[]): string | undefined {
+  const name = call.name.toLowerCase()
+  const owner = seen.find((entry) => isAt(entry, call.ip))
+  if (call.says === 'bytes') return readTcp(world, call, seen, 'any')
+  if (call.says === 'tls') {
+    const at = owner ?? seen.find((entry) => entry.addresses === 'none' && leadsTo(entry, call.ip))
+    return at !== undefined && covers(at.host, name) ? cluster(at.host, 'any', world) : undeclared(world)
+  }
+  const rules = rulesOf(world, owner?.host ?? name)
+  const isOwn = owner !== undefined && (covers(owner.host, name) || (owner.addresses === 'own' && own[owner.host] === name))
+  const entry = owner === undefined ? declaring(world, name) : isOwn ? owner : undefined
+  if (rules !== undefined && (entry?.host !== rules.host || !entry.ports.includes('any'))) return undefined
+  if (entry?.ports.includes('any') !== true) return undeclared(world)
+  // Elsewhere it depends on whether anybody's requests are looked at by name there.
+  if (owner === undefined && entry.addresses !== 'none') return undefined
+  return ruled(world, call, { rules, entry, port: 'any' })
+}
+
+function readTcp(world: World, { ip }: MadeCall, seen: readonly Entry[], port: PortName): string {
   const at = seen.find((entry) => isAt(entry, ip))
-  if (at !== undefined) return cluster(at.host, 'tcp', world)
+  if (at !== undefined) return cluster(at.host, port, world)
   const led = seen.find((entry) => entry.addresses === 'none' && leadsTo(entry, ip))
-  return led === undefined ? undeclared(world) : cluster(led.host, 'tcp', world)
+  return led === undefined ? undeclared(world) : cluster(led.host, port, world)
 }
 
 function isAt({ addresses, host }: Entry, ip: string): boolean {
@@ -133,7 +156,8 @@ function isWithin(cidr: string, ip: string): boolean {
   return cidr.startsWith(start) && Number(last) >= first && Number(last) < first + 16
 }
 
-function leadsTo({ host, resolution }: Entry, ip: string): boolean {
+/** An address that the host has although nobody wrote it as its own. */
+export function leadsTo({ host, resolution }: Entry, ip: string): boolean {
   if (host.startsWith('*')) return false
   const isEndpoint = resolution === 'STATIC' && own[host].replace(/\.1(\d\d)$/, '.2$1') === ip
   return isEndpoint || names[host]?.includes(ip) === true

@@ -31,8 +31,9 @@ import { altered } from './altered.ts'
 import { requestLogs } from './access-log.ts'
 import { requestId, type StockSite } from './site.ts'
 
-/** Istio's name for nowhere. */
+/** Istio's names for nowhere, and for where a connection was dialled. */
 export const blackHole = 'BlackHoleCluster'
+const passthrough = 'PassthroughCluster'
 
 /** What the HTTP inspector calls plain-text HTTP. */
 const plainTextHttp = ['http/1.1', 'h2c']
@@ -74,6 +75,11 @@ export function tlsRefusal({ metadata }: RefusingInit, name: string, match: Filt
   return chainOf(name, hasNames ? match : narrowed(match, { transportProtocol: 'tls' }), metadata, [alertOf(metadata)])
 }
 
+/** TLS goes on to where it was dialled, as all does that nothing declares. */
+export function passingTls(metadata: SallyportMetadata, name: string, match: FilterChainMatch | undefined): FilterChain {
+  return chainOf(name, narrowed(match, { transportProtocol: 'tls' }), metadata, [straightTo(passthrough)])
+}
+
 export function narrowed(match: FilterChainMatch | undefined, more: MessageInitShape<typeof FilterChainMatchSchema>): FilterChainMatch {
   return altered(FilterChainMatchSchema, match, more)
 }
@@ -100,7 +106,11 @@ function chainOf(name: string, match: FilterChainMatch | undefined, metadata: Sa
 }
 
 export function nowhere(): Filter {
-  const message = create(TcpProxySchema, { statPrefix: blackHole, clusterSpecifier: { case: 'cluster', value: blackHole } })
+  return straightTo(blackHole)
+}
+
+function straightTo(cluster: string): Filter {
+  const message = create(TcpProxySchema, { statPrefix: cluster, clusterSpecifier: { case: 'cluster', value: cluster } })
   return create(FilterSchema, {
     name: extensionNames.tcpProxy,
     configType: { case: 'typedConfig', value: packAny(TcpProxySchema, message) },

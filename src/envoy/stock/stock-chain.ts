@@ -2,12 +2,15 @@
 import { readMetadata, type SallyportMetadata } from '../../xds/index.ts'
 import { type FilterChain, FilterChainSchema } from '../../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { altered } from './altered.ts'
-import { explainingChains, httpRefusal, narrowed, refusingChain, tlsRefusal } from './refusals.ts'
+import { explainingChains, httpRefusal, narrowed, refusingChain, passingTls, tlsRefusal } from './refusals.ts'
 import { type FilterSite, stockFilters } from './stock-filters.ts'
 import { stockServerSocket } from './stock-tls.ts'
 
 export interface ChainSite extends FilterSite {
   readonly strict: boolean
+  /** Whose word it is that what nothing declares is refused or let pass. */
+  readonly fallback: SallyportMetadata
+  readonly isOpen: boolean
 }
 
 export interface StockChains {
@@ -26,7 +29,8 @@ export function stockChain(chain: FilterChain, at: ChainSite): StockChains {
   const filters = stockFilters(chain.filters, at)
   const whole = altered(FilterChainSchema, chain, { filters, ...(socket && { transportSocket: socket }) })
   const name = at.strict ? said.serverName : undefined
-  if (name === undefined || name === '' || name === '*') return { chains: [whole], explaining: [] }
+  const isPlain = chain.filterChainMatch?.transportProtocol === 'raw_buffer'
+  if (isPlain || name === undefined || name === '' || name === '*') return { chains: [whole], explaining: [] }
   return { chains: [...namedTls(chain, whole, name, at), whole], explaining: [] }
 }
 
@@ -39,8 +43,8 @@ function refused(chain: FilterChain, metadata: SallyportMetadata, { site, strict
   return { chains: [refusingChain(init, name, match)], explaining: explainingChains(init, name === '' ? 'refused' : name, match) }
 }
 
-/** On a port that says no protocol, TLS has to carry the host's name. Envoy cannot tell no name from another one: both are refused. */
-function namedTls(chain: FilterChain, whole: FilterChain, host: string, { site, strict }: ChainSite): FilterChain[] {
+/** On a port that says no protocol, TLS has to carry the host's name. Envoy cannot tell no name from another one: both are what nothing declares. */
+function namedTls(chain: FilterChain, whole: FilterChain, host: string, { site, strict, fallback, isOpen }: ChainSite): FilterChain[] {
   const { filterChainMatch: match } = chain
   const text = `the server name is not "${host}", which this address and port are declared for; a port of \`protocol: TCP\` takes any`
   const { kind, namespace, name, field } = readMetadata(chain.metadata)
@@ -52,11 +56,12 @@ function namedTls(chain: FilterChain, whole: FilterChain, host: string, { site, 
     refuse: 'name-mismatch',
     refuseText: text,
   }
+  const misnamed = `${chain.name}-misnamed`
   return [
     altered(FilterChainSchema, whole, {
       name: `${chain.name}-named`,
       filterChainMatch: narrowed(match, { transportProtocol: 'tls', serverNames: [host] }),
     }),
-    tlsRefusal({ site, strict, metadata }, `${chain.name}-misnamed`, match),
+    isOpen ? passingTls(fallback, misnamed, match) : tlsRefusal({ site, strict, metadata }, misnamed, match),
   ]
 }

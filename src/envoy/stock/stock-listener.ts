@@ -32,8 +32,6 @@ import { type ChainSite, type StockChains, stockChain } from './stock-chain.ts'
 export interface ListenerSite extends Omit<ChainSite, 'port'> {
   /** Ports at which other listeners take what comes to any address. */
   readonly ownPorts: readonly number[]
-  /** Whose word it is that what nothing declares is refused or let pass. */
-  readonly fallback: SallyportMetadata
 }
 
 const socketMode = 0o600

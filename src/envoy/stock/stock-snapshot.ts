@@ -30,9 +30,10 @@ export class StockSnapshots {
     }
     const strict = [...snapshot.listeners.values()].some(({ metadata }) => readMetadata(metadata).strictness === 'strict')
     const ownPorts = wildcardPorts(snapshot.listeners)
-    const at: ListenerSite = { site: this.#site, strict, traits, ownPorts, fallback: fallbackOf(snapshot) }
+    const isOpen = readMetadata(snapshot.listeners.get('virtualOutbound')?.metadata).outboundPolicy === 'ALLOW_ANY'
+    const at: ListenerSite = { site: this.#site, strict, traits, ownPorts, fallback: fallbackOf(snapshot), isOpen }
     const dynamic = [...snapshot.clusters.values()].filter((cluster) => traitsOf(cluster).isDynamic).map(({ name }) => name)
-    const key = JSON.stringify([strict, at.fallback, dynamic])
+    const key = JSON.stringify([strict, isOpen, at.fallback, dynamic])
     const listeners: Listener[] = []
     for (const listener of snapshot.listeners.values()) {
       listeners.push(...(yield* this.#listener(listener, key, at)))
