@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { FlowRecord } from '../../src/flow/index.ts'
 import { documents, serviceEntry } from '../support/declare.ts'
-import { findEnvoy } from '../support/envoy.ts'
+import { engineOptions } from '../support/envoy.ts'
 import type { NodeProcess } from '../support/node-process.ts'
 import { standardTopology } from '../support/outside-plan.ts'
 import { bundled, type Outside, startOutside } from '../support/outside-servers.ts'
@@ -109,13 +109,7 @@ test('without the server the last configuration counts, and nothing else', async
   expect(hosts(records)).toEqual(['d2iq.com allow'])
 })
 
-const envoy = findEnvoy()
-const engines: Record<string, readonly string[]> = {
-  'our proxy': [],
-  ...((envoy !== undefined || process.env['CI'] === 'true') && { 'stock Envoy': ['--engine', 'envoy', '--envoy-path', envoy?.path ?? ''] }),
-}
-
-test.each(Object.entries(engines))(
+test.each(Object.entries(engineOptions()))(
   'serve is killed while it is read and while it pushes: no request of %s fails, and what changed meanwhile counts when it is back',
   async (_name, engine) => {
     const policy = join(folder, 'policy.yaml')

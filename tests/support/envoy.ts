@@ -20,3 +20,10 @@ export function findEnvoy(): EnvoyProgram | undefined {
 }
 
 export const noEnvoy = `there is no Envoy in ${folder}: run tools/setup.sh envoy`
+
+/** Options of `run` and `gateway` for each engine that is there. */
+export function engineOptions(): Readonly<Record<string, readonly string[]>> {
+  const envoy = findEnvoy()
+  const isWanted = envoy !== undefined || process.env['CI'] === 'true'
+  return { 'our proxy': [], ...(isWanted && { 'stock Envoy': ['--engine', 'envoy', '--envoy-path', envoy?.path ?? ''] }) }
+}

@@ -88,7 +88,7 @@ export function openFolder(): string {
 }
 
 /** A line that is being written has no end yet. */
-function readRecords(path: string): FlowRecord[] {
+export function readRecords(path: string): FlowRecord[] {
   if (!existsSync(path)) return []
   const text = readFileSync(path, 'utf8')
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
