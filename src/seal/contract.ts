@@ -1,6 +1,8 @@
 // The seal as the rest of the program sees it: what goes in, what comes out, and what it reports.
 import type dgram from 'node:dgram'
 import type net from 'node:net'
+import type { Readable, Writable } from 'node:stream'
+import type { Result } from '../base/index.ts'
 import type { Publish } from './publish.ts'
 
 export interface SealOptions {
@@ -54,8 +56,48 @@ export interface Seal {
   signal(name: NodeJS.Signals): void
   /** A connection to something that listens inside, paused and half-open. */
   dialInside(port: number, host?: string): Promise<net.Socket>
+  /** Starts another process beside the command, as the command is: same namespaces, masks, filter, user, environment. Never rejects. */
+  exec(request: ExecRequest): Promise<Result<ExecProcess, ExecFailure>>
   /** Ends the command, if it still runs, and everything else inside. */
   close(): Promise<void>
+}
+
+export interface ExecRequest {
+  readonly argv: readonly string[]
+  /** A terminal of its own, inside; else pipes. */
+  readonly tty: TerminalSize | null
+  /** Whether it gets an input; else it reads an end at once. */
+  readonly stdin: boolean
+  /** Beside the command's own variables, and before them. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+export interface ExecProcess {
+  /** Absent where none was asked for. Waits when the process does not read. */
+  readonly stdin: Writable | null
+  /** Both have to be read: the process waits for its reader. */
+  readonly stdout: Readable
+  /** Absent at a terminal, where both come by `stdout`. */
+  readonly stderr: Readable | null
+  resize(size: TerminalSize): void
+  /** After the end of what it wrote. 128 and the number of the signal that ended it; 137 too when the workload has ended. Never rejects. */
+  readonly ended: Promise<{ readonly exitCode: number }>
+  /** SIGKILL to it and to what it has started, unless that has made a session of its own. */
+  kill(): void
+}
+
+/** It has not run. */
+export interface ExecFailure {
+  /** 126 and 127 as shells have it. */
+  readonly exitCode: number
+  /** In the words of container runtimes, which clients show as they are. */
+  readonly message: string
 }
 
 /** Packets towards one destination that were refused since the last report. */

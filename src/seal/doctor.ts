@@ -111,8 +111,8 @@ function checkPrograms(): Check {
 }
 
 function foundTools(): Tools | undefined {
-  const [unshare, setpriv, ip, nft, sh] = toolNames.map((name) => findTool(name, process.env['PATH']))
-  return unshare && setpriv && ip && nft && sh ? { unshare, setpriv, ip, nft, sh } : undefined
+  const [unshare, setpriv, ip, nft, sh, env, setsid] = toolNames.map((name) => findTool(name, process.env['PATH']))
+  return unshare && setpriv && ip && nft && sh && env && setsid ? { unshare, setpriv, ip, nft, sh, env, setsid } : undefined
 }
 
 async function checkOptions(tools: Tools): Promise<Check> {

@@ -5,6 +5,7 @@ import net from 'node:net'
 import { messageOf, SallyportError } from '../base/index.ts'
 import { type CaptureState, compareCapture, isToolProcess, listRuleset, readCapture } from '../intercept/index.ts'
 import type { SelfTestReport } from './contract.ts'
+import { ExecInside } from './exec-inside.ts'
 import { leadOwnGroup, mountLater, setForegroundGroup, startThreads, takeStop } from './libc.ts'
 import { planKept, planSocketMasks } from './masks.ts'
 import { type FromInit, isToInit, type Setup, socketNames, type ToInit } from './messages.ts'
@@ -27,6 +28,7 @@ const countInterval = 1000
 /** How many self-tests in a row may go unanswered before it is said: a stopped sidecar answers late, and nothing leaks meanwhile. */
 const quietLimit = 3
 const ownFailure = 125
+const notRunning = 'exec: the workload is not running'
 
 /** Runs until the command has ended; the process ends with its exit code. */
 export async function runInit(options: InitOptions = {}): Promise<void> {
@@ -74,6 +76,7 @@ class Init {
   readonly #inside: Inside
   readonly #ledger = new RefusalLedger()
   readonly #covered: Set<string>
+  readonly #execs: ExecInside
   #workload: ChildProcess | undefined
   #isPending = true
   #ended = false
@@ -85,6 +88,7 @@ class Init {
   constructor(setup: Setup, inside: Inside) {
     this.#setup = setup
     this.#inside = inside
+    this.#execs = new ExecInside(setup, tell)
     this.#covered = new Set(
       setup.withoutLayer === 'masks' ? setup.hostSockets : planSocketMasks(setup.hostSockets, inside.maskFacts).map((step) => step.at),
     )
@@ -126,6 +130,13 @@ class Init {
       case 'hide':
         void this.#hide(message.paths)
         return
+      case 'exec':
+        // Rights are not what they have to be before the command has started.
+        if (this.#isPending || this.#ended) return void tell({ kind: 'unexecuted', id: message.id, code: 126, message: notRunning })
+        return this.#execs.obey(message)
+      case 'resize':
+      case 'kill':
+        return this.#execs.obey(message)
     }
   }
 
@@ -230,7 +241,7 @@ class Init {
   }
 
   #reap(): void {
-    reapOrphans((pid) => pid === this.#workload?.pid || isToolProcess(pid))
+    reapOrphans((pid) => pid === this.#workload?.pid || isToolProcess(pid) || this.#execs.owns(pid))
   }
 
   /** Once a second, and cheap unless something was refused. */

@@ -94,6 +94,28 @@ export function closeOnExec(fd: number): void {
   if (result < 0 && result !== -errno.EBADF) throw new SystemCallError(`fcntl ${fd}`, -result)
 }
 
+/** Descriptors that no program started later inherits by itself. */
+export function makePipe(): { readonly read: number; readonly write: number } {
+  const closeOnExecFlag = 0o2000000
+  const ends = new Int32Array(2)
+  check('pipe2', libc().pipe2(ends, closeOnExecFlag))
+  const [read = -1, write = -1] = ends
+  return { read, write }
+}
+
+/** For a descriptor of which Node believes that it may wait. */
+export function neverWait(fd: number): void {
+  const [getFlags, setFlags, nonBlocking] = [3, 4, 0o4000]
+  check(`fcntl ${fd}`, libc().fcntl(fd, setFlags, libc().fcntl(fd, getFlags, 0) | nonBlocking))
+}
+
+export const terminalRequests = { setSize: 0x5414, number: 0x80045430, lock: 0x40045431 } as const
+
+/** What is asked for is written into `bytes`, and what is given read from them. */
+export function terminalControl(fd: number, request: number, bytes: Uint8Array): void {
+  check(`ioctl ${request.toString(16)}`, libc().ioctlPointer(fd, request, bytes))
+}
+
 /** Needs CAP_SYS_ADMIN or no_new_privs. Children inherit it; nothing can take it off. */
 export function installFilter(program: Buffer): void {
   const header = Buffer.alloc(16)
@@ -222,6 +244,8 @@ interface Libc {
   readonly socket: (family: number, type: number, protocol: number) => number
   readonly sendto: (fd: number, bytes: Bytes, length: number, flags: number, address: Bytes, size: number) => number
   readonly ioctl: (fd: number, request: number, argument: number) => number
+  readonly ioctlPointer: (fd: number, request: number, bytes: Bytes) => number
+  readonly pipe2: (ends: Int32Array, flags: number) => number
   readonly syscall: (number: number, a: number, b: number, c: number, d: number, e: number, f: number) => number
   readonly fcntl: (fd: number, command: number, argument: number) => number
   readonly prctl: (option: number, a: number, b: number, c: number, d: number) => number
@@ -252,6 +276,8 @@ function bindLibc(): Libc {
     socket: library.func('int socket(int, int, int)'),
     sendto: library.func('long sendto(int, const uint8_t*, size_t, int, const uint8_t*, uint32_t)'),
     ioctl: library.func('int ioctl(int, unsigned long, unsigned long)'),
+    ioctlPointer: library.func('ioctl', 'int', ['int', 'ulong', '_Inout_ uint8_t*']),
+    pipe2: library.func('int pipe2(_Out_ int*, int)'),
     syscall: library.func('long syscall(long, long, long, long, long, long, long)'),
     fcntl: library.func('int fcntl(int, int, int)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),

@@ -1,5 +1,5 @@
 // What sidecar and init say to each other over their channel; the init is trusted no more than its messages are well-formed.
-import type { Layer, Refusal, SelfTestReport } from './contract.ts'
+import type { ExecRequest, Layer, Refusal, SelfTestReport, TerminalSize } from './contract.ts'
 import type { NetworkTools } from '../intercept/index.ts'
 import type { Owner } from './masks.ts'
 
@@ -8,7 +8,7 @@ export interface Setup {
   readonly kind: 'setup'
   readonly nonce: string
   readonly probePort: number
-  readonly tools: NetworkTools & { readonly setpriv: string }
+  readonly tools: NetworkTools & { readonly setpriv: string; readonly env: string; readonly setsid: string }
   /** Identities of the sidecar's namespaces: the init's must differ. */
   readonly outside: Readonly<Record<string, string>>
   readonly hostSockets: readonly string[]
@@ -42,6 +42,24 @@ export type ToInit =
   /** Listen at this port of the workload's loopback, and hand the sockets out. */
   | { readonly kind: 'door'; readonly port: number }
   | { readonly kind: 'hide'; readonly paths: readonly string[] }
+  | ExecOrder
+
+/** About processes beside the command; `id` is the sidecar's name for one. */
+export type ExecOrder =
+  | ({ readonly kind: 'exec'; readonly id: number } & ExecRequest)
+  | { readonly kind: 'resize'; readonly id: number; readonly size: TerminalSize }
+  | { readonly kind: 'kill'; readonly id: number }
+
+export const streamNames = ['stdin', 'stdout', 'stderr'] as const
+export type StreamName = (typeof streamNames)[number]
+
+export type ExecNews =
+  /** The sidecar's end of a stream comes with it. */
+  | { readonly kind: 'stream'; readonly id: number; readonly name: StreamName }
+  /** After all its streams. */
+  | { readonly kind: 'executing'; readonly id: number }
+  | { readonly kind: 'unexecuted'; readonly id: number; readonly code: number; readonly message: string }
+  | { readonly kind: 'ended'; readonly id: number; readonly code: number }
 
 export const socketNames = ['tcp4', 'tcp6', 'dnsUdp4', 'dnsUdp6', 'dnsTcp4', 'dnsTcp6'] as const
 /** Sockets of a door, which is opened later. */
@@ -64,6 +82,7 @@ export type FromInit =
   | { readonly kind: 'refused'; readonly refusals: readonly Refusal[] }
   | { readonly kind: 'dialed'; readonly id: number }
   | { readonly kind: 'undialed'; readonly id: number; readonly message: string }
+  | ExecNews
   | { readonly kind: 'note'; readonly text: string }
   /** A later self-test got out: everything inside is over. */
   | { readonly kind: 'broken'; readonly report: SelfTestReport }
@@ -82,6 +101,10 @@ const kinds: readonly string[] = [
   'refused',
   'dialed',
   'undialed',
+  'stream',
+  'executing',
+  'unexecuted',
+  'ended',
   'note',
   'broken',
   'exited',
@@ -102,6 +125,9 @@ const orders: readonly string[] = [
   'dial',
   'door',
   'hide',
+  'exec',
+  'resize',
+  'kill',
 ] satisfies readonly ToInit['kind'][]
 
 export function isToInit(message: unknown): message is ToInit {

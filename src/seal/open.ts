@@ -2,10 +2,21 @@
 import dgram from 'node:dgram'
 import net from 'node:net'
 import os from 'node:os'
-import { deferred, type Deferred, formatAddress, messageOf, parseIp, SallyportError, withTimeout } from '../base/index.ts'
+import {
+  deferred,
+  type Deferred,
+  fail,
+  formatAddress,
+  messageOf,
+  parseIp,
+  type Result,
+  SallyportError,
+  withTimeout,
+} from '../base/index.ts'
 import { probeHosts } from '../intercept/index.ts'
-import type { Seal, SealOptions, SelfTestReport } from './contract.ts'
+import type { ExecFailure, ExecProcess, ExecRequest, Seal, SealOptions, SelfTestReport } from './contract.ts'
 import { explainFailure } from './doctor.ts'
+import { ExecOutside } from './exec-outside.ts'
 import { findNewHostSockets, identityOf } from './host-sockets.ts'
 import { launch, type Launch } from './launch.ts'
 import { type DoorName, doorNames, isFromInit, type FromInit, type SocketName, socketNames, type ToInit } from './messages.ts'
@@ -53,10 +64,12 @@ class OpenSeal implements Seal {
   readonly #gone = deferred<void>()
   readonly #reports = new Map<number, Deferred<SelfTestReport>>()
   readonly #dials = new Map<number, Deferred<net.Socket>>()
+  readonly #execs = new ExecOutside((order) => this.#say(order))
   readonly #terminal: Terminal
   readonly #wasOurs: boolean
   readonly #known: Map<string, string>
   #isReady = false
+  #hasEnded = false
   #isLent: boolean
   #code: number | undefined
   #failure: SallyportError | undefined
@@ -142,6 +155,11 @@ class OpenSeal implements Seal {
     this.#watcher.unref()
   }
 
+  async exec(request: ExecRequest): Promise<Result<ExecProcess, ExecFailure>> {
+    if (this.#hasEnded) return fail({ exitCode: 137, message: 'the workload has ended' })
+    return this.#execs.exec(request)
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#say({ kind: 'signal', name })
   }
@@ -217,6 +235,11 @@ class OpenSeal implements Seal {
         return this.#arrive(message.id, handle)
       case 'undialed':
         return this.#dials.get(message.id)?.reject(new SallyportError('SLP2007', message.message))
+      case 'stream':
+      case 'executing':
+      case 'unexecuted':
+      case 'ended':
+        return this.#execs.hear(message, handle)
       case 'note':
         // What goes on going wrong is said once.
         if (message.text !== this.#lastNote) this.#options.onNote(message.text)
@@ -283,7 +306,9 @@ class OpenSeal implements Seal {
   }
 
   #end(cause?: SallyportError): void {
+    this.#hasEnded = true
     clearInterval(this.#watcher)
+    this.#execs.end()
     process.off('SIGCONT', this.#continue)
     if (this.#wasOurs) this.#terminal.takeBack()
     const failure = cause ?? this.#failure

@@ -26,6 +26,16 @@ export function allowReadingRules(isRoot: boolean): void {
   if (!isRoot) raiseAmbient(netAdmin)
 }
 
+/** For a process beside the command, which gets no more than that had: nothing else is started meanwhile. */
+export function startWithoutRights<T>(isRoot: boolean, start: () => T): T {
+  clearAmbient()
+  try {
+    return start()
+  } finally {
+    allowReadingRules(isRoot)
+  }
+}
+
 function maskOf(capabilities: readonly number[]): bigint {
   return capabilities.reduce((mask, capability) => mask | (1n << BigInt(capability)), 0n)
 }

@@ -9,6 +9,8 @@ export const packages = {
   ip: 'iproute2',
   nft: 'nftables',
   sh: 'dash',
+  env: 'coreutils',
+  setsid: 'util-linux',
 } as const
 
 export type ToolName = keyof typeof packages
@@ -30,8 +32,8 @@ export function findTools(path: string | undefined): Tools {
     if (program === undefined) missing.push(name)
     else found[name] = program
   }
-  const { unshare, setpriv, ip, nft, sh } = found
-  if (unshare && setpriv && ip && nft && sh) return { unshare, setpriv, ip, nft, sh }
+  const { unshare, setpriv, ip, nft, sh, env, setsid } = found
+  if (unshare && setpriv && ip && nft && sh && env && setsid) return { unshare, setpriv, ip, nft, sh, env, setsid }
   throw new SallyportError('SLP0006', `the seal needs ${missing.map((name) => `\`${name}\``).join(' and ')}, not found on this machine`, {
     fix: installHint(missing),
   })
@@ -42,7 +44,7 @@ export function installHint(missing: readonly ToolName[]): string {
   return `install it: apt-get install ${wanted} (dnf install ${wanted}, apk add ${wanted})`
 }
 
-export const toolNames = ['unshare', 'setpriv', 'ip', 'nft', 'sh'] as const satisfies readonly ToolName[]
+export const toolNames = ['unshare', 'setpriv', 'ip', 'nft', 'sh', 'env', 'setsid'] as const satisfies readonly ToolName[]
 
 export function isProgram(path: string): boolean {
   try {

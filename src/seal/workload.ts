@@ -7,6 +7,8 @@ import { resolve } from 'node:path'
 export interface Unstartable {
   readonly code: 126 | 127
   readonly message: string
+  /** The same as container runtimes say it of a process that is to be started beside the command. */
+  readonly asRuntimes: string
 }
 
 /** What a shell would say before it tries; absent when the command can be tried. */
@@ -16,10 +18,15 @@ export function whyUnstartable(command: string, path: string | undefined, cwd: s
     : (path ?? defaultPath).split(':').map((directory) => resolve(cwd, directory, command))
   const found = candidates.filter((candidate) => statOrNothing(candidate)?.isFile())
   if (found.some(isExecutable)) return undefined
-  if (found.length > 0) return { code: 126, message: `${command}: not executable` }
-  const isDirectory = command.includes('/') && statOrNothing(resolve(cwd, command))?.isDirectory()
-  if (isDirectory) return { code: 126, message: `${command}: is a directory` }
-  return { code: 127, message: `${command}: command not found` }
+  const say = (code: 126 | 127, why: string, asRuntimes: string): Unstartable => ({
+    code,
+    message: `${command}: ${why}`,
+    asRuntimes: `exec: ${JSON.stringify(command)}: ${asRuntimes}`,
+  })
+  if (found.length > 0) return say(126, 'not executable', 'permission denied')
+  if (!command.includes('/')) return say(127, 'command not found', 'executable file not found in $PATH')
+  if (statOrNothing(resolve(cwd, command))?.isDirectory()) return say(126, 'is a directory', 'is a directory')
+  return say(127, 'command not found', `stat ${command}: no such file or directory`)
 }
 
 /** As execvp(3) has it when there is no PATH. */

@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs'
 import type net from 'node:net'
 import { join } from 'node:path'
 import koffi from 'koffi'
+import { serveOrders } from './exec-orders.ts'
 import { openSeal, parsePublish, type Seal, type SealOptions } from '../../src/seal/index.ts'
 
 /** What a test asks for, as JSON on the command line. */
@@ -14,6 +15,8 @@ export interface DriverOrder extends Partial<Omit<SealOptions, 'publish' | 'onRe
   /** Tests the seal and says how it went, before it starts. */
   readonly report?: boolean
   readonly entryName?: string
+  /** Starts beside the command what descriptor 4 says. */
+  readonly takesOrders?: boolean
 }
 
 const order: DriverOrder = JSON.parse(process.argv[2] ?? '{}')
@@ -28,6 +31,7 @@ async function run(): Promise<number> {
     for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(name, () => seal.signal(name))
     if (order.report) tell({ report: await seal.selfTest() })
     await seal.start().catch((error: Error) => tell({ error: error.message }))
+    if (order.takesOrders) serveOrders(seal, tell)
     tell({ started: true })
     const { code } = await seal.exited
     await seal.close()
@@ -44,6 +48,7 @@ function optionsOf({
   entryName = 'seal-entry.js',
   mute: _mute,
   report: _report,
+  takesOrders: _takesOrders,
   ...rest
 }: DriverOrder): SealOptions {
   return {

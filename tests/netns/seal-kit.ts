@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { build } from 'esbuild'
 import type { Refusal, SelfTestReport } from '../../src/seal/index.ts'
+import type { ExecOutcome, TestOrder } from './exec-orders.ts'
 import type { DriverOrder } from './seal-driver.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -58,6 +59,7 @@ export interface Event {
   readonly report?: SelfTestReport
   readonly error?: string
   readonly started?: boolean
+  readonly exec?: ExecOutcome
 }
 
 export interface Outcome {
@@ -74,6 +76,8 @@ export interface Running {
   /** The text so far on standard output. */
   readonly stdout: () => string
   readonly events: () => readonly Event[]
+  /** Starts something beside the command, and waits for its end. Needs an order with `takesOrders`. */
+  readonly exec: (order: Omit<TestOrder, 'id'>) => Promise<ExecOutcome>
 }
 
 export interface SealedOptions {
@@ -94,7 +98,7 @@ export function start(
   const line = [...identity.prefix, ...wrap, process.execPath, driver, JSON.stringify({ command, ...order })]
   const [program = '', ...args] = line
   const env = { PATH: process.env['PATH'], HOME: '/tmp', LANG: 'C', TERM: 'xterm', PS1: '$ ' }
-  const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe'], timeout: limit, killSignal: 'SIGKILL' })
+  const child = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'], timeout: limit, killSignal: 'SIGKILL' })
   const texts = [child.stdout, child.stderr, child.stdio[3]].map((stream) =>
     collect(stream instanceof Object && 'setEncoding' in stream ? stream : undefined),
   )
@@ -109,7 +113,18 @@ export function start(
   const ended = new Promise<Outcome>((done) => {
     child.on('close', (code, signal) => done({ code, signal, stdout: text(0), stderr: text(1), events: events() }))
   })
-  return { child, ended, stdout: () => text(0), events }
+  return { child, ended, stdout: () => text(0), events, exec: (order) => execInside(child, events, order) }
+}
+
+let nextOrder = 1
+
+async function execInside(child: ChildProcess, events: () => readonly Event[], order: Omit<TestOrder, 'id'>): Promise<ExecOutcome> {
+  const id = nextOrder++
+  const orders = child.stdio[4]
+  if (orders && 'write' in orders) orders.write(`${JSON.stringify({ id, ...order })}\n`)
+  const outcome = () => events().find((event) => event.exec?.id === id)?.exec
+  await until(`${order.argv.join(' ')} has ended`, () => outcome() !== undefined, 30_000)
+  return outcome() ?? { id, exitCode: -1, stdout: '', stderr: '', failure: 'no outcome' }
 }
 
 export function sealed(command: readonly string[], options: SealedOptions = {}): Promise<Outcome> {
