@@ -128,16 +128,23 @@ function isDear({ typeUrl }: TypeView): boolean {
 /** A response that takes longer to put together goes out as it is. */
 const mostWaitMs = 50
 
-/** What one response holds. */
+/** What one response holds: of what changes while it is put together the newest. */
 class Batch {
-  readonly resources: EncodedResource[] = []
-  readonly removed: string[] = []
+  readonly #parts = new Map<string, EncodedResource | undefined>()
   readonly #mostBytes: number
   readonly #began = performance.now()
   #bytes = 0
 
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes
+  }
+
+  get resources(): readonly EncodedResource[] {
+    return Array.from(this.#parts.values()).filter((resource) => resource !== undefined)
+  }
+
+  get removed(): readonly string[] {
+    return Array.from(this.#parts).flatMap(([name, resource]) => (resource === undefined ? [name] : []))
   }
 
   get isFull(): boolean {
@@ -150,13 +157,12 @@ class Batch {
   }
 
   get isEmpty(): boolean {
-    return this.#bytes === 0
+    return this.#parts.size === 0
   }
 
   add(name: string, resource: EncodedResource | undefined, isAsked: boolean): void {
-    if (resource !== undefined) this.resources.push(resource)
-    else if (isAsked) this.removed.push(name)
-    else return
+    if (resource === undefined && !isAsked) return
+    this.#parts.set(name, resource)
     this.#bytes += resource?.deltaElement.length ?? name.length + 4
   }
 }

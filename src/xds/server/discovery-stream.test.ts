@@ -197,6 +197,24 @@ describe('a delta stream', () => {
     expect(heard).toEqual([...Object.keys(clusters), 'cluster-0'])
   })
 
+  test('is sent once what changes while the response that it is in is put together', () => {
+    const clusters = { a: 1, b: 1, c: 1 }
+    const { next, ack, subscribe, publish, versions } = delta({ clusters })
+    subscribe(cluster, [])
+    next()
+    ack(cluster)
+    publish({ clusters: { a: 2, b: 2, c: 2 } })
+    const before = { ...versions }
+    let looks = 0
+    expect(next({ isOver: () => ++looks > 1, mostBytes: 1_000_000 })).toBe('again')
+    publish({ clusters: { a: 3, b: 2, c: 2 } })
+    expect(next()).toBe('CDS a b c')
+    const third = delta({ clusters: { a: 3 } })
+    third.subscribe(cluster, [])
+    third.next()
+    expect([versions['a'] === before['a'], versions['a']]).toEqual([false, third.versions['a']])
+  })
+
   test('names and places are one type, asked for by prefix', () => {
     const place = { source: 'a.yaml', line: 3, placeOf: () => ({ line: 3, column: 1 }) }
     const { accepts, subscribe, publish } = delta({ names: { 'a.test': ['240.0.0.1'] }, origins: { 'ServiceEntry/x/y': place } })
