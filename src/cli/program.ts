@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { examples, list, policyOptions, sub } from './command-parts.ts'
 import { proxyConfigCommand, proxyStatusCommand, serveCommand, xdsCommand } from './configuration-commands.ts'
 import { exitCodes, exitCodesOfErrors } from './exit-codes.ts'
-import { installCommand } from './server-commands.ts'
+import { installCommand, kubeInjectCommand } from './server-commands.ts'
 import { flowsCommand, topCommand } from './flow-commands.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
@@ -44,6 +44,7 @@ function commandsOf(roles: Roles, finish: (code: number) => void): readonly Comm
     gatewayCommand(roles, finish),
     serveCommand(roles, finish),
     installCommand(finish),
+    kubeInjectCommand(finish),
     explainCommand(finish),
     analyzeCommand(finish),
     flowsCommand(finish),

@@ -24,6 +24,23 @@ export function installCommand(finish: Finish): Command {
     .action(async (values: Values) => finish(await (await import('./commands/install.ts')).install(values)))
 }
 
+export function kubeInjectCommand(finish: Finish): Command {
+  return sub('kube-inject', 'prints manifests with the sidecar in their Pods, as istioctl does')
+    .addOption(list('-f, --filename <path>', 'file with manifests; - is standard input (repeatable)'))
+    .option('-o, --output <file>', 'where the result goes (default: standard output)')
+    .option('--image <name>', 'the image of the sidecar (default: HUB/proxyv2:TAG)')
+    .option('--hub <name>', 'where that image is (default: "sallyport")')
+    .option('--tag <tag>', 'its tag (default: this version)')
+    .addHelpText(
+      'after',
+      examples(
+        'kubectl apply -f <(sallyport kube-inject -f busybox.yaml)',
+        'cat pods.yaml | sallyport kube-inject -f - --hub istio --tag 1.27.1',
+      ),
+    )
+    .action(async (values: Values) => finish((await import('./commands/kube-inject.ts')).kubeInject(values)))
+}
+
 function serverOption(command: Command): Command {
   return command.option('--kubeconfig <file>', 'says how the server is reached (default: $KUBECONFIG, or that of a server on this machine)')
 }

@@ -14,6 +14,7 @@ const commands = [
   'doctor',
   'serve',
   'install',
+  'kube-inject',
   'xds',
   'proxy-config',
   'proxy-status',
