@@ -15,7 +15,7 @@ const TIMES = 10
 const SLOW = 1000
 
 const method = `\`sallyport gateway\` with a heap of ${HEAP_MB} MB. Usual load: ${CALM} connections that ask as soon as they are answered; overload: ${CALM * TIMES} such, for four seconds. Latency of
-what was answered 200, seen by the client, after the first quarter of the time, in which the connections are made. Recovery: from the end of the overload to the first quarter of a second in which nothing fails and the p99 is at most twice the usual one.
+what was answered 200, seen by the client, after the first quarter of the time, in which the connections are made; beside it what was answered in each round, and the longest that the client's own event loop was late, which is in its latencies. Recovery: from the end of the overload to the first quarter of a second in which nothing fails and the p99 is at most twice the usual one.
 Slow clients: ${SLOW} that send a request byte by byte, twice a second, and never end it; beside them 200 requests a second over 16 connections.`
 
 export async function measureOverload(place: Place, rounds: number): Promise<Section> {
@@ -55,7 +55,11 @@ async function measureAll(place: Place, rounds: number): Promise<Section> {
     unit: 'ms',
     rows: [
       { who: 'usual load', samples: usual },
-      { who: `${TIMES} × the usual load`, samples: over, note: notes.map(({ statuses }) => JSON.stringify(statuses)).join(' ') },
+      {
+        who: `${TIMES} × the usual load`,
+        samples: over,
+        note: notes.map(({ statuses, lateMs }) => `${JSON.stringify(statuses)}, client late ${lateMs?.toFixed(0)} ms`).join(' '),
+      },
     ],
   }
   const after: Table = { title: 'recovery', unit: 's', rows: [{ who: 'Sallyport', samples: recovery }] }

@@ -16,8 +16,8 @@ const WARMING = 10
 const SETTLE_MS = 1500
 
 const method = `\`sallyport run -f FOLDER\` with ServiceEntries of every usual kind in one file, or in a file each. Start: from the call to the first answer of
-the workload's resolver. Change: ${CHANGES} times one entry gets another address; from before the file is written to the moment in which the workload, asking every
-millisecond, is told the new one. The wait for a file to have been quiet (20 ms) is part of it. Loop: the longest that the sidecar's event loop was late in all of these
+the workload's resolver. Change: ${CHANGES} times one entry gets another address; from the moment in which the file has been written (3 MB of one file take as long as all
+that follows, and are the writer's) to that in which the workload, asking every millisecond, is told the new one. The wait for a file to have been quiet (20 ms) is part of it. Loop: the longest that the sidecar's event loop was late in all of these
 changes (perf_hooks, 1 ms resolution, loaded from outside by --import). CPU: of the sidecar, for each change, asking included.`
 
 export async function measureScale({ folder }: Place): Promise<Section> {
@@ -135,8 +135,8 @@ async function startWatcher({ folder }: Declarations, late: string): Promise<Wat
 
 async function change(declarations: Declarations, watcher: Watcher, i: number): Promise<number> {
   const address = `198.51.100.${2 + (i % 250)}`
-  const began = process.hrtime.bigint()
   declarations.change(address)
+  const began = process.hrtime.bigint()
   for (;;) {
     const told = await watcher.next()
     if (told.address !== address) continue

@@ -1,5 +1,6 @@
 // Asks over HTTP/1.1: once to see an answer, or at a steady pace that does not wait for answers.
 import { connect, type Socket } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Done, hostName, type Job, requestText } from './jobs.ts'
 
 export function ask({ at, host, path }: Extract<Job, { job: 'ask' }>): Promise<Done> {
@@ -130,6 +131,8 @@ export async function pressed(job: Extract<Job, { job: 'pressed' }>): Promise<Do
       if (performance.now() < until) next()
     })
   }
+  const late = monitorEventLoopDelay({ resolution: 1 })
+  late.enable()
   const began = performance.now()
   for (let index = 0; index < job.connections; index++) open()
   await new Promise((resolve) => setTimeout(resolve, job.seconds * 1000))
@@ -137,5 +140,13 @@ export async function pressed(job: Extract<Job, { job: 'pressed' }>): Promise<Do
   const sorted = latencies.toSorted((a, b) => a - b)
   const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
   const failed = Object.entries(statuses).reduce((sum, [what, times]) => (what === '200' ? sum : sum + times), 0)
-  return { done: latencies.length, failed, seconds: (performance.now() - began) / 1000, p50: at(0.5), p99: at(0.99), statuses }
+  return {
+    done: latencies.length,
+    failed,
+    seconds: (performance.now() - began) / 1000,
+    p50: at(0.5),
+    p99: at(0.99),
+    statuses,
+    lateMs: late.max / 1e6 - 1,
+  }
 }

@@ -39,6 +39,8 @@ export interface Done {
   readonly p99?: number
   /** By status, where it matters. */
   readonly statuses?: Readonly<Record<string, number>>
+  /** By how much the load generator's own event loop was late at most: what it measured is late by as much. */
+  readonly lateMs?: number
   /** Of `ask`: head and body. */
   readonly answer?: string
 }

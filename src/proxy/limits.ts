@@ -43,7 +43,7 @@ export interface Limits {
   readonly calmRequests: number
   /** How long the event loop may be at one turn before further requests have to wait for another. */
   readonly turnMs: number
-  /** Who has waited for longer is served only when there is nothing else to do. */
+  /** Who has waited for longer is served only when there is nothing else to do, and not at all while the queue does not become empty. */
   readonly turnGraceMs: number
   /** Requests that have waited for so long are turned away. */
   readonly turnWaitMs: number

@@ -45,6 +45,8 @@ export class Overload {
   /** When the present turn of the event loop began to take requests; undefined between turns. */
   #turn: number | undefined
   readonly #waiting = new TurnQueue()
+  /** Since when there was somebody waiting at every moment. */
+  #waitedSince = 0
 
   constructor(options: OverloadOptions) {
     this.#limits = options.limits
@@ -83,6 +85,7 @@ export class Overload {
   mustWait(waiter: Waiter): boolean {
     const now = this.#clock.monotonic()
     if (!this.#isLate(now) || !this.#requests.isAboveFair(waiter.peer, this.#requests.total)) return false
+    if (this.#waiting.length === 0) this.#waitedSince = now
     this.#waiting.push(waiter, now)
     return true
   }
@@ -121,23 +124,33 @@ export class Overload {
   #serveWaiting(lastBegan: number): void {
     const now = this.#clock.monotonic()
     this.#beginTurn(now)
-    const { turnMs, turnGraceMs, turnWaitMs } = this.#limits
-    const tooOld = now - turnWaitMs
+    const tooOld = now - this.#limits.turnWaitMs
     // Not all at once: who is turned away comes again, and those who came together would go on to.
     for (let count = Math.max(FEW, this.#waiting.length * PER_TURN); count > 0; count--) this.#waiting.takeOldest(tooOld)?.onTurn(true)
-    this.#serveFew(now, now - lastBegan <= turnMs * IDLE ? Number.NEGATIVE_INFINITY : now - turnGraceMs)
+    this.#serveFew(now, now - lastBegan <= this.#limits.turnMs * IDLE)
   }
 
-  #serveFew(began: number, after: number): void {
+  #serveFew(began: number, isIdle: boolean): void {
     for (let count = 0; count < FEW; count++) {
-      const next = this.#waiting.takeNewest(this.#requests.total < this.#limits.calmRequests ? Number.NEGATIVE_INFINITY : after)
+      const next = this.#waiting.takeNewest(this.#servedAfter(began, isIdle))
       if (next === undefined) return
       next.onTurn(false)
     }
     // The clock stands still while one event is dealt with.
     queueMicrotask(() => {
-      if (this.#clock.monotonic() - began < this.#limits.turnMs * FOR_WAITING) this.#serveFew(began, after)
+      if (this.#clock.monotonic() - began < this.#limits.turnMs * FOR_WAITING) this.#serveFew(began, isIdle)
     })
+  }
+
+  /**
+   * Who came at this moment or before is not served now. A queue that has not been empty for as long as anybody may wait is no burst (RFC 8289 tells
+   * standing queues by the same): who has waited in it for long would be the late ones of what is admitted, so it only slows those down who come again.
+   */
+  #servedAfter(now: number, isIdle: boolean): number {
+    const { turnGraceMs, turnWaitMs, calmRequests } = this.#limits
+    const isStanding = now - this.#waitedSince >= turnWaitMs
+    const hasTime = isIdle || this.#requests.total < calmRequests
+    return hasTime && !isStanding ? Number.NEGATIVE_INFINITY : now - turnGraceMs
   }
 
   #pressureNow(): number {
