@@ -4,13 +4,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { messageOf, SallyportError } from '../base/index.ts'
-import { forbiddenPath, internal, type KubeObject, noSuchPath, StatusError, unauthorized } from '../kube/index.ts'
+import { internal, type KubeObject, noSuchPath, StatusError, unauthorized } from '../kube/index.ts'
 import type { ObjectStore } from '../store/index.ts'
+import { Authorizer } from './access/authorizer.ts'
+import type { User } from './access/user.ts'
 import { type Answer, failureAnswer, send, statusAnswer } from './answer.ts'
-import type { Authenticate } from './authentication.ts'
+import type { Issuer } from '../identity/index.ts'
+import { type Authenticate, proofOf } from './access/authentication.ts'
+import { CredentialRequests, readNodePath } from './access/credential-requests.ts'
+import type { ServiceAccountTokens } from './access/service-account-tokens.ts'
 import { describe } from './description-routes.ts'
 import { RequestCounts } from './request-counts.ts'
 import { readResourcePath } from './request-path.ts'
+import { attributesOf } from './request-verb.ts'
 import { ResourceRequests } from './resource-requests.ts'
 import { isReview, reviewAnswer } from './reviews.ts'
 
@@ -22,6 +28,9 @@ export interface ApiServerOptions {
   readonly certificate: string
   readonly key: string
   readonly authenticate: Authenticate
+  readonly tokens: ServiceAccountTokens
+  /** Signs the certificates of clients. */
+  readonly issuer: Issuer
   /** Takes connections that are not for the API. */
   readonly xds?: XdsDoor
   readonly now?: () => number
@@ -56,6 +65,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     {
       cert: options.certificate,
       key: options.key,
+      // Whoever has a certificate may show it; whose it is not, is asked for a token.
+      requestCert: true,
+      rejectUnauthorized: false,
+      ca: options.issuer.certificate,
       minVersion: 'TLSv1.2',
       headersTimeout: HEAD_MS,
       requestTimeout: REQUEST_MS,
@@ -78,11 +91,16 @@ class Handler {
   address = ''
   readonly #options: ApiServerOptions
   readonly #requests: ResourceRequests
+  readonly #authorizer: Authorizer
+  readonly #credentials: CredentialRequests
   readonly #counts = new RequestCounts()
 
   constructor(options: ApiServerOptions) {
     this.#options = options
-    this.#requests = new ResourceRequests(options.store, options.now ?? Date.now, options.consequences ?? (() => []))
+    const { store, now = Date.now, tokens, issuer, consequences = () => [] } = options
+    this.#authorizer = new Authorizer(store)
+    this.#credentials = new CredentialRequests({ store, now, authorizer: this.#authorizer, tokens, issuer })
+    this.#requests = new ResourceRequests(store, now, consequences)
   }
 
   async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -104,16 +122,24 @@ class Handler {
     const at = target.indexOf('?')
     const path = at < 0 ? target : target.slice(0, at)
     if (healthPaths.has(path)) return { code: 200, body: 'ok', type: 'text/plain' }
-    const user = this.#options.authenticate({ authorization: message.headers.authorization })
+    const user = this.#options.authenticate(proofOf(message))
+    const node = readNodePath(path)
+    if (node !== undefined) return this.#credentials.answer(message, node, user)
     if (user === undefined) return isOpen(path) ? this.#described(path, message) : statusAnswer(unauthorized())
-    if (!user.groups.includes('system:masters')) return statusAnswer(forbiddenPath(user.name, message.method ?? '', path))
-    if (path === '/metrics') return { code: 200, body: this.#counts.text(this.#options.store), type: 'text/plain; version=0.0.4' }
     const place = readResourcePath(path)
-    if (place === undefined) return this.#described(path, message)
+    if (place === undefined) return this.#answerPath(path, message, user)
     const query = new URLSearchParams(at < 0 ? '' : target.slice(at + 1))
+    const rights = this.#authorizer.rightsTo(user, attributesOf(message.method ?? '', place, query))
     const wanted = { resource: place.resource, version: place.version, fieldValidation: 'Ignore' } as const
-    if (isReview(place) && message.method === 'POST') return reviewAnswer(message, wanted, user)
-    return this.#requests.answer({ message, response, path: place, query })
+    if (isReview(place) && message.method === 'POST') return reviewAnswer(message, wanted, user, this.#authorizer)
+    if (place.resource.kind === 'ServiceAccount' && place.subresource === 'token') return this.#credentials.token(message, place)
+    return this.#requests.answer({ message, response, path: place, query, rights })
+  }
+
+  #answerPath(path: string, message: IncomingMessage, user: User): Answer {
+    this.#authorizer.checkPath(user, { verb: (message.method ?? '').toLowerCase(), path })
+    if (path === '/metrics') return { code: 200, body: this.#counts.text(this.#options.store), type: 'text/plain; version=0.0.4' }
+    return this.#described(path, message)
   }
 
   #described(path: string, message: IncomingMessage): Answer {

@@ -1,6 +1,7 @@
 // Answers lists: pages, selections, and the tables that kubectl prints.
 import { apiVersionOf, isIncludeObject, type JsonObject, type KubeObject, type ListMeta, toTable } from '../kube/index.ts'
 import type { ObjectStore, Stored } from '../store/index.ts'
+import type { Rights } from './access/authorizer.ts'
 import { type Answer, json } from './answer.ts'
 import { continueToken, numberOf, positionOf, type Selection, selectionOf } from './query.ts'
 import type { ResourcePath } from './request-path.ts'
@@ -10,6 +11,7 @@ export interface ListRequest {
   readonly path: ResourcePath
   readonly query: URLSearchParams
   readonly asTable: boolean
+  readonly rights: Rights
 }
 
 interface Page {
@@ -17,9 +19,9 @@ interface Page {
   readonly metadata: ListMeta
 }
 
-export function listAnswer(store: ObjectStore, { path, query, asTable }: ListRequest): Answer {
+export function listAnswer(store: ObjectStore, { path, query, asTable, rights }: ListRequest): Answer {
   const { resource, version } = path
-  const selection = selectionOf(resource, query, '')
+  const selection = selectionOf(resource, query, '', rights)
   const { items, metadata } = pageOf(store, path, query, selection)
   if (asTable)
     return tableAnswer(

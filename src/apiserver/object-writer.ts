@@ -37,6 +37,8 @@ export interface WriteOptions {
   readonly isDryRun: boolean
   /** Who it is that sets these fields. */
   readonly manager: string
+  /** Throws where the writer may not make this of that; absent: everything may be. */
+  readonly admit?: (before: KubeObject | undefined, after: KubeObject | undefined) => void
 }
 
 type Account = (before: KubeObject | undefined, after: KubeObject) => KubeObject
@@ -115,6 +117,7 @@ export class ObjectWriter {
     const unaccounted = withDefaults(resource, withoutStatus(resource, { ...sent, metadata }))
     const warnings = judge(resource, unaccounted)
     const object = options.account(undefined, unaccounted)
+    options.admit?.(undefined, object)
     if (options.isDryRun) {
       if (this.#store.get(keyOf(resource, namespace, name))) throw new StatusError(alreadyExists(resource, name))
       return { object, warnings }
@@ -141,6 +144,7 @@ export class ObjectWriter {
       const unaccounted = this.#changed(target.resource, before, sent, options.isStatus)
       const told = isSameJson(unaccounted, before) ? warnings : [...warnings, ...judge(target.resource, unaccounted, before)]
       const object = options.account(before, unaccounted)
+      options.admit?.(before, object)
       if (isSameJson(object, before)) return { object: before, warnings }
       if (options.isDryRun) return { object, warnings: told }
       try {
@@ -156,11 +160,12 @@ export class ObjectWriter {
   async delete(
     target: Target,
     preconditions: Preconditions,
-    options: Pick<WriteOptions, 'isDryRun'>,
+    options: Pick<WriteOptions, 'isDryRun' | 'admit'>,
   ): Promise<{ readonly gone: KubeObject; readonly left?: KubeObject }> {
     for (let tries = 1; ; tries++) {
       const stored = this.get(target)
       const before = objectOf(stored, target.resource, target.version)
+      options.admit?.(before, undefined)
       checkPreconditions(target, before, preconditions)
       if (isProtected(target)) throw new StatusError(forbiddenBecause(target.resource, target.name, 'this namespace may not be deleted'))
       if (options.isDryRun) return { gone: before }

@@ -16,18 +16,24 @@ import {
   tooLong,
 } from '../kube/index.ts'
 import type { Position } from '../store/index.ts'
+import type { Rights } from './access/authorizer.ts'
 
 export interface Selection {
   readonly matches: (object: KubeObject) => boolean
   readonly isEmpty: boolean
 }
 
-export function selectionOf(resource: ApiResource, query: URLSearchParams, name: string): Selection {
+/** What the client may not see is not selected. */
+export function selectionOf(resource: ApiResource, query: URLSearchParams, name: string, rights: Rights): Selection {
   const labels = parseLabelSelector(query.get('labelSelector') ?? '')
   const fields = parseFieldSelector(resource, query.get('fieldSelector') ?? '')
   return {
     isEmpty: labels.isEmpty && fields.isEmpty && name === '',
-    matches: (object) => labels.matches(object.metadata.labels) && fields.matches(object) && (name === '' || object.metadata.name === name),
+    matches: (object) =>
+      labels.matches(object.metadata.labels) &&
+      fields.matches(object) &&
+      (name === '' || object.metadata.name === name) &&
+      rights.sees(object),
   }
 }
 

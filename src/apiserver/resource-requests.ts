@@ -13,6 +13,7 @@ import {
   type KubeObject,
   methodNotAllowed,
   noSuchPath,
+  notFound,
   parseBody,
   readObject,
   readPatched,
@@ -22,12 +23,14 @@ import {
   type Wanted,
 } from '../kube/index.ts'
 import type { ObjectStore } from '../store/index.ts'
+import type { Rights } from './access/authorizer.ts'
 import { type Answer, json, statusAnswer } from './answer.ts'
 import { readBody } from './body.ts'
 import { listAnswer, tableAnswer } from './collection.ts'
-import { ObjectWriter, type Preconditions, type Target, type Written } from './object-writer.ts'
+import { ObjectWriter, type Preconditions, type Target, type WriteOptions, type Written } from './object-writer.ts'
 import { appliedBy, fieldValidationOf, forbidForce, isDryRun, isTrue, managerOf, numberOf, selectionOf } from './query.ts'
 import type { ResourcePath } from './request-path.ts'
+import { verbOf } from './request-verb.ts'
 import { mediaTypeOf, readSent } from './sent-object.ts'
 import { bytesOf, objectOf, storeNameOf } from './stored-objects.ts'
 import { streamWatch } from './watch-stream.ts'
@@ -37,6 +40,7 @@ export interface ResourceRequest {
   readonly response: ServerResponse
   readonly path: ResourcePath
   readonly query: URLSearchParams
+  readonly rights: Rights
 }
 
 /** What is said of an object besides its own faults, to whoever wrote it. */
@@ -55,7 +59,7 @@ export class ResourceRequests {
 
   /** Undefined where the answer is a stream that has begun. */
   async answer(request: ResourceRequest): Promise<Answer | undefined> {
-    const { path, message, query } = request
+    const { path, message, query, rights } = request
     const verb = verbOf(message.method ?? '', path, query)
     if (path.subresource !== '' && path.subresource !== 'status') throw new StatusError(noSuchPath())
     if (verb === undefined || !path.resource.verbs.includes(verb)) throw new StatusError(methodNotAllowed(path.resource))
@@ -63,7 +67,7 @@ export class ResourceRequests {
       case 'watch':
         return this.#watch(request)
       case 'list':
-        return listAnswer(this.#store, { path, query, asTable: wantsTable(message) })
+        return listAnswer(this.#store, { path, query, asTable: wantsTable(message), rights })
       case 'get':
         return this.#get(request)
       case 'create':
@@ -81,13 +85,15 @@ export class ResourceRequests {
     }
   }
 
-  #get({ path, message, query }: ResourceRequest): Answer {
+  #get({ path, message, query, rights }: ResourceRequest): Answer {
     const stored = this.#writer.get(path)
-    if (wantsTable(message)) return tableAnswer(path, [objectOf(stored, path.resource, path.version)], query)
+    const object = objectOf(stored, path.resource, path.version)
+    if (!rights.sees(object)) throw new StatusError(notFound(path.resource, path.name))
+    if (wantsTable(message)) return tableAnswer(path, [object], query)
     return { code: 200, body: bytesOf(stored, path.resource, path.version) }
   }
 
-  #watch({ path, message, query, response }: ResourceRequest): undefined {
+  #watch({ path, message, query, response, rights }: ResourceRequest): undefined {
     const { resource, version, namespace, name } = path
     const since = numberOf(query, 'resourceVersion') ?? 0
     const startsWithAll = query.has('sendInitialEvents') ? isTrue(query, 'sendInitialEvents') : since === 0
@@ -96,7 +102,7 @@ export class ResourceRequests {
       resource,
       version,
       namespace,
-      matches: selectionOf(resource, query, name).matches,
+      matches: selectionOf(resource, query, name, rights).matches,
       ...(startsWithAll ? {} : { since: since === 0 ? this.#store.revision : since }),
       bookmarks: isTrue(query, 'allowWatchBookmarks'),
       marksInitialEnd: startsWithAll && isTrue(query, 'sendInitialEvents'),
@@ -112,10 +118,7 @@ export class ResourceRequests {
     // Nothing here would ever run it.
     if (path.resource.kind === 'Pod') throw new StatusError(forbiddenBecause(path.resource, '', 'this server runs no Pods'))
     const read = await readSent(message, wantedOf(path, query))
-    const written = await this.#writer.create({ ...path, name: read.object.metadata.name ?? '' }, read.object, {
-      isDryRun: isDryRun(query),
-      manager: managerOf(message, query),
-    })
+    const written = await this.#writer.create({ ...path, name: read.object.metadata.name ?? '' }, read.object, writeOptionsOf(request))
     return this.#written(request, written, { code: 201, warnings: read.warnings })
   }
 
@@ -124,10 +127,7 @@ export class ResourceRequests {
     const read = await readSent(message, wantedOf(path, query))
     const change = () => ({ object: read.object, warnings: read.warnings })
     const isStatus = path.subresource === 'status'
-    return this.#written(
-      request,
-      await this.#writer.change(path, change, { isDryRun: isDryRun(query), isStatus, manager: managerOf(message, query) }),
-    )
+    return this.#written(request, await this.#writer.change(path, change, { ...writeOptionsOf(request), isStatus }))
   }
 
   async #patch(request: ResourceRequest): Promise<Answer> {
@@ -142,14 +142,11 @@ export class ResourceRequests {
       return readPatched(value, duplicates, wanted)
     }
     const isStatus = path.subresource === 'status'
-    return this.#written(
-      request,
-      await this.#writer.change(path, change, { isDryRun: isDryRun(query), isStatus, manager: managerOf(message, query) }),
-    )
+    return this.#written(request, await this.#writer.change(path, change, { ...writeOptionsOf(request), isStatus }))
   }
 
   async #apply(request: ResourceRequest, wanted: Wanted): Promise<Answer> {
-    const { path, message, query } = request
+    const { path, message, query, rights } = request
     if (path.subresource !== '') throw new StatusError(methodNotAllowed(path.resource))
     const manager = appliedBy(query)
     const body = await readBody(message)
@@ -159,13 +156,17 @@ export class ResourceRequests {
       isDryRun: isDryRun(query),
       manager,
       force: isTrue(query, 'force'),
+      admit: rights.admit,
     })
     return this.#written(request, written, isNew ? { code: 201, warnings: read.warnings } : {})
   }
 
-  async #delete({ path, message, query }: ResourceRequest): Promise<Answer> {
+  async #delete({ path, message, query, rights }: ResourceRequest): Promise<Answer> {
     const { preconditions, dryRun } = await readDeleteOptions(message)
-    const { gone, left } = await this.#writer.delete(path, preconditions, { isDryRun: dryRun || isDryRun(query) })
+    const { gone, left } = await this.#writer.delete(path, preconditions, {
+      isDryRun: dryRun || isDryRun(query),
+      admit: rights.admit,
+    })
     if (left !== undefined) return json(left)
     const { group, plural } = path.resource
     const { uid } = gone.metadata
@@ -174,17 +175,17 @@ export class ResourceRequests {
     )
   }
 
-  async #deleteCollection({ path, message, query }: ResourceRequest): Promise<Answer> {
+  async #deleteCollection({ path, message, query, rights }: ResourceRequest): Promise<Answer> {
     const { dryRun } = await readDeleteOptions(message)
     const { resource, version, namespace } = path
-    const selection = selectionOf(resource, query, '')
+    const selection = selectionOf(resource, query, '', rights)
     const listed = this.#store.list(storeNameOf(resource), namespace === '' ? {} : { namespace })
     const items: KubeObject[] = []
     for (const stored of listed.items) {
       const object = objectOf(stored, resource, version)
       if (!selection.matches(object)) continue
       const target: Target = { resource, version, namespace: stored.key.namespace, name: stored.key.name }
-      const { gone, left } = await this.#writer.delete(target, {}, { isDryRun: dryRun || isDryRun(query) })
+      const { gone, left } = await this.#writer.delete(target, {}, { isDryRun: dryRun || isDryRun(query), admit: rights.admit })
       items.push(left ?? gone)
     }
     const metadata = { resourceVersion: String(this.#store.revision) }
@@ -241,27 +242,12 @@ async function readDeleteOptions(message: IncomingMessage): Promise<{ readonly p
   return { preconditions, dryRun: Array.isArray(options['dryRun']) && options['dryRun'].includes('All') }
 }
 
-function wantedOf({ resource, version }: ResourcePath, query: URLSearchParams): Wanted {
-  return { resource, version, fieldValidation: fieldValidationOf(query) }
+function writeOptionsOf({ message, query, rights }: ResourceRequest): WriteOptions {
+  return { isDryRun: isDryRun(query), manager: managerOf(message, query), admit: rights.admit }
 }
 
-function verbOf(method: string, { name }: ResourcePath, query: URLSearchParams) {
-  switch (method) {
-    case 'GET':
-    case 'HEAD':
-      if (isTrue(query, 'watch')) return 'watch'
-      return name === '' ? 'list' : 'get'
-    case 'POST':
-      return 'create'
-    case 'PUT':
-      return name === '' ? undefined : 'update'
-    case 'PATCH':
-      return name === '' ? undefined : 'patch'
-    case 'DELETE':
-      return name === '' ? 'deletecollection' : 'delete'
-    default:
-      return undefined
-  }
+function wantedOf({ resource, version }: ResourcePath, query: URLSearchParams): Wanted {
+  return { resource, version, fieldValidation: fieldValidationOf(query) }
 }
 
 function wantsTable({ headers }: IncomingMessage): boolean {

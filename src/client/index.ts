@@ -2,3 +2,4 @@
 export * from './api-access.ts'
 export { ApiClient, ApiRefusal } from './api-client.ts'
 export { findAccess, type AccessOptions } from './find-access.ts'
+export * from './join-server.ts'

@@ -7,11 +7,15 @@ import {
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
   type JsonGeneralNames,
+  type JsonName,
   KeyUsageFlags,
   KeyUsagesExtension,
+  Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
   PemConverter,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
+  type PublicKey,
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509'
@@ -24,9 +28,14 @@ export interface KeyPair {
   readonly key: string
 }
 
+/** PKCS#10, whose sender has shown to have the key. */
+export interface CertificateRequest {
+  readonly publicKey: PublicKey
+}
+
 export interface Leaf {
   /** Without one the names are what the certificate is about. */
-  readonly subject?: string
+  readonly subject?: string | JsonName
   readonly names: JsonGeneralNames
   readonly usages: readonly ExtendedKeyUsage[]
   readonly lifetimeMs: number
@@ -85,8 +94,20 @@ export class Issuer {
   }
 
   /** No certificate outlives that of its issuer. */
-  async issue({ subject, names, usages, lifetimeMs, now }: Leaf): Promise<KeyPair & { readonly expires: number }> {
+  async issue(leaf: Leaf): Promise<KeyPair & { readonly expires: number }> {
     const keys = await newKeys()
+    return { ...(await this.#certify(keys.publicKey, leaf)), key: await exported(keys.privateKey) }
+  }
+
+  /** For the key of a request, whatever else it asks for. */
+  sign({ publicKey }: CertificateRequest, leaf: Leaf): Promise<{ readonly certificate: string; readonly expires: number }> {
+    return this.#certify(publicKey, leaf)
+  }
+
+  async #certify(
+    publicKey: PublicKey | webcrypto.CryptoKey,
+    { subject, names, usages, lifetimeMs, now }: Leaf,
+  ): Promise<{ readonly certificate: string; readonly expires: number }> {
     const expires = Math.min(now + lifetimeMs, this.expires)
     const certificate = await X509CertificateGenerator.create(
       {
@@ -95,7 +116,7 @@ export class Issuer {
         issuer: this.#root.subject,
         notBefore: new Date(now - SKEW_MS),
         notAfter: new Date(expires),
-        publicKey: keys.publicKey,
+        publicKey,
         signingKey: this.#key,
         signingAlgorithm: algorithm,
         extensions: [
@@ -103,13 +124,33 @@ export class Issuer {
           new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
           new ExtendedKeyUsageExtension(Array.from(usages)),
           // Critical where there is no subject (RFC 5280 section 4.1.2.6).
-          new SubjectAlternativeNameExtension(names, subject === undefined),
+          ...(names.length === 0 ? [] : [new SubjectAlternativeNameExtension(names, subject === undefined)]),
           await AuthorityKeyIdentifierExtension.create(this.#root.publicKey),
         ],
       },
       webcrypto,
     )
-    return { certificate: pemOf(certificate), key: await exported(keys.privateKey), expires }
+    return { certificate: pemOf(certificate), expires }
+  }
+}
+
+/** Asks for a certificate: a new key, and a request (PKCS#10) that is signed with it. PEM. */
+export async function makeCertificateRequest(): Promise<{ readonly request: string; readonly key: string }> {
+  const keys = await newKeys()
+  const request = await Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm: algorithm }, webcrypto)
+  return { request: `${request.toString('pem')}\n`, key: await exported(keys.privateKey) }
+}
+
+/** Undefined if the text is none, or its sender has not the key, or the key is of another kind than P-256. */
+export async function readCertificateRequest(text: string): Promise<CertificateRequest | undefined> {
+  try {
+    const request = new Pkcs10CertificateRequest(text)
+    // Of another curve it cannot be read.
+    await request.publicKey.export(algorithm, ['verify'], webcrypto)
+    return (await request.verify(webcrypto)) ? request : undefined
+  } catch {
+    // Whatever the library cannot read is no request.
+    return undefined
   }
 }
 

@@ -2,6 +2,7 @@
 export * from './object.ts'
 export * from './resources.ts'
 export type * from './resources/resource.ts'
+export * from './resources/cluster-roles.ts'
 export * from './status.ts'
 export * from './discovery.ts'
 export { openApiDocument, openApiIndex, openApiV2, openApiV2MediaType } from './openapi/documents.ts'

@@ -2,10 +2,11 @@
 import { join } from 'node:path'
 import { hostname, networkInterfaces } from 'node:os'
 import {
-  administratorOnly,
   type Authenticate,
+  authenticator,
   openServerFiles,
   Reaper,
+  ServiceAccountTokens,
   startApiServer,
   writeBeginnings,
   writeKubeconfig,
@@ -13,6 +14,7 @@ import {
 } from '../apiserver/index.ts'
 import { messageOf } from '../base/index.ts'
 import type { ApiOptions } from '../cli/index.ts'
+import { loadIssuer } from '../identity/index.ts'
 import { type ObjectStore, openLevelStore } from '../store/index.ts'
 import { Consequences } from './consequences.ts'
 import { declaredObjects } from './declared-objects.ts'
@@ -36,7 +38,9 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
     const { host, port } = options.listen
     const names = Array.from(new Set(['localhost', hostname(), xds.serverName, '127.0.0.1', '::1', ...addressesOf(host)]))
     const files = await openServerFiles(join(directory, 'pki'), names)
-    const authenticate = administratorOnly(files.adminToken)
+    const tokens = new ServiceAccountTokens(files.tokenKey, store, Date.now)
+    const issuer = await (await loadIssuer()).openIssuer(files.clientAuthority)
+    const authenticate = authenticator({ adminToken: files.adminToken, tokens, store, now: Date.now })
     const consequences = new Consequences(declaredObjects(store))
     const server = await startApiServer({
       store,
@@ -44,6 +48,8 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
       port,
       certificate: files.certificate,
       key: files.key,
+      tokens,
+      issuer,
       authenticate,
       xds,
       consequences: (object) => consequences.of(object),

@@ -10,7 +10,7 @@ export const arrows: Plan = {
   kube: ['base', 'api'],
   flow: ['base'],
   store: ['base'],
-  client: ['base'],
+  client: ['base', 'identity'],
   apiserver: ['base', 'kube', 'store', 'config', 'identity'],
   identity: ['base'],
   intercept: ['base'],

@@ -84,6 +84,9 @@ export interface Asked {
   readonly body?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly token?: string
+  /** In the place of a token. */
+  readonly certificate?: string
+  readonly key?: string
 }
 
 /** One request by the administrator, over TLS that trusts the server's own authority alone. */
@@ -91,9 +94,11 @@ export function askApi({ directory, url }: Pick<ServedApi, 'directory' | 'url'>,
   const ca = readFileSync(join(directory, 'pki/ca.crt'))
   const token = asked.token ?? readFileSync(join(directory, 'pki/admin.token'), 'utf8').trim()
   const { hostname, port } = new URL(url)
-  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...asked.headers }
+  const { certificate: cert, key } = asked
+  const authorization = cert === undefined ? { Authorization: `Bearer ${token}` } : {}
+  const headers = { ...authorization, 'Content-Type': 'application/json', ...asked.headers }
   return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, path, ca, method: asked.method ?? 'GET', headers, agent: false }, (response) => {
+    const sent = request({ hostname, port, path, ca, cert, key, method: asked.method ?? 'GET', headers, agent: false }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.once('error', reject)

@@ -139,6 +139,7 @@ export const messages: ReadonlyMap<string, Message> = new Map<string, Message>([
   ],
   ['authentication.k8s.io/v1/SelfSubjectReview', { fields: { 1: metadata } }],
   ['authorization.k8s.io/v1/SelfSubjectAccessReview', { fields: { 1: metadata, 2: one('spec', accessReviewSpec) } }],
+  ['authorization.k8s.io/v1/SelfSubjectRulesReview', { fields: { 1: metadata, 2: one('spec', { 1: text('namespace') }) } }],
   ['rbac.authorization.k8s.io/v1/RoleBinding', { fields: binding }],
   ['rbac.authorization.k8s.io/v1/ClusterRoleBinding', { fields: binding }],
 ])

@@ -122,6 +122,13 @@ export const coreResources: readonly ApiResource[] = [
     schema: schemas.selfSubjectAccessReviewObject,
   }),
   core({
+    ...review,
+    group: 'authorization.k8s.io',
+    kind: 'SelfSubjectRulesReview',
+    plural: 'selfsubjectrulesreviews',
+    schema: schemas.selfSubjectRulesReviewObject,
+  }),
+  core({
     group: 'discovery.k8s.io',
     kind: 'EndpointSlice',
     plural: 'endpointslices',

@@ -217,6 +217,31 @@ export const selfSubjectAccessReviewObject = root(
   { required: ['spec'] },
 )
 
+export const selfSubjectRulesReviewObject = root(
+  'asks what you may do',
+  {
+    spec: object('where', { namespace: text('the namespace') }),
+    status: object('the answer', {
+      resourceRules: list(
+        'what you may do with resources',
+        object('one rule', {
+          verbs: texts('what'),
+          apiGroups: texts('in which API groups'),
+          resources: texts('with which resources'),
+          resourceNames: texts('with which objects; none: all of them'),
+        }),
+      ),
+      nonResourceRules: list(
+        'what you may do with paths',
+        object('one rule', { verbs: texts('what'), nonResourceURLs: texts('with which paths') }),
+      ),
+      incomplete: flag('whether you may do more, or less'),
+      evaluationError: text('what went wrong on the way'),
+    }),
+  },
+  { required: ['spec'] },
+)
+
 export const selfSubjectReviewObject = root('asks who you are', {
   status: object('the answer', {
     userInfo: object('you', {

@@ -1,5 +1,6 @@
 // Judges Kubernetes' own kinds beyond their types: what they have to say, and what of them may not change.
-import { fieldAtPath, isJsonList, isJsonObject, isSameJson, type Json, type KubeObject } from '../object.ts'
+import { fieldAtPath, isJsonList, isJsonObject, isSameJson, type Json, type JsonObject, type KubeObject } from '../object.ts'
+import { clusterRoleNames, isClusterRoleName } from '../resources/cluster-roles.ts'
 import type { StatusCause } from '../status.ts'
 import { forbiddenField, invalidValue, notSupported, required } from './cause.ts'
 import { dataKeyProblems, nameProblems } from './names.ts'
@@ -101,8 +102,26 @@ function podCauses(object: KubeObject): readonly StatusCause[] {
 function bindingCauses(object: KubeObject): readonly StatusCause[] {
   const kind = fieldAtPath(object, ['roleRef', 'kind'])
   const name = fieldAtPath(object, ['roleRef', 'name'])
+  const subjects = object['subjects']
   return [
-    ...(kind === 'ClusterRole' || kind === 'Role' ? [] : [notSupported('roleRef.kind', kind ?? '', ['Role', 'ClusterRole'])]),
-    ...(typeof name === 'string' && name !== '' ? [] : [required('roleRef.name')]),
+    ...(kind === 'ClusterRole' ? [] : [notSupported('roleRef.kind', kind ?? '', ['ClusterRole'])]),
+    ...roleNameCauses(name),
+    ...(isJsonList(subjects) ? subjects.filter(isJsonObject).flatMap(subjectCauses) : []),
+  ]
+}
+
+/** A role that is not there gives nothing: whoever names one is told now. */
+function roleNameCauses(name: Json | undefined): readonly StatusCause[] {
+  if (typeof name !== 'string' || name === '') return [required('roleRef.name')]
+  return isClusterRoleName(name) ? [] : [notSupported('roleRef.name', name, clusterRoleNames)]
+}
+
+function subjectCauses({ kind, name, namespace }: JsonObject, index: number): readonly StatusCause[] {
+  const field = `subjects[${index}]`
+  const kinds = ['ServiceAccount', 'User', 'Group']
+  return [
+    ...(typeof name === 'string' && name !== '' ? [] : [required(`${field}.name`)]),
+    ...(typeof kind === 'string' && kinds.includes(kind) ? [] : [notSupported(`${field}.kind`, kind ?? '', kinds)]),
+    ...(kind === 'ServiceAccount' && (namespace ?? '') === '' ? [required(`${field}.namespace`)] : []),
   ]
 }

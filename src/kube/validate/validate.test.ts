@@ -47,6 +47,7 @@ const differences: Readonly<Record<string, string>> = {
   'namespace name long': 'the label with its name is the server’s own',
   'create bad metadata': 'an owner without a version is told by Kubernetes before its kind',
   'create no kind': 'the whole body is not repeated',
+  'binding name': 'there are the roles that every cluster has, and no others',
 }
 
 interface Outcome {
