@@ -1,9 +1,9 @@
 // Measures how a sidecar bears a hundred, a thousand and ten thousand ServiceEntries: its start, its memory, and a change of one among them.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { generatorFile, generatorPath } from './generator.ts'
-import { lateness } from './lateness.ts'
+import { lateness, type Lateness } from './lateness.ts'
 import type { Place } from './peers.ts'
 import { cpuOf, type Program, rssOf, start, stopAll, treeOf } from './processes.ts'
 import { type Aim, median, type Row, type Section } from './report.ts'
@@ -77,7 +77,7 @@ function aimsOf({ count, layout, started, rss, changes, loop }: Found, found: re
 async function measureOne(folder: string, count: number, layout: Layout): Promise<Found> {
   rmSync(folder, { recursive: true, force: true })
   const declarations = writeEntries(join(folder, 'policy'), count, layout)
-  const late = join(folder, 'late')
+  const late = lateness(join(folder, 'late'))
   const began = process.hrtime.bigint()
   const watcher = await startWatcher(declarations, late)
   const started = Number(watcher.first - began) / 1e6
@@ -85,14 +85,14 @@ async function measureOne(folder: string, count: number, layout: Layout): Promis
   // Young garbage of the start is no part of what stays.
   const rss = Math.min(...(await samplesOf(() => rssOf(sidecarOf(watcher.program)) / 1e6)))
   for (let i = 0; i < WARMING; i++) await change(declarations, watcher, i)
-  writeFileSync(late, 'again')
+  await late.begin()
   await settle()
   const changes: number[] = []
   const cpuBefore = cpuOf(sidecarOf(watcher.program))
   for (let i = 0; i < CHANGES; i++) changes.push(await change(declarations, watcher, WARMING + i))
   const cpu = (cpuOf(sidecarOf(watcher.program)) - cpuBefore) / 1e6 / CHANGES
   await settle()
-  const loop = Number(readFileSync(late, 'utf8'))
+  const loop = await late.end()
   await watcher.program.stop()
   return { count, layout, started, rss, changes, cpu, loop }
 }
@@ -114,9 +114,9 @@ interface Watcher {
   next(): Promise<{ readonly address: string; readonly at: bigint }>
 }
 
-async function startWatcher({ folder }: Declarations, late: string): Promise<Watcher> {
+async function startWatcher({ folder }: Declarations, late: Lateness): Promise<Watcher> {
   const bin = join(import.meta.dirname, 'bin.js')
-  const node = [process.execPath, '--import', lateness(late)] as const
+  const node = [process.execPath, '--import', late.script] as const
   const run = [bin, 'run', '--name', 'bench', '--outbound', 'REGISTRY_ONLY', '-f', folder] as const
   const program = start('sallyport run', [...node, ...run, '--', process.execPath, generatorPath, 'names', watchedName], {
     stdio: ['pipe', 'pipe', 'pipe'],

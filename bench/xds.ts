@@ -1,5 +1,5 @@
 // Measures the configuration server: the first push of ten thousand entries, and a change of one entry to five hundred streams.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { typeUrls } from '../src/xds/type-urls.ts'
@@ -92,14 +92,12 @@ interface Pushed {
 
 async function measureFirst(folder: string): Promise<Pushed> {
   const { server, holder, late } = await startServer(folder, FIRST_ENTRIES)
-  writeFileSync(late, 'again')
-  await pause(300)
+  await late.begin()
   const began = process.hrtime.bigint()
   const traffic = await holder.wish({ open: 1 })
   const names = await holder.wish({ complete: true })
   const msTo = ({ at }: Granted): number => Number(BigInt(at) - began) / 1e6
-  await pause(300)
-  const loop = Number(readFileSync(late, 'utf8'))
+  const loop = await late.end()
   await holder.program.stop()
   await server.stop()
   return { ms: msTo(traffic), megabytes: traffic.bytes / 1e6, allMs: msTo(names), loop }
@@ -126,8 +124,7 @@ async function measureStreams(folder: string): Promise<Streamed> {
   let bytes = 0
   for (let i = 0; i < WARMING + CHANGES; i++) {
     if (i === WARMING) {
-      writeFileSync(late, 'again')
-      await pause(300)
+      await late.begin()
       took.length = 0
     }
     const began = process.hrtime.bigint()
@@ -137,8 +134,7 @@ async function measureStreams(folder: string): Promise<Streamed> {
     bytes = granted.bytes / STREAMS
     await pause(150)
   }
-  await pause(300)
-  const loop = Number(readFileSync(late, 'utf8'))
+  const loop = await late.end()
   await holder.program.stop()
   await server.stop()
   return { took, bytes, kilobytes: (after - before) / (STREAMS - 1) / 1000, loop }
@@ -152,13 +148,13 @@ interface Holder {
 async function startServer(folder: string, count: number) {
   rmSync(folder, { recursive: true, force: true })
   const declarations = writeEntries(join(folder, 'policy'), count, 'one file')
-  const late = join(folder, 'late')
+  const late = lateness(join(folder, 'late'))
   const [port] = await freePorts(1)
   const address = `127.0.0.1:${port ?? 0}`
   const bin = join(import.meta.dirname, 'bin.js')
   const server = start(
     'sallyport serve',
-    [process.execPath, '--import', lateness(late), bin, 'serve', '-f', declarations.folder, '--xds', address],
+    [process.execPath, '--import', late.script, bin, 'serve', '-f', declarations.folder, '--xds', address],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
     },

@@ -1,7 +1,8 @@
 // Holds that a map made by patching says what a map made anew would say.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { followParts } from './patched-map.ts'
+import { followParts, type PartMap } from './patched-map.ts'
+import { finish } from './slices.ts'
 
 interface Part {
   readonly entries: readonly (readonly [string, number])[]
@@ -21,10 +22,10 @@ test('a map that follows its parts says what one from scratch would say', () => 
         known.set(name, made)
         return made
       }
-      let followed: ReturnType<typeof followParts<Part, number>> = { fixed: [], parts: [], map: new Map() }
+      let followed: PartMap<Part, number> = { fixed: [], parts: [], map: new Map() }
       for (const plan of lists) {
         const parts = plan.map(partOf)
-        followed = followParts(followed, { fixed: followed.fixed, parts }, (one) => one.entries)
+        followed = finish(followParts(followed, { fixed: followed.fixed, parts }, (one) => one.entries))
         const fresh = new Map(parts.flatMap((one) => one.entries))
         expect(new Map(followed.map)).toEqual(fresh)
         expect(followed.map.size).toBe(fresh.size)
@@ -37,16 +38,16 @@ test('a map that follows its parts says what one from scratch would say', () => 
 
 test('a map without a change is the same map', () => {
   const parts = [{ entries: [['a', 1]] as const }]
-  const first = followParts<Part, number>({ fixed: [], parts: [], map: new Map() }, { fixed: [], parts }, (one) => one.entries)
-  expect(followParts(first, { fixed: first.fixed, parts: [...parts] }, (one) => one.entries).map).toBe(first.map)
+  const first = finish(followParts<Part, number>({ fixed: [], parts: [], map: new Map() }, { fixed: [], parts }, (one) => one.entries))
+  expect(finish(followParts(first, { fixed: first.fixed, parts: [...parts] }, (one) => one.entries)).map).toBe(first.map)
 })
 
 test('many small changes in a row are right, and end as an ordinary map', () => {
-  let followed: ReturnType<typeof followParts<Part, number>> = { fixed: [], parts: [], map: new Map() }
+  let followed: PartMap<Part, number> = { fixed: [], parts: [], map: new Map() }
   let parts: Part[] = Array.from({ length: 400 }, (_, i) => ({ entries: [[`k${i}`, 0]] }))
   for (let round = 0; round < 400; round++) {
     parts = parts.map((one, i) => (i === round ? { entries: [[`k${i}`, round]] } : one))
-    followed = followParts(followed, { fixed: followed.fixed, parts }, (one) => one.entries)
+    followed = finish(followParts(followed, { fixed: followed.fixed, parts }, (one) => one.entries))
   }
   expect(new Map(followed.map)).toEqual(new Map(parts.flatMap((one) => one.entries)))
 })

@@ -1,9 +1,12 @@
 // A map that differs from an earlier one in few entries, without copying the many others.
 
 import { changedStretch } from './changed-stretch.ts'
+import type { Steps } from './slices.ts'
 
 /** Overlays that grow beyond this are written down, so that looking up stays cheap. */
 const most = 256
+/** So many parts are looked at before others get their turn. */
+const STEP = 256
 
 export class PatchedMap<V> implements ReadonlyMap<string, V> {
   readonly #base: ReadonlyMap<string, V>
@@ -109,17 +112,20 @@ export interface PartMap<P extends object, V> {
 }
 
 /** The map of `parts`, made from that of an earlier list of nearly the same parts. */
-export function followParts<P extends object, V>(
+export function* followParts<P extends object, V>(
   before: PartMap<P, V>,
   { fixed, parts }: Pick<PartMap<P, V>, 'fixed' | 'parts'>,
   entriesOf: (part: P) => readonly (readonly [string, V])[],
-): PartMap<P, V> {
+): Steps<PartMap<P, V>> {
   const { start, beforeEnd, nowEnd } = changedStretch(before.parts, parts)
   const gone = before.parts.slice(start, beforeEnd)
   const added = parts.slice(start, nowEnd)
   if (fixed !== before.fixed || gone.length + added.length > most) {
     const map = new Map(fixed)
-    for (const part of parts) for (const [key, value] of entriesOf(part)) map.set(key, value)
+    for (const [i, part] of parts.entries()) {
+      if (i % STEP === STEP - 1) yield
+      for (const [key, value] of entriesOf(part)) map.set(key, value)
+    }
     return { fixed, parts, map }
   }
   const changes = new Map<string, V | undefined>()

@@ -20,8 +20,8 @@ export interface Tracked {
 const manyLists = 32
 /** A listener with so many chains is kept, to be followed instead of made anew. */
 const manyChains = 4
-/** So many lists are looked at before others get their turn. */
-const STEP = 256
+/** So many lists are looked at before others get their turn: each may begin a listener. */
+const STEP = 32
 
 export class ListenerTracker {
   /** How many arrive at each listener. */

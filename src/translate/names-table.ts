@@ -16,7 +16,7 @@ export function* declaredNames(ctx: Context): Steps<ReadonlyMap<string, DnsTable
   const beside = { stamp: ctx.model.virtualAddresses, of: ({ parts }: Destination) => addressesOf(ctx, parts) }
   const names = yield* ctx.kept.names.all(ctx, asked, [beside])
   const { maps } = ctx.kept
-  maps.names = followParts(maps.names, { fixed: maps.names.fixed, parts: names }, (name) => [[name.name, name]])
+  maps.names = yield* followParts(maps.names, { fixed: maps.names.fixed, parts: names }, (name) => [[name.name, name]])
   return maps.names.map
 }
 

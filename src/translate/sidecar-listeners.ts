@@ -19,6 +19,9 @@ import type { Closed } from './kept-parts.ts'
 import { closedChain } from './narrower-hosts.ts'
 import { anyV4, blackHole, listenerName, outboundPort, passthrough, tableName } from './names.ts'
 
+/** So many listeners are made before others get their turn. */
+const STEP = 16
+
 export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Steps<ReadonlyMap<string, Listener>> {
   const governed = governing(ctx)
   if (governed !== undefined) return byName([virtualOutbound(ctx, governed)])
@@ -38,7 +41,12 @@ export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Step
   }
   tracker.keep(tracked)
   yield
-  const made = byName([...[...fresh.all, ...followed].map((entry) => listenerOf(ctx, entry, fallback)), ...(names ? [] : [last])])
+  const listeners: Listener[] = []
+  for (const entry of [...fresh.all, ...followed]) {
+    listeners.push(listenerOf(ctx, entry, fallback))
+    if (listeners.length % STEP === 0) yield
+  }
+  const made = byName(names ? listeners : [...listeners, last])
   const map = names && before ? PatchedMap.of(before.map, new Map(Array.from(names, (name) => [name, made.get(name)]))) : made
   if (before) for (const name of names ?? before.map.keys()) if (!map.has(name)) ctx.kept.lasting.forget(`listener ${name}`)
   ctx.kept.listeners = { inputs, closed, tracker, map }

@@ -30,6 +30,9 @@ export interface BuiltTable {
   readonly plain?: readonly VirtualHost[]
 }
 
+/** So many hosts are placed before others get their turn. */
+const STEP = 256
+
 /** The table of a port: every visible service that may speak HTTP there, and the hosts that VirtualServices add. */
 export function* sharedTable(ctx: Context, plan: TablePlan): Steps<BuiltTable> {
   const { port } = plan
@@ -173,6 +176,7 @@ function* placeDefaults(ctx: Context, table: Table, served: ReadonlySet<Service>
   const services = [...table.services.values()]
   const placed = yield* hostsOf(ctx, table.port).all(ctx, services)
   for (const [i, one] of placed.entries()) {
+    if (i % STEP === STEP - 1) yield
     const service = services[i]
     if (service === undefined || served.has(service)) continue
     const [name = '', dotted = ''] = one.domains

@@ -127,10 +127,10 @@ function* allClusters(ctx: Context, fixed: readonly Cluster[]): Steps<Pick<Snaps
   const parts = yield* ctx.kept.clusters.all(ctx, ctx.scope.destinations)
   const { maps } = ctx.kept
   yield
-  maps.clusters = followParts(maps.clusters, { fixed: entries, parts }, ({ clusters }) => clusters.map(entryOf))
+  maps.clusters = yield* followParts(maps.clusters, { fixed: entries, parts }, ({ clusters }) => clusters.map(entryOf))
   yield
   const { fixed: none } = maps.endpoints
-  maps.endpoints = followParts(maps.endpoints, { fixed: none, parts }, ({ endpoints }) =>
+  maps.endpoints = yield* followParts(maps.endpoints, { fixed: none, parts }, ({ endpoints }) =>
     endpoints.map((one) => [one.clusterName, one] as const),
   )
   return { clusters: maps.clusters.map, endpoints: maps.endpoints.map }

@@ -51,7 +51,7 @@ export class DeltaTypeStream extends TypeStream {
     }
     const batch = (this.#batch ??= new Batch(turn.mostBytes))
     let isMore = true
-    while (isMore && !batch.isFull && !turn.isOver()) isMore = this.#takeOne(view, batch)
+    while (isMore && !batch.isFull && !turn.isOver()) isMore = this.#takeOne(view, batch, turn)
     if (isMore && !batch.isFull && !(isDear(view) && batch.isOld)) return 'again'
     this.#batch = undefined
     if (batch.isEmpty && !this.#isUnanswered) return 'nothing'
@@ -79,13 +79,13 @@ export class DeltaTypeStream extends TypeStream {
   }
 
   /** False: there is nothing left. */
-  #takeOne(view: TypeView, batch: Batch): boolean {
+  #takeOne(view: TypeView, batch: Batch, turn: Turn): boolean {
     const next = this.#rest?.next()
     if (next?.done === false) {
       this.#takeRest(next.value, view, batch)
       return true
     }
-    if (next?.done === true) this.#endRest(view)
+    if (next?.done === true && !this.#endRest(view, turn)) return true
     for (const [names, isAsked] of [[this.#asked, true] as const, [this.#owed, false] as const]) {
       const [name] = names
       if (name === undefined) continue
@@ -108,15 +108,16 @@ export class DeltaTypeStream extends TypeStream {
     batch.add(name, resource, !this.subscription.isWildcard)
   }
 
-  /** What the client knows and was not met on the walk is gone. */
-  #endRest(view: TypeView): void {
+  /** What the client knows and was not met on the walk is gone. False: the time was over. */
+  #endRest(view: TypeView, turn: Turn): boolean {
+    // All of it is encoded by now, and only looked at; but there is much of it.
+    if (this.subscription.isWildcard && !view.encode(() => turn.isOver())) return false
     this.#rest = undefined
-    // All of it is encoded by now.
-    if (this.subscription.isWildcard) view.encode(() => false)
     for (const name of this.#known?.keys() ?? []) if (this.subscription.wants(name)) this.gone.set(name, undefined)
     // Whatever it was not sent it has, and has accepted elsewhere.
     if (this.#known !== undefined && this.acceptedVersion === '') this.acceptedVersion = view.version
     this.#known = undefined
+    return true
   }
 }
 
