@@ -1,7 +1,7 @@
 # Everything a person or a CI machine does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup modules build demo escape test check soak fuzz bench format gen clean
+.PHONY: help setup modules build demo escape test check soak witness fuzz bench format gen clean
 
 SHELL := /bin/sh
 bin := node_modules/.bin
@@ -41,6 +41,12 @@ check: modules ## Format, lint, types, dead code and unit tests: what to run bef
 
 soak: build ## Kills serve under writes, again and again (KILLS=500).
 	@KILLS=$(or $(KILLS),500) $(bin)/vitest run --project system tests/kube/kills.test.ts
+
+witness: build ## Builds a kube-apiserver and holds ours, and what was recorded of one, to it (RECORD=1: records anew).
+	@cd tests/kube/witness && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -o $(abspath .cache/witness)/ \
+	  -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34" \
+	  ./etcd ./kube-apiserver ./kube-controller-manager
+	@WITNESS=$(abspath .cache/witness) RECORD=$(RECORD) $(bin)/vitest run --project system tests/kube/requests.test.ts
 
 fuzz: build ## Feeds the parsers what they should refuse, for a minute each (FUZZ_SECONDS, FUZZ_EXECUTIONS).
 	@node dist/fuzz.js

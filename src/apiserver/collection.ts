@@ -1,6 +1,6 @@
 // Answers lists: pages, selections, and the tables that kubectl prints.
 import { apiVersionOf, isIncludeObject, type JsonObject, type KubeObject, type ListMeta, toTable } from '../kube/index.ts'
-import type { ObjectStore, Stored } from '../store/index.ts'
+import type { Listing, ObjectStore, Stored } from '../store/index.ts'
 import type { Rights } from './access/authorizer.ts'
 import { type Answer, json } from './answer.ts'
 import { continueToken, numberOf, positionOf, type Selection, selectionOf } from './query.ts'
@@ -54,22 +54,34 @@ export function tableAnswer(
 
 const comma = Buffer.from(',')
 
-/** A selection is looked for in the whole, so it comes in one page. */
 function pageOf(store: ObjectStore, path: ResourcePath, query: URLSearchParams, selection: Selection): Page {
   const { resource, version, namespace } = path
   const token = query.get('continue') ?? ''
-  const limit = selection.isEmpty ? (numberOf(query, 'limit') ?? 0) : 0
+  const limit = numberOf(query, 'limit') ?? 0
   const listing = store.list(storeNameOf(resource), {
     ...(namespace === '' ? {} : { namespace }),
-    limit,
+    // What is selected has to be looked for in the whole.
+    limit: selection.isEmpty ? limit : 0,
     ...(token === '' ? {} : { from: positionOf(token) }),
   })
-  const resourceVersion = String(listing.revision)
-  const { items, remaining } = listing
-  if (!selection.isEmpty)
-    return { items: items.filter((stored) => selection.matches(objectOf(stored, resource, version))), metadata: { resourceVersion } }
+  const { revision } = listing
+  const isWanted = (stored: Stored): boolean => selection.matches(objectOf(stored, resource, version))
+  const { items, remaining } = selection.isEmpty ? listing : firstOf(listing.items, isWanted, limit)
+  const metadata = { resourceVersion: String(revision) }
   const last = items.at(-1)
-  if (remaining === 0 || last === undefined) return { items, metadata: { resourceVersion } }
-  const next = continueToken({ revision: listing.revision, namespace: last.key.namespace, name: last.key.name })
-  return { items, metadata: { resourceVersion, continue: next, remainingItemCount: remaining } }
+  if (remaining === 0 || last === undefined) return { items, metadata }
+  const next = { ...metadata, continue: continueToken({ revision, namespace: last.key.namespace, name: last.key.name }) }
+  // As in Kubernetes, nobody counts how many more are selected.
+  return { items, metadata: selection.isEmpty ? { ...next, remainingItemCount: remaining } : next }
+}
+
+/** So many of those that are wanted, all if it is 0, and whether one is left. */
+function firstOf(all: readonly Stored[], isWanted: (stored: Stored) => boolean, limit: number): Pick<Listing, 'items' | 'remaining'> {
+  const items: Stored[] = []
+  for (const stored of all) {
+    if (!isWanted(stored)) continue
+    if (limit > 0 && items.length === limit) return { items, remaining: 1 }
+    items.push(stored)
+  }
+  return { items, remaining: 0 }
 }

@@ -1,14 +1,29 @@
 // Fills in what Kubernetes fills in of an object that is stored.
-import { type ApiResource, findResource, isJsonObject, type Json, type JsonObject, type KubeObject } from '../kube/index.ts'
+import {
+  type ApiResource,
+  findResource,
+  forbiddenBecause,
+  isJsonList,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  type KubeObject,
+  StatusError,
+} from '../kube/index.ts'
+import { withServiceDefaults } from './service-defaults.ts'
 
 export function withDefaults(resource: ApiResource, object: KubeObject): KubeObject {
-  if (resource.group === 'apiextensions.k8s.io') return withServedNatively(object)
+  if (resource.group === 'apiextensions.k8s.io') return withServedNatively(resource, object)
   if (resource.group !== '') return object
   switch (resource.kind) {
     case 'Namespace':
       return withNamespaceDefaults(object)
     case 'Secret':
       return withSecretDefaults(object)
+    case 'Service':
+      return withServiceDefaults(object)
+    case 'Endpoints':
+      return withEndpointsDefaults(object)
     default:
       return object
   }
@@ -29,18 +44,35 @@ function withSecretDefaults(object: KubeObject): KubeObject {
   return { ...rest, apiVersion, kind, metadata, type: object['type'] ?? 'Opaque', ...(Object.keys(data).length === 0 ? {} : { data }) }
 }
 
-/** Kinds that are served need no definition, and no definition makes a kind served. */
-function withServedNatively(object: KubeObject): KubeObject {
+function withEndpointsDefaults(object: KubeObject): KubeObject {
+  const { subsets } = object
+  if (!isJsonList(subsets)) return object
+  const withProtocol = (port: Json): Json => (isJsonObject(port) ? { ...port, protocol: port['protocol'] ?? 'TCP' } : port)
+  const filled = subsets.map((subset) => {
+    if (!isJsonObject(subset)) return subset
+    const { ports } = subset
+    return isJsonList(ports) ? { ...subset, ports: ports.map(withProtocol) } : subset
+  })
+  return { ...object, subsets: filled }
+}
+
+/** Kinds that are served need no definition, and no definition makes a kind served: one of another kind would wait for ever to be established. */
+function withServedNatively(resource: ApiResource, object: KubeObject): KubeObject {
   const spec = isJsonObject(object['spec']) ? object['spec'] : {}
   const names = isJsonObject(spec['names']) ? spec['names'] : {}
   const isServed = versionsOf(spec).some((version) => findResource(textOf(spec['group']), version, textOf(names['plural'])) !== undefined)
+  if (!isServed) {
+    const why = 'this server serves the kinds of Istio that are built in, and none that are defined'
+    throw new StatusError(forbiddenBecause(resource, object.metadata.name ?? '', why))
+  }
   const met = (type: string, reason: string, message: string): JsonObject => {
     const lastTransitionTime = object.metadata.creationTimestamp ?? null
-    return { type, status: isServed ? 'True' : 'False', lastTransitionTime, reason, message }
+    return { type, status: 'True', lastTransitionTime, reason, message }
   }
-  const conditions = isServed
-    ? [met('NamesAccepted', 'NoConflicts', 'no conflicts found'), met('Established', 'InitialNamesAccepted', 'served natively')]
-    : [met('Established', 'NotServed', 'kinds that are not built in are not served')]
+  const conditions = [
+    met('NamesAccepted', 'NoConflicts', 'no conflicts found'),
+    met('Established', 'InitialNamesAccepted', 'the initial names have been accepted: served natively'),
+  ]
   return { ...object, status: { conditions, acceptedNames: names, storedVersions: versionsOf(spec).slice(0, 1) } }
 }
 

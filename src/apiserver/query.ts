@@ -8,6 +8,7 @@ import {
   invalid,
   isFieldValidation,
   type KubeObject,
+  notSupported,
   parseFieldSelector,
   parseLabelSelector,
   required,
@@ -37,45 +38,64 @@ export function selectionOf(resource: ApiResource, query: URLSearchParams, name:
   }
 }
 
+/** Refuses what the parameters of a write may not say, all of it at once. */
+export function checkWriteOptions(method: string, query: URLSearchParams, isApply: boolean): void {
+  const kind = Object.hasOwn(optionKinds, method) ? optionKinds[method] : undefined
+  if (kind === undefined) return
+  const causes = kind === 'DeleteOptions' ? dryRunCauses(query) : [...patchCauses(method, query, isApply), ...writeCauses(query)]
+  if (causes.length > 0) throw new StatusError(invalid('meta.k8s.io', kind, '', causes))
+}
+
+const optionKinds: Readonly<Record<string, string>> = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+  DELETE: 'DeleteOptions',
+}
+
+const fieldValidations = ['', 'Ignore', 'Strict', 'Warn']
+const longestManager = 128
+
+function patchCauses(method: string, query: URLSearchParams, isApply: boolean): readonly StatusCause[] {
+  if (method !== 'PATCH') return []
+  // Who applies has to say who they are.
+  if (isApply) return (query.get('fieldManager') ?? '') === '' ? [required('fieldManager', 'is required for apply patch')] : []
+  return query.has('force') ? [forbiddenField('force', 'may not be specified for non-apply patch')] : []
+}
+
+function writeCauses(query: URLSearchParams): readonly StatusCause[] {
+  const manager = query.get('fieldManager') ?? ''
+  const validation = query.get('fieldValidation') ?? ''
+  return [
+    ...(manager.length > longestManager ? [tooLong('fieldManager', longestManager)] : []),
+    ...dryRunCauses(query),
+    ...(fieldValidations.includes(validation) ? [] : [notSupported('fieldValidation', validation, fieldValidations)]),
+  ]
+}
+
+function dryRunCauses(query: URLSearchParams): readonly StatusCause[] {
+  const words = dryRunWords(query)
+  return words.some((word) => word !== 'All') ? [notSupported('dryRun', words, ['All'])] : []
+}
+
+function dryRunWords(query: URLSearchParams): readonly string[] {
+  return query.getAll('dryRun').filter((word) => word !== '')
+}
+
+/** Of options that are good, as the next ones. */
 export function isDryRun(query: URLSearchParams): boolean {
-  const words = query.getAll('dryRun').filter((word) => word !== '')
-  if (words.some((word) => word !== 'All'))
-    throw new StatusError(badRequest(`dryRun: Unsupported value: ${JSON.stringify(words[0])}: supported values: "All"`))
-  return words.length > 0
+  return dryRunWords(query).length > 0
 }
 
 export function fieldValidationOf(query: URLSearchParams): FieldValidation {
   const word = query.get('fieldValidation') ?? ''
-  if (word === '') return 'Warn'
-  if (isFieldValidation(word)) return word
-  throw new StatusError(
-    badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(word)}: supported values: "Ignore", "Strict", "Warn"`),
-  )
+  return isFieldValidation(word) ? word : 'Warn'
 }
-
-const longestManager = 128
 
 /** Who sets the fields: what the client says, or what it calls itself. */
 export function managerOf({ headers }: IncomingMessage, query: URLSearchParams): string {
   const told = query.get('fieldManager') ?? ''
-  if (told.length > longestManager) throw optionProblem(tooLong('fieldManager', longestManager))
   return told === '' ? ((headers['user-agent'] ?? '').split('/')[0] ?? '').slice(0, longestManager) || 'unknown' : told
-}
-
-/** Who applies has to say who they are. */
-export function appliedBy(query: URLSearchParams): string {
-  const told = query.get('fieldManager') ?? ''
-  if (told === '') throw optionProblem(required('fieldManager', 'is required for apply patch'))
-  if (told.length > longestManager) throw optionProblem(tooLong('fieldManager', longestManager))
-  return told
-}
-
-export function forbidForce(query: URLSearchParams): void {
-  if (query.has('force')) throw optionProblem(forbiddenField('force', 'may not be specified for non-apply patch'))
-}
-
-function optionProblem(cause: StatusCause): StatusError {
-  return new StatusError(invalid('meta.k8s.io', 'PatchOptions', '', [cause]))
 }
 
 export function numberOf(query: URLSearchParams, name: string): number | undefined {

@@ -28,7 +28,7 @@ import { type Answer, json, statusAnswer } from './answer.ts'
 import { readBody } from './body.ts'
 import { listAnswer, tableAnswer } from './collection.ts'
 import { ObjectWriter, type Preconditions, type Target, type WriteOptions, type Written } from './object-writer.ts'
-import { appliedBy, fieldValidationOf, forbidForce, isDryRun, isTrue, managerOf, numberOf, selectionOf } from './query.ts'
+import { checkWriteOptions, fieldValidationOf, isDryRun, isTrue, managerOf, numberOf, selectionOf } from './query.ts'
 import type { ResourcePath } from './request-path.ts'
 import { verbOf } from './request-verb.ts'
 import { mediaTypeOf, readSent } from './sent-object.ts'
@@ -63,6 +63,7 @@ export class ResourceRequests {
     const verb = verbOf(message.method ?? '', path, query)
     if (path.subresource !== '' && path.subresource !== 'status') throw new StatusError(noSuchPath())
     if (verb === undefined || !path.resource.verbs.includes(verb)) throw new StatusError(methodNotAllowed(path.resource))
+    checkWriteOptions(message.method ?? '', query, mediaTypeOf(message) === applyType)
     switch (verb) {
       case 'watch':
         return this.#watch(request)
@@ -134,7 +135,6 @@ export class ResourceRequests {
     const { path, message, query } = request
     const wanted = wantedOf(path, query)
     if (mediaTypeOf(message) === applyType) return this.#apply(request, wanted)
-    forbidForce(query)
     const apply = patchOf(path, mediaTypeOf(message), await readBody(message))
     const change = (before: KubeObject) => {
       const { value, duplicates } = apply(before)
@@ -148,13 +148,12 @@ export class ResourceRequests {
   async #apply(request: ResourceRequest, wanted: Wanted): Promise<Answer> {
     const { path, message, query, rights } = request
     if (path.subresource !== '') throw new StatusError(methodNotAllowed(path.resource))
-    const manager = appliedBy(query)
     const body = await readBody(message)
     // JSON is YAML, and is read faster as what it is.
     const read = readObject(body, body[0] === 0x7b ? 'json' : 'yaml', wanted)
     const { isNew, ...written } = await this.#writer.apply(path, read, {
       isDryRun: isDryRun(query),
-      manager,
+      manager: managerOf(message, query),
       force: isTrue(query, 'force'),
       admit: rights.admit,
     })

@@ -83,7 +83,7 @@ export function invalid(group: string, kind: string, name: string, causes: reado
   const texts = causes.map(({ field, message }) => (field === undefined || field === '' ? message : `${field}: ${message}`))
   const told = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
   const message = `${group === '' ? kind : `${kind}.${group}`} ${quote(name)} is invalid${texts.length === 0 ? '' : `: ${told}`}`
-  return failure(422, 'Invalid', message, { name, ...groupOf(group), kind, causes })
+  return failure(422, 'Invalid', message, { ...(name === '' ? {} : { name }), ...groupOf(group), kind, causes })
 }
 
 export function badRequest(message: string): Status {

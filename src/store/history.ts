@@ -1,5 +1,6 @@
 // Remembers the last changes, within bounds, so that watches can go on from where they stopped and lists from what there was.
-import { compare } from './image.ts'
+import { type ListChange, patchSorted } from '../base/index.ts'
+import { byName } from './image.ts'
 import { type Change, HistoryGone, type Stored } from './object-store.ts'
 
 export interface HistoryLimits {
@@ -15,6 +16,7 @@ export class History {
   /** Those before it are forgotten; they are thrown away when they are half of all. */
   #start = 0
   #bytes = 0
+  readonly #past = new Map<string, readonly Stored[]>()
   /** What came after this revision is known. */
   #oldest: number
 
@@ -41,16 +43,22 @@ export class History {
 
   /** A sorted list of a resource, as it was at a revision. */
   asOf(revision: number, resource: string, now: readonly Stored[]): readonly Stored[] {
+    this.#refuseOlder(revision)
+    const name = `${revision} ${resource}`
+    const known = this.#past.get(name)
+    if (known !== undefined) return known
     const undone = this.since(revision).filter(({ key }) => key.resource === resource)
     if (undone.length === 0) return now
-    const before = new Map<string, Stored | undefined>()
-    for (const change of undone) {
-      const name = `${change.key.namespace}/${change.key.name}`
-      if (!before.has(name)) before.set(name, change.before)
-    }
-    const kept = now.filter(({ key }) => !before.has(`${key.namespace}/${key.name}`))
-    const restored = Array.from(before.values()).filter((stored) => stored !== undefined)
-    return [...kept, ...restored].sort((a, b) => compare(a.key.namespace, b.key.namespace) || compare(a.key.name, b.key.name))
+    const past = patchSorted(now, undoing(undone), byName)
+    this.#remember(name, past)
+    return past
+  }
+
+  /** What was does not change any more; the pages of a list ask for it one after the other. */
+  #remember(name: string, past: readonly Stored[]): void {
+    const [eldest] = this.#past.keys()
+    if (this.#past.size >= mostPast && eldest !== undefined) this.#past.delete(eldest)
+    this.#past.set(name, past)
   }
 
   #refuseOlder(revision: number): void {
@@ -64,6 +72,25 @@ export class History {
     this.#bytes -= sizeOf(change)
     this.#oldest = change.revision
   }
+}
+
+/** Lists of the past that are kept for their next page. */
+const mostPast = 4
+
+/** What of the present has to go for what was before. */
+function undoing(changes: readonly Change[]): ListChange<Stored> {
+  const first = new Map<string, Stored | undefined>()
+  const last = new Map<string, Stored | undefined>()
+  for (const { key, before, after } of changes) {
+    const name = `${key.namespace}/${key.name}`
+    if (!first.has(name)) first.set(name, before)
+    last.set(name, after)
+  }
+  return { gone: presentOf(last), added: presentOf(first) }
+}
+
+function presentOf(versions: ReadonlyMap<string, Stored | undefined>): readonly Stored[] {
+  return Array.from(versions.values()).filter((stored) => stored !== undefined)
 }
 
 function sizeOf({ before }: Change): number {

@@ -13,6 +13,7 @@ export function describeObjectStore(name: string, make: () => StoreUnderTest): v
   describe(name, () => {
     holdWrites(new Stand(make))
     holdReads(new Stand(make))
+    holdPages(new Stand(make))
   })
 }
 
@@ -119,19 +120,6 @@ function holdReads(stand: Stand): void {
       expect(namesOf(stand.store, {})).toEqual(['a/a', 'a/b', 'ab/a', 'b/a'])
     })
 
-    it('lists page by page what there was when the first page was made', async () => {
-      await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => stand.put(maps('x', name), name)))
-      const first = stand.store.list('configmaps', { limit: 2 })
-      expect(first.remaining).toBe(3)
-      await stand.put(maps('x', 'c'), 'changed')
-      await stand.put(maps('x', 'cc'), 'new')
-      await stand.store.commit([{ key: maps('x', 'd') }])
-      const rest = stand.store.list('configmaps', { from: { revision: first.revision, namespace: 'x', name: 'b' } })
-      expect(rest.items.map(({ value }) => value.toString())).toEqual(['c', 'd', 'e'])
-      expect(rest.revision).toBe(first.revision)
-      expect(rest.remaining).toBe(0)
-    })
-
     it('tells a watch of every change after its revision, in order and once', async () => {
       const since = await stand.put(maps('a', 'one'), '1')
       await stand.put(maps('a', 'one'), '2')
@@ -174,6 +162,40 @@ function holdReads(stand: Stand): void {
       await stand.put(maps('a', 'one'), 'x')
       expect(() => stand.store.watch(stand.store.revision, () => undefined)).not.toThrow()
       expect(() => stand.store.watch(stand.store.revision + 1, () => undefined)).toThrow(HistoryGone)
+    })
+  })
+}
+
+function holdPages(stand: Stand): void {
+  describe('pages of a list', () => {
+    beforeEach(() => stand.open())
+    afterEach(() => stand.close())
+
+    it('lists page by page what there was when the first page was made', async () => {
+      await Promise.all(['a', 'b', 'c', 'd', 'e'].map((name) => stand.put(maps('x', name), name)))
+      const first = stand.store.list('configmaps', { limit: 2 })
+      expect(first.remaining).toBe(3)
+      await stand.put(maps('x', 'c'), 'changed')
+      await stand.put(maps('x', 'cc'), 'new')
+      await stand.store.commit([{ key: maps('x', 'd') }])
+      const rest = stand.store.list('configmaps', { from: { revision: first.revision, namespace: 'x', name: 'b' } })
+      expect(rest.items.map(({ value }) => value.toString())).toEqual(['c', 'd', 'e'])
+      expect(rest.revision).toBe(first.revision)
+      expect(rest.remaining).toBe(0)
+    })
+
+    it('lists what there was to all who page through it, whatever has changed by then', async () => {
+      const names = Array.from({ length: 50 }, (_, i) => `n${i}`).toSorted()
+      await Promise.all(names.map((name) => stand.put(maps('x', name), 'old')))
+      const { revision } = stand.store
+      await Promise.all(names.slice(10, 48).map((name) => stand.store.commit([{ key: maps('x', name) }])))
+      await stand.put(maps('w', 'new'), 'new')
+      await stand.put(maps('x', names[0] ?? ''), 'new')
+      for (let turn = 0; turn < 2; turn++) {
+        const { items } = stand.store.list('configmaps', { from: { revision, namespace: '', name: '' } })
+        expect(items.map(({ key, value }) => `${key.name} ${value.toString()}`)).toEqual(names.map((name) => `${name} old`))
+        await stand.put(maps('x', 'later'), 'new')
+      }
     })
   })
 }

@@ -73,6 +73,25 @@ const rows: Record<string, Row> = {
   'a field that cannot be selected by': { path: `${maps}?fieldSelector=data.a%3Db`, asked: {}, code: 400, says: /data.a/ },
   'a continuation that was never given': { path: `${maps}?limit=1&continue=abc`, asked: {}, code: 400, says: /continue key is not valid/ },
   'a forged token': { path: maps, asked: { token: 'x'.repeat(43) }, code: 401, says: /Unauthorized/ },
+  'a definition of a kind that is not built in, which would never be served': {
+    path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+    asked: {
+      method: 'POST',
+      body: JSON.stringify({
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: 'things.example.com' },
+        spec: {
+          group: 'example.com',
+          names: { kind: 'Thing', plural: 'things' },
+          scope: 'Namespaced',
+          versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+        },
+      }),
+    },
+    code: 403,
+    says: /things.example.com.* is forbidden: this server serves the kinds of Istio that are built in, and none that are defined/,
+  },
   'a Pod, which nobody would run': {
     path: '/api/v1/namespaces/default/pods',
     asked: { method: 'POST', body: '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"}}' },

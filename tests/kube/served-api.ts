@@ -5,9 +5,13 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-export interface ServedApi {
+/** A server, and the folder with its authority and the token of its administrator. */
+export interface Reached {
   readonly directory: string
   readonly url: string
+}
+
+export interface ServedApi extends Reached {
   readonly stderr: () => string
   /** Resolves when the process is gone. */
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
@@ -90,7 +94,7 @@ export interface Asked {
 }
 
 /** One request by the administrator, over TLS that trusts the server's own authority alone. */
-export function askApi({ directory, url }: Pick<ServedApi, 'directory' | 'url'>, path: string, asked: Asked = {}): Promise<Replied> {
+export function askApi({ directory, url }: Reached, path: string, asked: Asked = {}): Promise<Replied> {
   const ca = readFileSync(join(directory, 'pki/ca.crt'))
   const token = asked.token ?? readFileSync(join(directory, 'pki/admin.token'), 'utf8').trim()
   const { hostname, port } = new URL(url)
