@@ -86,7 +86,7 @@ const broken: Record<string, { files: Files; says: readonly string[]; plan?: Pla
   'nothing imports main': {
     files: { 'src/cli/x.ts': "import { run } from '../main/index.ts'" },
     says: [
-      'src/cli/x.ts:1 imports src/main/index.ts: cli may not import main. It may import base, api, flow, config, registry, model, analysis, translate, xds, runtime, intercept, admin, client.',
+      'src/cli/x.ts:1 imports src/main/index.ts: cli may not import main. It may import base, api, flow, config, registry, model, analysis, translate, xds, runtime, intercept, admin, client, kube.',
     ],
   },
   'a value over an arrow for types': {

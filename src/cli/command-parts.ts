@@ -21,3 +21,11 @@ export function policyOptions(command: Command): void {
     .addOption(new Option('--outbound <mode>', 'outbound policy over what the files say').choices(['REGISTRY_ONLY', 'ALLOW_ANY']))
     .addOption(new Option('--strictness <mode>', 'strict, or exactly as Istio').choices(['strict', 'istio']))
 }
+
+/** Which API server a command is about. */
+export function serverOption(
+  command: Command,
+  what = 'says how the server is reached (default: $KUBECONFIG, or that of a server on this machine)',
+): Command {
+  return command.option('--kubeconfig <file>', what)
+}

@@ -1,6 +1,6 @@
 // Builds the commands about the configuration that proxies are given: who serves it, what is in it, and who has it.
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
-import { examples, list, policyOptions, sub } from './command-parts.ts'
+import { examples, list, policyOptions, serverOption, sub } from './command-parts.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
 
@@ -83,7 +83,7 @@ function kindOf(text: string): string {
 export function proxyConfigCommand(finish: Finish): Command {
   return nodeOptions(sub('proxy-config', 'shows the resources of a proxy, in istioctl’s columns').alias('pc'))
     .addArgument(new Argument('<what>', configKinds.join(', ')).argParser(kindOf))
-    .argument('[admin]', 'admin address of a running proxy, ours or Envoy; without it, -f or --xds says what it would be sent')
+    .argument('[proxy]', 'NAME[.NAMESPACE] of a proxy that the server has, or the admin address of one that runs, ours or Envoy')
     .option('--port <port>', 'only of this port')
     .option('--fqdn <host>', 'only of this host')
     .option('--name <name>', 'only of this name')
@@ -91,28 +91,31 @@ export function proxyConfigCommand(finish: Finish): Command {
     .addHelpText(
       'after',
       examples(
+        'sallyport proxy-config cluster busybox.default',
         'sallyport proxy-config cluster 127.0.0.1:15000',
         'sallyport proxy-config route --node web.shop -f policy/ --name 80 -o yaml',
         'sallyport proxy-config all --node router~istio-egressgateway.istio-system -l istio=egressgateway --xds 127.0.0.1:15010',
       ),
     )
-    .action(async (what: string, admin: string | undefined, values: Values) =>
-      finish(await (await import('./commands/proxy-config.ts')).proxyConfig(what, admin, values)),
+    .action(async (what: string, proxy: string | undefined, values: Values) =>
+      finish(await (await import('./commands/proxy-config.ts')).proxyConfig(what, proxy, values)),
     )
 }
 
 export function proxyStatusCommand(finish: Finish): Command {
-  return sub('proxy-status', 'says which proxies a server has, and what each has accepted; exit code 1 when one has refused something')
+  return serverOption(
+    sub('proxy-status', 'says which proxies a server has, and what each has accepted; exit code 1 when one has refused something'),
+  )
     .alias('ps')
-    .requiredOption('--xds <addr>', 'the server: HOST:PORT, or the path of a Unix socket')
+    .option('--xds <addr>', 'another server: HOST:PORT, or the path of a Unix socket')
     .addOption(format(['short', 'json', 'yaml'], 'short'))
-    .addHelpText('after', examples('sallyport proxy-status --xds 127.0.0.1:15010'))
+    .addHelpText('after', examples('sallyport proxy-status', 'sallyport proxy-status --xds 127.0.0.1:15010'))
     .action(async (values: Values) => finish(await (await import('./commands/proxy-status.ts')).proxyStatus(values)))
 }
 
 function nodeOptions(command: Command): Command {
   policyOptions(command)
-  return command
+  return serverOption(command)
     .option('--node <node>', 'whose: NAME.NAMESPACE, router~NAME.NAMESPACE, or a node id', 'workload.default')
     .addOption(list('-l, --label <k=v>', 'label of the node (repeatable); a server knows those of the nodes that it has'))
     .option('--xds <addr>', 'asks a server instead of reading files: HOST:PORT, or the path of a Unix socket')

@@ -1,9 +1,9 @@
 // Builds the command tree and hands each command to its file, which is loaded only when the command is used.
 import { Command, CommanderError, Option } from 'commander'
-import { examples, list, policyOptions, sub } from './command-parts.ts'
+import { examples, list, policyOptions, serverOption, sub } from './command-parts.ts'
 import { proxyConfigCommand, proxyStatusCommand, serveCommand, xdsCommand } from './configuration-commands.ts'
 import { exitCodes, exitCodesOfErrors } from './exit-codes.ts'
-import { installCommand, kubeInjectCommand } from './server-commands.ts'
+import { experimentalCommand, installCommand, kubeInjectCommand, versionCommand } from './server-commands.ts'
 import { flowsCommand, topCommand } from './flow-commands.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
@@ -52,6 +52,8 @@ function commandsOf(roles: Roles, finish: (code: number) => void): readonly Comm
     xdsCommand(finish),
     proxyConfigCommand(finish),
     proxyStatusCommand(finish),
+    experimentalCommand(finish),
+    versionCommand(finish),
     doctorCommand(roles, finish),
   ]
 }
@@ -141,16 +143,19 @@ function explainCommand(finish: (code: number) => void): Command {
 }
 
 function analyzeCommand(finish: (code: number) => void): Command {
-  const command = sub('analyze', 'prints every problem of the files, and what the proxies of a server have refused').alias('validate')
+  const command = sub('analyze', 'prints every problem of the files, or of what a server has, and what its proxies have refused').alias(
+    'validate',
+  )
   policyOptions(command)
-  return command
+  return serverOption(command, 'looks at that server, together with the files (without files: default $KUBECONFIG, or the server here)')
     .option('--xds <addr>', 'asks this server what its proxies have refused: HOST:PORT, or the path of a Unix socket')
     .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json']).default('text'))
+    .argument('[files...]', 'as -f')
     .addHelpText(
       'after',
-      examples('sallyport analyze -f policy/', 'sallyport analyze -f policy/ -o json', 'sallyport analyze --xds 127.0.0.1:15010'),
+      examples('sallyport analyze -f policy/', 'sallyport analyze', 'sallyport analyze redis.yaml --kubeconfig ~/.kube/config'),
     )
-    .action(async (values: Values) => finish(await (await import('./commands/analyze.ts')).analyze(values)))
+    .action(async (files: string[], values: Values) => finish(await (await import('./commands/analyze.ts')).analyze(files, values)))
 }
 
 function doctorCommand(roles: Roles, finish: (code: number) => void): Command {

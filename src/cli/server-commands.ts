@@ -1,6 +1,6 @@
 // Builds the commands that speak to a running API server: what it is set to, and what people put before `kubectl apply`.
-import type { Command } from 'commander'
-import { examples, list, sub } from './command-parts.ts'
+import { type Command, Option } from 'commander'
+import { examples, list, serverOption, sub } from './command-parts.ts'
 import type { Values } from './values.ts'
 
 type Finish = (code: number) => void
@@ -41,6 +41,24 @@ export function kubeInjectCommand(finish: Finish): Command {
     .action(async (values: Values) => finish((await import('./commands/kube-inject.ts')).kubeInject(values)))
 }
 
-function serverOption(command: Command): Command {
-  return command.option('--kubeconfig <file>', 'says how the server is reached (default: $KUBECONFIG, or that of a server on this machine)')
+export function experimentalCommand(finish: Finish): Command {
+  const experimental = sub('x', 'istioctl’s experimental commands').alias('experimental')
+  const describe = sub('describe', 'says what governs a workload')
+  describe.addCommand(
+    serverOption(sub('pod', 'says which declarations govern a Pod, and which way its declared traffic goes'))
+      .argument('<name[.namespace]>', 'the Pod')
+      .option('-n, --namespace <ns>', 'its namespace', 'default')
+      .addHelpText('after', examples('sallyport x describe pod busybox.default'))
+      .action(async (name: string, values: Values) => finish(await (await import('./commands/describe-pod.ts')).describePod(name, values))),
+  )
+  return experimental.addCommand(describe)
+}
+
+export function versionCommand(finish: Finish): Command {
+  return serverOption(sub('version', 'prints the version of this program, of the server and of its proxies'))
+    .option('--short', 'as istioctl has it; it is short in any case')
+    .option('--remote <bool>', 'false: of this program alone', 'true')
+    .addOption(new Option('-o, --output <format>', 'how it is printed').choices(['text', 'json', 'yaml']).default('text'))
+    .addHelpText('after', examples('sallyport version', 'sallyport version --remote=false -o json'))
+    .action(async (values: Values) => finish(await (await import('./commands/version.ts')).version(values)))
 }

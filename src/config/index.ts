@@ -2,4 +2,5 @@
 export { countIssues, formatIssue, issuesToJson } from './issue-text.ts'
 export { type ConfigSnapshot, type ReadOptions, readSources, readText } from './read-sources.ts'
 export { createStore, type Store, type StoreOptions } from './store.ts'
-export { createObjectSource, type DeclaredObject, type DeclaredObjects } from './object-source.ts'
+export type { DeclaredObject } from './declared-object.ts'
+export { createObjectSource, type DeclaredObjects } from './object-source.ts'

@@ -1,19 +1,10 @@
 // Keeps the configuration up to date that stands in objects of an API: each is read once for its version, as a document of a file would be.
 import { type Clock, systemClock, type Timer, Watchable } from '../base/index.ts'
-import { type Assembly, assemble, type LoadedFile, noPlaces } from './assembly.ts'
-import { readDocument } from './document-reader.ts'
-import { loadDocument } from './loaded-document.ts'
+import { type Assembly, assemble, type LoadedFile } from './assembly.ts'
+import { type DeclaredObject, loadObject } from './declared-object.ts'
 import { type ConfigSnapshot, type ReadOptions, snapshotOf } from './read-sources.ts'
 import { sameSnapshot } from './same-snapshot.ts'
 import type { Store } from './store.ts'
-
-/** One version of an object: as long as it is the same, so is what it says. */
-export interface DeclaredObject {
-  /** Stands in the place of a file's name: `serviceentries.networking.istio.io default/redis`. */
-  readonly source: string
-  /** JSON. */
-  text(): string
-}
 
 export interface DeclaredObjects {
   /** In an order that does not change by itself. */
@@ -34,9 +25,6 @@ export interface ObjectSourceOptions extends ReadOptions {
 export function createObjectSource(objects: DeclaredObjects, options: ObjectSourceOptions): Store {
   return new ObjectSource(objects, options)
 }
-
-/** Nobody sees the text that an object is read from: its name is the place. */
-const withoutLines = { line: 0, from: 0 } as const
 
 class ObjectSource implements Store {
   readonly snapshot: Watchable<ConfigSnapshot>
@@ -86,9 +74,7 @@ class ObjectSource implements Store {
   #fileOf(object: DeclaredObject): LoadedFile {
     const known = this.#files.get(object)
     if (known !== undefined) return known
-    const parsed = readDocument(object.text(), { defaultNamespace: this.#options.defaultNamespace ?? 'default' })
-    const documents = [loadDocument(parsed, object.source, withoutLines)]
-    const file = { source: object.source, documents, issues: [], opaque: parsed.opaque, places: noPlaces }
+    const file = loadObject(object, this.#options.defaultNamespace)
     this.#files.set(object, file)
     return file
   }

@@ -1,9 +1,15 @@
 // The single table of the resources that the server has: what discovery, validation, OpenAPI, tables and paths derive from.
+import { kinds, otherKind } from '../api/index.ts'
 import { coreResources } from './resources/core-resources.ts'
 import { istioResources } from './resources/istio-resources.ts'
 import type { ApiResource } from './resources/resource.ts'
 
 export const resources: readonly ApiResource[] = [...coreResources, ...istioResources]
+
+/** Those whose objects the control side reads. */
+export const declarationResources: readonly ApiResource[] = resources.filter(
+  ({ group, kind, storedAs }) => storedAs === undefined && (Object.hasOwn(kinds, kind) || otherKind(group, kind) !== undefined),
+)
 
 /** The resource at `/apis/GROUP/VERSION/PLURAL`. */
 export function findResource(group: string, version: string, plural: string): ApiResource | undefined {

@@ -1,7 +1,6 @@
 // Shows the objects of the API that are configuration to the control side, each version as one document.
-import { kinds, otherKind } from '../api/index.ts'
 import type { DeclaredObject, DeclaredObjects } from '../config/index.ts'
-import { type KubeObject, resources } from '../kube/index.ts'
+import { declarationResources, type KubeObject } from '../kube/index.ts'
 import type { ObjectStore, Stored } from '../store/index.ts'
 
 export function declaredObjects(store: ObjectStore): DeclaredObjects {
@@ -29,7 +28,4 @@ function withoutBookkeeping(value: Buffer): string {
   return JSON.stringify({ ...object, metadata })
 }
 
-/** Of the kinds that the control side reads. */
-const names = resources
-  .filter(({ group, kind }) => Object.hasOwn(kinds, kind) || otherKind(group, kind) !== undefined)
-  .map(({ group, plural }) => (group === '' ? plural : `${plural}.${group}`))
+const names = declarationResources.map(({ group, plural }) => (group === '' ? plural : `${plural}.${group}`))

@@ -212,7 +212,7 @@ const wrong: Record<string, { readonly args: readonly string[]; readonly code: n
     says: /SLP4202|cannot be asked.*\n.*fix: name the address/,
   },
   'a node that is none': { args: ['xds', 'dump', '--node', 'web', '-f', 'x'], code: 2, says: /neither a node id nor NAME\.NAMESPACE/ },
-  'no source': { args: ['xds', 'dump', '--node', 'web.shop'], code: 2, says: /nothing to look at/ },
+  'no source': { args: ['xds', 'dump', '--node', 'web.shop', '--kubeconfig', '/none'], code: 2, says: /the kubeconfig \/none/ },
   'two sources': { args: ['pc', 'all', '127.0.0.1:1', '-f', 'x'], code: 2, says: /and not both/ },
   'a difference with nothing': { args: ['xds', 'diff', '-f', 'x'], code: 2, says: /--against/ },
   'an admin address where nobody is': { args: ['pc', 'all', '127.0.0.1:1'], code: 3, says: /cannot ask 127\.0\.0\.1:1/ },

@@ -18,6 +18,8 @@ const commands = [
   'xds',
   'proxy-config',
   'proxy-status',
+  'x',
+  'version',
 ]
 
 describe('help', () => {
@@ -65,7 +67,7 @@ const wrong: Record<string, { args: readonly string[]; code: number; says: RegEx
     code: 2,
     says: /REGISTRY_ONLY, ALLOW_ANY/,
   },
-  'analyze of nothing': { args: ['analyze'], code: 2, says: /fix: name files/ },
+  'analyze of nothing': { args: ['analyze', '--kubeconfig', '/none'], code: 2, says: /the kubeconfig \/none cannot be read/ },
   'a gateway that nothing can select': { args: ['gateway'], code: 2, says: /fix: add -l/ },
   'a gateway for peers that are none': { args: ['gateway', '-l', 'a=b', '--from', 'x'], code: 2, says: /--from "x"/ },
   'a label without a value': { args: ['gateway', '-l', 'a'], code: 2, says: /key=value/ },

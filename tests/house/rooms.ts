@@ -27,7 +27,22 @@ export const arrows: Plan = {
   proxy: ['base', 'flow', 'runtime', 'telemetry', 'identity'],
   envoy: ['base', 'flow', 'telemetry', 'xds', 'identity'],
   admin: ['base', 'api', 'flow', 'telemetry', 'xds', 'model', 'analysis', 'runtime'],
-  cli: ['base', 'api', 'flow', 'config', 'registry', 'model', 'analysis', 'translate', 'xds', 'runtime', 'intercept', 'admin', 'client'],
+  cli: [
+    'base',
+    'api',
+    'flow',
+    'config',
+    'registry',
+    'model',
+    'analysis',
+    'translate',
+    'xds',
+    'runtime',
+    'intercept',
+    'admin',
+    'client',
+    'kube',
+  ],
 }
 
 /** Arrows that carry types only. */

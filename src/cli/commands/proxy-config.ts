@@ -2,9 +2,13 @@
 import { writeColumns, writeStructured } from '../configuration/output.ts'
 import { askProxy, type ProxyResources, type ResourceKind, resourcesOf } from '../configuration/proxy-resources.ts'
 import { type Row, tables } from '../configuration/resource-tables.ts'
-import { listedFor } from '../configuration/sources.ts'
+import { fromServer, listedFor, reaching } from '../configuration/sources.ts'
 import { wantedNode } from '../configuration/wanted-node.ts'
+import { adminTargetOf } from '../admin-target.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { fetchClientStatus } from '../../xds/index.ts'
+import { xdsTargetOf } from '../server/xds-target.ts'
+import { nameOf } from './proxy-status.ts'
 import { listOf, textOf, UsageError, type Values } from '../values.ts'
 
 const kinds: Readonly<Record<string, readonly ResourceKind[]>> = {
@@ -16,12 +20,13 @@ const kinds: Readonly<Record<string, readonly ResourceKind[]>> = {
   all: ['clusters', 'listeners', 'routes', 'endpoints', 'secrets'],
 }
 
-export async function proxyConfig(what: string, admin: string | undefined, values: Values): Promise<number> {
+/** `proxy` is an admin address, or the name of one that the server has. */
+export async function proxyConfig(what: string, proxy: string | undefined, values: Values): Promise<number> {
   const wanted = kinds[what] ?? []
-  const isFromAdmin = admin !== undefined
-  if (isFromAdmin && (textOf(values, 'xds') !== undefined || listOf(values, 'filename').length > 0))
+  const isNamed = proxy !== undefined && adminTargetOf(proxy) === undefined && /^[\w-]+(\.[\w-]+)*$/.test(proxy)
+  if (proxy !== undefined && (listOf(values, 'filename').length > 0 || (!isNamed && textOf(values, 'xds') !== undefined)))
     throw new UsageError('SLP0002', 'name the admin address of a proxy, or -f or --xds for what it would be sent, and not both')
-  const resources = isFromAdmin ? await askProxy(admin) : resourcesOf(await listedFor(values, wantedNode(values)))
+  const resources = await (isNamed ? ofNamed(proxy, values) : ofUnnamed(proxy, values))
   const format = textOf(values, 'output')
   if (format === 'json' || format === 'yaml') {
     const shown = (kind: ResourceKind) => resources[kind].filter((_, i) => isShownWhole(kind, resources, i, values))
@@ -37,6 +42,25 @@ export async function proxyConfig(what: string, admin: string | undefined, value
     )
   }
   return exitCodes.ok
+}
+
+async function ofUnnamed(admin: string | undefined, values: Values): Promise<ProxyResources> {
+  return admin === undefined ? resourcesOf(await listedFor(values, wantedNode(values))) : askProxy(admin)
+}
+
+/** As the server tells the node that it knows by this name. */
+async function ofNamed(name: string, values: Values): Promise<ProxyResources> {
+  const target = xdsTargetOf(values)
+  const clients = await reaching(fetchClientStatus(target))
+  const full = name.includes('.') ? name : `${name}.default`
+  const found = clients.find((client) => nameOf(client) === full)
+  if (found === undefined) {
+    const known = clients.map(nameOf).join(', ')
+    throw new UsageError('SLP0002', `${target.address} has no proxy ${full}`, {
+      fix: known === '' ? 'it has none just now' : `it has ${known}`,
+    })
+  }
+  return resourcesOf(await fromServer(target, wantedNode({ ...values, node: found.node.id })))
 }
 
 /** A resource is shown whole when one of its rows would be. */

@@ -1,18 +1,18 @@
 // `sallyport proxy-status`: says which proxies a server has, and what of their configuration each has accepted.
 import type { Issue } from '../../api/index.ts'
-import { type ClientStatus, fetchClientStatus, readNode, type TypeUrl, typeShortNames, typeUrls } from '../../xds/index.ts'
+import { type ClientStatus, fetchClientStatus, type Observed, readNode, type TypeUrl, typeShortNames, typeUrls } from '../../xds/index.ts'
 import { printable, writeColumns, writeStructured } from '../configuration/output.ts'
 import { reaching } from '../configuration/sources.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { textOf, UsageError, type Values, xdsAddressOf } from '../values.ts'
+import { xdsTargetOf } from '../server/xds-target.ts'
+import { textOf, type Values } from '../values.ts'
 
 const columns: readonly TypeUrl[] = [typeUrls.cluster, typeUrls.listener, typeUrls.endpoint, typeUrls.route, typeUrls.extension]
 
 /** Exit code 1 when a proxy has refused something. */
 export async function proxyStatus(values: Values): Promise<number> {
-  const address = xdsAddressOf(values)
-  if (address === undefined) throw new UsageError('SLP0002', 'nothing to ask', { fix: 'name the server with --xds' })
-  const clients = (await reaching(fetchClientStatus(address))).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+  const target = xdsTargetOf(values)
+  const clients = (await reaching(fetchClientStatus(target))).toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
   const format = textOf(values, 'output')
   if (format === 'json' || format === 'yaml') writeStructured(clients.map(toJson), format)
   else {
@@ -22,7 +22,7 @@ export async function proxyStatus(values: Values): Promise<number> {
         nameOf(client),
         clusterOf(client),
         ...columns.map((typeUrl) => stateOf(client, typeUrl)),
-        address,
+        target.address,
         versionOf(client),
       ]),
     )
@@ -32,19 +32,19 @@ export async function proxyStatus(values: Values): Promise<number> {
 }
 
 /** What proxies have refused, as findings: nobody else finds that out, because they go on with what they had. */
-export async function refusalsOf(address: string): Promise<readonly Issue[]> {
-  const clients = await reaching(fetchClientStatus(address))
+export async function refusalsOf(target: Observed): Promise<readonly Issue[]> {
+  const clients = await reaching(fetchClientStatus(target))
   return clients.flatMap((client) =>
     client.types.flatMap(({ typeUrl, rejected }) => {
       if (rejected === undefined) return []
       const what = [typeShortNames[typeUrl], ...rejected.resources].join(' ')
       const message = `${nameOf(client)} has refused its ${what}, and goes on with what it had: ${printable(rejected.text)}`
-      return [{ level: 'error', code: 'SLP0202', path: '', message, source: `${address} ${client.node.id}` } as const]
+      return [{ level: 'error', code: 'SLP0202', path: '', message, source: `${target.address} ${client.node.id}` } as const]
     }),
   )
 }
 
-function nameOf({ node }: ClientStatus): string {
+export function nameOf({ node }: ClientStatus): string {
   const identity = readNode(node)
   return typeof identity === 'string' ? node.id : `${identity.name}.${identity.namespace}`
 }
@@ -60,7 +60,7 @@ function stateOf({ types }: ClientStatus, typeUrl: TypeUrl): string {
   return type === undefined ? 'IGNORED' : type.state
 }
 
-function versionOf({ node }: ClientStatus): string {
+export function versionOf({ node }: ClientStatus): string {
   const said = node.metadata?.['ISTIO_VERSION']
   if (typeof said === 'string') return said
   const { case: kind, value } = node.userAgentVersionType

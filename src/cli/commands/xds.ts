@@ -34,7 +34,7 @@ export async function xdsDiff(values: Values): Promise<number> {
     throw new UsageError('SLP0002', 'a difference is between -f and either --xds or --against', {
       fix: 'write -f new/ --against old/, or -f new/ --xds ADDR',
     })
-  const before = server === undefined ? fromFiles({ ...values, filename: against }, wanted) : fromServer(server, wanted)
+  const before = server === undefined ? fromFiles({ ...values, filename: against }, wanted) : fromServer({ address: server }, wanted)
   const differences = differencesOf(await before, await fromFiles(values, wanted))
   if (textOf(values, 'output') === 'text') process.stdout.write(differences.map(describeDifference).join(''))
   else writeStructured(differences.map(differenceToJson), textOf(values, 'output'))

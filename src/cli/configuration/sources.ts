@@ -2,22 +2,20 @@
 import { SallyportError } from '../../base/index.ts'
 import { buildModel } from '../../model/index.ts'
 import { translate } from '../../translate/index.ts'
-import { type Listed, listSnapshot, type Observation, observe } from '../../xds/index.ts'
+import { type Listed, listSnapshot, type Observation, observe, type Observed } from '../../xds/index.ts'
 import { readDeclarations, writeIssues } from '../declarations.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { xdsTargetOf } from '../server/xds-target.ts'
 import { policyOf, UsageError, type Values, xdsAddressOf } from '../values.ts'
 import type { WantedNode } from './wanted-node.ts'
 
 const snapshotMs = 15_000
 
-/** From `-f`, or from `--xds`. */
+/** From `-f`, from `--xds`, or without either from the API server that is known. */
 export function listedFor(values: Values, wanted: WantedNode): Promise<readonly Listed[]> {
-  const xds = xdsAddressOf(values)
   const { files } = policyOf(values)
-  if (xds !== undefined && files.length > 0) throw new UsageError('SLP0002', '-f and --xds exclude each other here')
-  if (xds === undefined && files.length === 0)
-    throw new UsageError('SLP0002', 'nothing to look at', { fix: 'name files with -f, or a server with --xds' })
-  return xds === undefined ? fromFiles(values, wanted) : fromServer(xds, wanted)
+  if (xdsAddressOf(values) !== undefined && files.length > 0) throw new UsageError('SLP0002', '-f and --xds exclude each other here')
+  return files.length === 0 ? fromServer(xdsTargetOf(values), wanted) : fromFiles(values, wanted)
 }
 
 /** Rejects when the files are not valid: what would be served is then what was good before. */
@@ -30,7 +28,7 @@ export async function fromFiles(values: Values, { proxy }: WantedNode): Promise<
   return listSnapshot(translate(buildModel(config.resources, config.settings), proxy).snapshot)
 }
 
-export async function fromServer(address: string, { node }: WantedNode): Promise<readonly Listed[]> {
+export async function fromServer(target: Observed, { node }: WantedNode): Promise<readonly Listed[]> {
   const done = new AbortController()
   const listed = new Map<string, Listed>()
   const limit = setTimeout(() => done.abort(), snapshotMs)
@@ -43,11 +41,11 @@ export async function fromServer(address: string, { node }: WantedNode): Promise
       isComplete = true
       done.abort()
     }
-    await reaching(observe({ address, node, onObserved, onComplete, signal: done.signal }))
+    await reaching(observe({ ...target, node, onObserved, onComplete, signal: done.signal }))
   } finally {
     clearTimeout(limit)
   }
-  if (!isComplete) throw new Unreachable(`${address} did not say all that it has in ${snapshotMs / 1000} seconds`)
+  if (!isComplete) throw new Unreachable(`${target.address} did not say all that it has in ${snapshotMs / 1000} seconds`)
   return Array.from(listed.values())
 }
 

@@ -53,11 +53,13 @@ const socketDirectory = '/run/sallyport-explain'
 const mostHops = 4
 
 export function explainQuestion(config: ConfigSnapshot, question: Question): Explanation {
-  const model = buildModel(config.resources, config.settings)
+  return explainIn(buildModel(config.resources, config.settings), question)
+}
+
+export function explainIn(model: Model, question: Question): Explanation {
   const { workload } = question
-  const sidecar = runtimeOf(model, { isEmbedded: true, proxy: { role: 'sidecar', ...workload } })
   const hops: Hop[] = []
-  let seat: Seat = { runtime: sidecar }
+  let seat: Seat = { runtime: runtimeOf(model, { isEmbedded: true, proxy: { role: 'sidecar', ...workload } }) }
   let name = `${workload.namespace}/${workload.name}`
   let path: FlowPath = 'none'
   let asked = question

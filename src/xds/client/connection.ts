@@ -1,15 +1,5 @@
 // Opens one ADS stream over gRPC, in either form of the protocol, and reads what comes on it into plain values.
-import {
-  type ChannelCredentials,
-  type ChannelOptions,
-  Client,
-  type ClientDuplexStream,
-  credentials,
-  logVerbosity,
-  Metadata,
-  setLogVerbosity,
-  status,
-} from '@grpc/grpc-js'
+import { type ChannelOptions, Client, type ClientDuplexStream, logVerbosity, setLogVerbosity, status } from '@grpc/grpc-js'
 import { create, fromBinary } from '@bufbuild/protobuf'
 import { type Any, anyIs } from '@bufbuild/protobuf/wkt'
 import { messageOf as textOf } from '../../base/index.ts'
@@ -22,7 +12,8 @@ import {
   DiscoveryResponseSchema,
   ResourceSchema,
 } from '../gen/envoy/service/discovery/v3/discovery_pb.js'
-import { type Credential, type SecuredBy, xdsServerName } from '../secured-by.ts'
+import { callMetadata, channelCredentials, serverNameOptions, targetOf } from '../secured-channel.ts'
+import type { Credential, SecuredBy } from '../secured-by.ts'
 import type { DeltaRequest } from './delta-state.ts'
 import { type Received, type ReceivedResource, wholeTypes } from './protocol.ts'
 import type { SotwRequest } from './sotw-state.ts'
@@ -86,7 +77,7 @@ class GrpcConnection implements Connection {
     this.#events = events
     this.#node = options.node
     this.#credential = options.securedBy?.credential()
-    this.#client = new Client(targetOf(options.address), credentialsOf(options.securedBy, this.#credential), channelOptions(options))
+    this.#client = new Client(targetOf(options.address), channelCredentials(options.securedBy, this.#credential), channelOptions(options))
     // What is said on the stream says also why there is no connection, and at once.
     this.#stream = this.#open()
     this.#client.waitForReady(Date.now() + options.connectMs, (error) => {
@@ -127,7 +118,7 @@ class GrpcConnection implements Connection {
       path,
       serialize,
       responseDeserialize,
-      metadataOf(this.#credential),
+      callMetadata(this.#credential),
     )
     stream.on('data', (bytes: Uint8Array) => this.#receive(bytes))
     stream.on('error', (error: Error & { readonly code?: number; readonly details?: string }) =>
@@ -160,26 +151,9 @@ function reasonOf(error: Error & { readonly details?: string }): string {
 }
 
 /** `HOST:PORT`, or the path of a Unix socket. */
-function targetOf(address: string): string {
-  return address.startsWith('/') ? `unix:${address}` : address.startsWith('unix:') ? address : `dns:${address}`
-}
-
-function credentialsOf(securedBy: SecuredBy | undefined, credential: Credential | undefined): ChannelCredentials {
-  if (securedBy === undefined) return credentials.createInsecure()
-  const roots = Buffer.from(securedBy.authority)
-  if (credential === undefined || 'token' in credential) return credentials.createSsl(roots)
-  return credentials.createSsl(roots, Buffer.from(credential.key), Buffer.from(credential.certificate))
-}
-
-function metadataOf(credential: Credential | undefined): Metadata {
-  const metadata = new Metadata()
-  if (credential !== undefined && 'token' in credential) metadata.set('authorization', `Bearer ${credential.token}`)
-  return metadata
-}
-
 function channelOptions({ keepaliveMs, connectMs, securedBy }: ConnectionOptions): ChannelOptions {
   return {
-    ...(securedBy === undefined ? {} : { 'grpc.ssl_target_name_override': xdsServerName, 'grpc.default_authority': xdsServerName }),
+    ...serverNameOptions(securedBy),
     'grpc.max_receive_message_length': mostMessageBytes,
     'grpc.keepalive_time_ms': keepaliveMs,
     'grpc.keepalive_timeout_ms': Math.min(keepaliveMs, connectMs),

@@ -1,6 +1,6 @@
 // Looks at what a server gives a node, or what its clients have, without being a proxy: for people.
 import { fromBinary } from '@bufbuild/protobuf'
-import { Client, credentials } from '@grpc/grpc-js'
+import { Client, type Metadata } from '@grpc/grpc-js'
 import { messageOf, SallyportError } from '../../base/index.ts'
 import { create } from '../create.ts'
 import { discoveryService } from '../discovery-service.ts'
@@ -13,6 +13,8 @@ import {
 } from '../gen/envoy/service/discovery/v3/discovery_pb.js'
 import { ClientStatusRequestSchema } from '../gen/envoy/service/status/v3/csds_pb.js'
 import { type Listed, listedTypes } from '../listing.ts'
+import type { SecuredBy } from '../secured-by.ts'
+import { callMetadata, channelCredentials, serverNameOptions, targetOf } from '../secured-channel.ts'
 import { type ClientStatus, readClientStatus, statusService } from '../server/status-service.ts'
 import { isTypeUrl, type TypeUrl } from '../type-urls.ts'
 
@@ -22,9 +24,15 @@ export interface Observation {
   readonly removed: readonly string[]
 }
 
-export interface ObserveOptions {
+/** A server that is looked at. */
+export interface Observed {
   /** `HOST:PORT`, or the path of a Unix socket. */
   readonly address: string
+  /** Absent: nothing is encrypted. */
+  readonly securedBy?: SecuredBy
+}
+
+export interface ObserveOptions extends Observed {
   /** With the metadata of an observer, where the server is to know. */
   readonly node: Node
   readonly onObserved: (observation: Observation) => void
@@ -39,9 +47,9 @@ const connectMs = 5000
 
 /** Until the signal. Rejects with SLP4202 when the server cannot be asked, or ends the stream. */
 export async function observeNode(options: ObserveOptions): Promise<void> {
-  const client = await connect(options.address)
+  const { client, metadata } = await connect(options)
   const { path, requestSerialize, responseDeserialize } = discoveryService.deltaAggregatedResources
-  const stream = client.makeBidiStreamRequest<DeltaDiscoveryRequest, Uint8Array>(path, requestSerialize, responseDeserialize)
+  const stream = client.makeBidiStreamRequest<DeltaDiscoveryRequest, Uint8Array>(path, requestSerialize, responseDeserialize, metadata)
   const incomplete = new Set<string>(listedTypes)
   try {
     await new Promise<void>((resolve, reject) => {
@@ -76,15 +84,22 @@ export async function observeNode(options: ObserveOptions): Promise<void> {
 }
 
 /** Rejects with SLP4202 when the server cannot be asked. */
-export async function askClientStatus(address: string): Promise<readonly ClientStatus[]> {
-  const client = await connect(address)
+export async function askClientStatus(observed: Observed): Promise<readonly ClientStatus[]> {
+  const { client, metadata } = await connect(observed)
   const { path, requestSerialize, responseDeserialize } = statusService.fetchClientStatus
   try {
     return await new Promise((resolve, reject) =>
-      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, create(ClientStatusRequestSchema), (error, response) => {
-        if (error !== null) reject(cannotAsk(address, error.details))
-        else resolve(response === undefined ? [] : readClientStatus(response))
-      }),
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        create(ClientStatusRequestSchema),
+        metadata,
+        (error, response) => {
+          if (error !== null) reject(cannotAsk(observed.address, error.details))
+          else resolve(response === undefined ? [] : readClientStatus(response))
+        },
+      ),
     )
   } finally {
     client.close()
@@ -101,9 +116,10 @@ function take(response: DeltaDiscoveryResponse, { onObserved }: ObserveOptions):
   if (sent.length + removed.length > 0) onObserved({ typeUrl, sent, removed })
 }
 
-async function connect(address: string): Promise<Client> {
-  const target = address.startsWith('/') ? `unix:${address}` : address.startsWith('unix:') ? address : `dns:${address}`
-  const client = new Client(target, credentials.createInsecure(), {
+async function connect({ address, securedBy }: Observed): Promise<{ readonly client: Client; readonly metadata: Metadata }> {
+  const credential = securedBy?.credential()
+  const client = new Client(targetOf(address), channelCredentials(securedBy, credential), {
+    ...serverNameOptions(securedBy),
     'grpc.max_receive_message_length': -1,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
@@ -115,7 +131,7 @@ async function connect(address: string): Promise<Client> {
       reject(cannotAsk(address, `nobody answers within ${connectMs / 1000} seconds`))
     }),
   )
-  return client
+  return { client, metadata: callMetadata(credential) }
 }
 
 function cannotAsk(address: string, why: string): SallyportError {

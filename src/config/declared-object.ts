@@ -1,0 +1,21 @@
+// Reads an object of an API as a document of a file would be.
+import { type LoadedFile, noPlaces } from './assembly.ts'
+import { readDocument } from './document-reader.ts'
+import { loadDocument } from './loaded-document.ts'
+
+/** One version of an object: as long as it is the same, so is what it says. */
+export interface DeclaredObject {
+  /** Stands in the place of a file's name: `serviceentries.networking.istio.io default/redis`. */
+  readonly source: string
+  /** JSON. */
+  text(): string
+}
+
+/** Nobody sees the text that an object is read from: its name is the place. */
+const withoutLines = { line: 0, from: 0 } as const
+
+export function loadObject(object: DeclaredObject, defaultNamespace = 'default'): LoadedFile {
+  const parsed = readDocument(object.text(), { defaultNamespace })
+  const documents = [loadDocument(parsed, object.source, withoutLines)]
+  return { source: object.source, documents, issues: [], opaque: parsed.opaque, places: noPlaces }
+}
