@@ -51,7 +51,7 @@ witness: build ## Builds a kube-apiserver and holds ours, and what was recorded 
 fuzz: build ## Feeds the parsers what they should refuse, for a minute each (FUZZ_SECONDS, FUZZ_EXECUTIONS).
 	@node dist/fuzz.js
 
-bench: setup build ## Measures speed and memory beside nginx, HAProxy and Envoy (BENCH=http,tcp: some sections).
+bench: setup build ## Measures speed and memory beside nginx, HAProxy and Envoy (BENCH=http,http2: some sections).
 	@node dist/bench.js
 
 format: modules ## Formats all sources.

@@ -2,10 +2,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSocket } from 'node:dgram'
+import { checkAnswers } from './answers.ts'
 import { type Generator, startGenerator } from './generator.ts'
-import { hostName, type Job, requestText } from './load/jobs.ts'
+import { type Job, requestText } from './load/jobs.ts'
 import { type Place, startEnvoyHttp, startHaproxy, startHttpOrigin, startNginx, writeHostLists } from './peers.ts'
-import { freePorts, type Program, stopAll } from './processes.ts'
+import { freePorts, openSyslog, type Program, stopAll } from './processes.ts'
 import { type Aim, ratio, type Section } from './report.ts'
 import { type Contestant, measure } from './rounds.ts'
 import { startGateway, startSealed, writeDeclarations } from './sallyport.ts'
@@ -41,7 +42,7 @@ export async function measureHttp(place: Place, rounds: number): Promise<Section
 
 async function measureLanes(place: Place, rounds: number, syslog: number): Promise<Section> {
   const lanes = await startLanes(place, syslog)
-  for (const lane of lanes) await checkAnswers(lane)
+  for (const lane of lanes) await checkAnswers(lane, 'ask')
   const script = writeScript(place)
   const closed = await measure(
     { title: 'HTTP/1.1 full job, closed loop', rounds, unit: 'µs/request', perUnit: 1000 },
@@ -85,7 +86,8 @@ async function startLanes(place: Place, syslog: number): Promise<readonly Lane[]
     tcporigin = 0,
     admin = 0,
     sidecarAdmin = 0,
-  ] = await freePorts(14)
+    http2 = 0,
+  ] = await freePorts(15)
   writeHostLists(place, HOSTS, NAMES)
   const gatewayPorts = { http: gatewayHttp, tcp: gatewayTcp, sni: gatewaySni, origin, tcporigin }
   const declarations = writeDeclarations(place, gatewayPorts, { hosts: HOSTS, names: NAMES })
@@ -97,7 +99,7 @@ async function startLanes(place: Place, syslog: number): Promise<readonly Lane[]
   const sealed = await startSealed(place, { declarations, admin: sidecarAdmin })
   const second = await startEnvoyHttp(place, { name: 'envoy-inner', port: inner, upstream: origin })
   return [
-    lane('nginx', nginx, await startNginx(place, { port: nginx, origin })),
+    lane('nginx', nginx, await startNginx(place, { port: nginx, http2, origin })),
     lane('HAProxy', http, await startHaproxy(place, { http, tcp, sni, origin, tcporigin, syslog })),
     lane('Envoy', envoy, await startEnvoyHttp(place, { name: 'envoy', port: envoy, upstream: origin })),
     lane('Sallyport', gatewayHttp, gateway),
@@ -110,24 +112,6 @@ async function startLanes(place: Place, syslog: number): Promise<readonly Lane[]
       at: { host: '198.51.100.80', port: 80 },
     },
   ]
-}
-
-/** Every contestant gives the same answer, has told the origin the same, and refuses an unknown host. */
-async function checkAnswers({ who, generator, at }: Lane): Promise<void> {
-  const ask = async (host: string) => (await generator.run({ job: 'ask', at, host, path: '/api/items?id=7' })).answer ?? ''
-  const answer = await ask(hostName(77))
-  const wanted = [
-    /^HTTP\/1\.1 200 /,
-    /\r\nx-seen-host: h77\.bench\.example\r\n/i,
-    /\r\nx-seen-request-id: [0-9a-f-]{32,36}\r\n/i,
-    /\r\nx-seen-proto: http\r\n/i,
-    /\r\nserver: /i,
-    /\r\nx-(envoy-)?upstream-service-time: /i,
-    /"uri":"\/api\/items\?id=7"\}\n$/,
-  ]
-  for (const pattern of wanted) if (!pattern.test(answer)) throw new Error(`${who} answers ${JSON.stringify(answer)}, without ${pattern}`)
-  const unknown = await ask('unknown.bench.example')
-  if (!/^HTTP\/1\.1 40[34] /.test(unknown)) throw new Error(`${who} answers for an unknown host: ${JSON.stringify(unknown)}`)
 }
 
 /** Requests are made once, so that wrk only picks one. */
@@ -143,11 +127,4 @@ request = function() at = (at * 1 + 7919) % ${HOSTS}; return made[at] end
 `,
   )
   return path
-}
-
-function openSyslog(socket: ReturnType<typeof createSocket>): Promise<number> {
-  return new Promise((resolve) => {
-    socket.on('message', () => undefined)
-    socket.bind(0, '127.0.0.1', () => resolve(socket.address().port))
-  })
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { measureHttp } from './http.ts'
+import { measureHttp2 } from './http2.ts'
 import { measureMemory } from './memory.ts'
 import { measureOverload } from './overload.ts'
 import { type Place, versions } from './peers.ts'
@@ -18,6 +19,7 @@ import { measureXds } from './xds.ts'
 const sections: Readonly<Record<string, (place: Place, rounds: number) => Section | Promise<Section>>> = {
   starts: (_place, rounds) => measureStarts(rounds),
   http: measureHttp,
+  http2: measureHttp2,
   tcp: measureTcp,
   memory: measureMemory,
   overload: measureOverload,

@@ -52,7 +52,14 @@ export async function startTcpOrigin(port: number): Promise<Program> {
   return ready(program, port)
 }
 
-export async function startNginx({ folder }: Place, ports: { readonly port: number; readonly origin: number }): Promise<Program> {
+export interface NginxPorts {
+  readonly port: number
+  /** Where HTTP/2 is spoken, which this version cannot tell from HTTP/1.1. */
+  readonly http2: number
+  readonly origin: number
+}
+
+export async function startNginx({ folder }: Place, ports: NginxPorts): Promise<Program> {
   const file = render('nginx-http.conf', { folder, ...ports }, join(folder, 'nginx.conf'))
   return ready(start('nginx', ['nginx', '-p', folder, '-c', file]), ports.port)
 }
@@ -142,6 +149,7 @@ export function versions(): readonly string[] {
     `nginx ${/nginx\/([\d.]+)/.exec(said('nginx', '-v'))?.[1] ?? '?'}`,
     `HAProxy ${/version ([\d.]+)/.exec(said('haproxy', '-v'))?.[1] ?? '?'}`,
     `Envoy ${findEnvoy()?.version ?? 'not installed'}`,
+    `h2load ${/nghttp2\/([\d.]+)/.exec(said('h2load', '--version'))?.[1] ?? '?'}`,
     `wrk ${/wrk (?:debian\/)?([\d.]+)/.exec(said('wrk', '-v'))?.[1] ?? '?'}`,
   ]
 }

@@ -1,5 +1,6 @@
 // Starts the programs of a measurement, ends them all, and reads from /proc what their process trees have used.
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process'
+import type { Socket } from 'node:dgram'
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 
@@ -64,6 +65,14 @@ export async function stopAll(): Promise<void> {
 process.once('exit', () => {
   for (const { child } of running) child.kill('SIGKILL')
 })
+
+/** Takes what is logged over UDP; resolves with the port. */
+export function openSyslog(socket: Socket): Promise<number> {
+  return new Promise((resolve) => {
+    socket.on('message', () => undefined)
+    socket.bind(0, '127.0.0.1', () => resolve(socket.address().port))
+  })
+}
 
 /** Ports that were free a moment ago. */
 export async function freePorts(count: number): Promise<readonly number[]> {

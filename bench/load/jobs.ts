@@ -8,8 +8,12 @@ export interface Place {
 export type Job =
   /** One request, to see what is answered. */
   | { readonly job: 'ask'; readonly at: Place; readonly host: string; readonly path: string }
+  /** The same over HTTP/2. */
+  | { readonly job: 'ask2'; readonly at: Place; readonly host: string; readonly path: string }
   /** As many requests as come back, each connection waiting for its answer. */
   | { readonly job: 'closed'; readonly at: Place; readonly connections: number; readonly seconds: number; readonly script: string }
+  /** The same over HTTP/2, each stream waiting for its answer. */
+  | { readonly job: 'closed2'; readonly at: Place; readonly connections: number; readonly streams: number; readonly seconds: number }
   /** So many requests each second, whether or not answers come. */
   | {
       readonly job: 'paced'
@@ -53,17 +57,16 @@ export function serverName(index: number): string {
   return `s${String(index).padStart(4, '0')}.bench.example`
 }
 
+export const requestHeaders = {
+  'User-Agent': 'bench/1.0 (load generator)',
+  Accept: 'application/json, text/plain, */*',
+  'Accept-Encoding': 'gzip, deflate',
+  Cookie: 'session=0123456789abcdef0123456789abcdef; theme=dark',
+  'X-Trace': '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01',
+} as const
+
 /** What every contestant is asked: a request as browsers and libraries make them. */
 export function requestText(host: string, path: string): string {
-  return [
-    `GET ${path} HTTP/1.1`,
-    `Host: ${host}`,
-    'User-Agent: bench/1.0 (load generator)',
-    'Accept: application/json, text/plain, */*',
-    'Accept-Encoding: gzip, deflate',
-    'Cookie: session=0123456789abcdef0123456789abcdef; theme=dark',
-    'X-Trace: 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01',
-    '',
-    '',
-  ].join('\r\n')
+  const headers = Object.entries(requestHeaders).map(([name, value]) => `${name}: ${value}`)
+  return [`GET ${path} HTTP/1.1`, `Host: ${host}`, ...headers, '', ''].join('\r\n')
 }

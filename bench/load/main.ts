@@ -1,6 +1,8 @@
 // Makes the load of a measurement, outside of what is measured: reads jobs from stdin, one line of JSON each, and answers each with one line.
 import { createInterface } from 'node:readline'
+import { closed2 } from './h2load.ts'
 import { ask, paced, pressed } from './http-client.ts'
+import { ask2 } from './http2-client.ts'
 import type { Done, Job } from './jobs.ts'
 import { watchName } from './names.ts'
 import { serveOrigin } from './origin.ts'
@@ -26,6 +28,10 @@ function run(job: Job): Promise<Done> {
   switch (job.job) {
     case 'ask':
       return ask(job)
+    case 'ask2':
+      return ask2(job)
+    case 'closed2':
+      return closed2(job)
     case 'closed':
       return closed(job)
     case 'paced':

@@ -24,8 +24,10 @@ export interface FuzzResult {
 const MOST_LABELS = 20_000
 const MOST_KEPT = 4000
 const LONGEST_KEPT = 2048
+const BETWEEN_PAUSES = 64
+const settled = Promise.resolve()
 
-export function fuzz({ target, seeds, seed, goOn }: FuzzRun): FuzzResult {
+export async function fuzz({ target, seeds, seed, goOn }: FuzzRun): Promise<FuzzResult> {
   const random = new Random(seed)
   const pool = [...seeds]
   const labels = new Set<string>()
@@ -43,6 +45,8 @@ export function fuzz({ target, seeds, seed, goOn }: FuzzRun): FuzzResult {
     const input = isSeed ? Buffer.from(seeds[executions] ?? Buffer.alloc(0)) : mutate(random, { seeds: pool, dictionary })
     if (!goOn(executions, input)) return result()
     executions++
+    // What a parser has put off is done, and does not keep what it was for.
+    if (executions % BETWEEN_PAUSES === 0) await settled
     try {
       const label = target.run(input, random)
       if (labels.has(label) || labels.size >= MOST_LABELS) continue

@@ -13,7 +13,7 @@ const target = targets.find((candidate) => candidate.name === name)
 if (!target) throw new Error(`no fuzzer is called ${name}`)
 
 const end = Date.now() + milliseconds
-const result = fuzz({ target, seeds: readCorpus(name), seed, goOn })
+const result = await fuzz({ target, seeds: readCorpus(name), seed, goOn })
 const report: WorkerReport = {
   executions: result.executions,
   labels: result.labels,
