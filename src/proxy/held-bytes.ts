@@ -8,6 +8,14 @@ export class HeldBytes {
   start = 0
   end = 0
 
+  /** Without a copy: whoever made the bytes gives them away. */
+  static of(bytes: Buffer): HeldBytes {
+    const held = new HeldBytes()
+    held.bytes = bytes
+    held.end = bytes.length
+    return held
+  }
+
   get length(): number {
     return this.end - this.start
   }

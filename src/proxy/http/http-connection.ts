@@ -40,6 +40,8 @@ export interface HttpConnectionOptions {
   readonly deny?: Deny
   /** Of the client, where its requests come by streams; absent: HTTP/1.1. */
   readonly protocol?: 'http2'
+  /** What the streams of one client have in common. */
+  readonly origin?: RequestOrigin
   /** Where nobody has looked at what comes first: it is HTTP/2, which is served by somebody else. */
   readonly onPreface?: (held: HeldBytes) => void
   readonly onDone: () => void
@@ -88,7 +90,7 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
     this.arrival = options.arrival
     this.id = options.flow.id
     this.speaksHttp2 = options.protocol === 'http2'
-    this.#origin = new RequestOrigin(options.flow, options.arrival, options.protocol)
+    this.#origin = options.origin ?? new RequestOrigin(options.flow, options.arrival, options.protocol)
     this.#runtime = options.runtime
     this.#manager = options.manager ?? plainManager
     scanner ??= new HeadScanner(options.context.limits.headers)

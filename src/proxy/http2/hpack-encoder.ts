@@ -8,6 +8,8 @@ import { staticNumbers, staticTable } from './static-table.ts'
 const MOST_TABLE_BYTES = 4096
 /** A longer value would drive out too much. */
 const MOST_KEPT_VALUE = 256
+/** A name of which so many values are known, and this is none of them, is nearly never the same twice either. */
+const MOST_KEPT_VALUES = 8
 
 const INDEXED = 0x80
 const ADDED = 0x40
@@ -59,7 +61,8 @@ export class HpackEncoder {
     const serial = values?.get(value)
     if (serial !== undefined) return integer(out, INDEXED, 7, staticTable.length + this.#table.positionOf(serial))
     const isSecret = secret.has(name)
-    const isKept = !isSecret && value.length <= MOST_KEPT_VALUE && !volatile.has(name)
+    const isNewEachTime = volatile.has(name) || (values?.size ?? 0) >= MOST_KEPT_VALUES
+    const isKept = !isSecret && value.length <= MOST_KEPT_VALUE && !isNewEachTime
     const kind = isSecret ? NEVER : isKept ? ADDED : PLAIN
     integer(out, kind, isKept ? 6 : 4, known?.name ?? 0)
     if (known === undefined) this.#string(out, name, true)

@@ -112,6 +112,22 @@ describe('what the encoder writes', () => {
     expect(sizes[1]).toBe(1)
   })
 
+  it('keeps what comes again, however many values of another name come in between', () => {
+    const encoder = new HpackEncoder()
+    const decoder = new HpackDecoder(limits)
+    const sizes: number[] = []
+    for (let round = 0; round < 200; round++) {
+      const own = new OutBuffer()
+      encoder.field(own, 'x-own', 'always the same')
+      sizes.push(own.length)
+      expect(decode(decoder, own.bytes.subarray(0, own.length))).toEqual(['x-own: always the same'])
+      const ray = new OutBuffer()
+      encoder.field(ray, 'x-ray', `new each time, ${round}`)
+      expect(decode(decoder, ray.bytes.subarray(0, ray.length))).toEqual([`x-ray: new each time, ${round}`])
+    }
+    expect(sizes.filter((size) => size > 1)).toHaveLength(1)
+  })
+
   it('never leaves a secret in the table', () => {
     const encoder = new HpackEncoder()
     const out = new OutBuffer()

@@ -26,8 +26,8 @@ export class Http2Connection implements SessionOwner {
 
   constructor(options: HttpConnectionOptions) {
     const { context, flow, arrival } = options
-    this.#options = { ...options, protocol: 'http2' }
     this.#origin = new RequestOrigin(flow, arrival, 'http2')
+    this.#options = { ...options, protocol: 'http2', origin: this.#origin }
     this.#wait = new WaitLimit(context.deadlines, context.clock, () => this.#onIdle())
   }
 
@@ -79,10 +79,7 @@ export class Http2Connection implements SessionOwner {
     stream.beginBody(head)
     const request = new HttpConnection({ ...this.#options, wire: stream, onDone: () => undefined })
     this.#requests.set(stream, request)
-    const held = new HeldBytes()
-    const text = Buffer.from(head.text, 'latin1')
-    held.append(text, 0, text.length)
-    request.begin(held)
+    request.begin(HeldBytes.of(Buffer.from(head.text, 'latin1')))
     return undefined
   }
 

@@ -56,17 +56,17 @@ export function encodeHuffman(text: Uint8Array, count: number, out: Uint8Array, 
     const length = lengths[symbol] as number
     const code = codes[symbol] as number
     // In two parts, so that what is held never grows beyond 31 bits.
-    for (const [part, width] of length > 16
-      ? [[code >>> 16, length - 16] as const, [code & 0xffff, 16] as const]
-      : [[code, length] as const]) {
-      held = (held << width) | part
-      bits += width
-      while (bits >= 8) {
-        bits -= 8
-        out[to++] = (held >>> bits) & 0xff
-      }
+    if (length > 16) {
+      held = (held << (length - 16)) | (code >>> 16)
+      bits += length - 16
+      while (bits >= 8) out[to++] = (held >>> (bits -= 8)) & 0xff
       held &= (1 << bits) - 1
     }
+    const rest = length > 16 ? 16 : length
+    held = (held << rest) | (code & 0xffff)
+    bits += rest
+    while (bits >= 8) out[to++] = (held >>> (bits -= 8)) & 0xff
+    held &= (1 << bits) - 1
   }
   if (bits > 0) out[to++] = ((held << (8 - bits)) | (0xff >> bits)) & 0xff
   return to
