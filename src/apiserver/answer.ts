@@ -21,14 +21,18 @@ export function statusAnswer(status: Status): Answer {
   return json(status, status.code)
 }
 
-/** Kubernetes' own words for what was thrown; what nobody foresaw is an internal error, and told. */
 export function failureAnswer(error: unknown, report: (error: unknown) => void): Answer {
-  if (error instanceof StatusError) return statusAnswer(error.status)
-  if (error instanceof HistoryGone) return statusAnswer(expired(error.message))
+  return statusAnswer(statusOf(error, report))
+}
+
+/** Kubernetes' own words for what was thrown; what nobody foresaw is an internal error, and told. */
+export function statusOf(error: unknown, report: (error: unknown) => void): Status {
+  if (error instanceof StatusError) return error.status
+  if (error instanceof HistoryGone) return expired(error.message)
   report(error)
   const status = internal(messageOf(error))
-  if (error instanceof StorageFailure && error.isFull) return statusAnswer({ ...status, code: 507, reason: 'InsufficientStorage' })
-  return statusAnswer(status)
+  if (error instanceof StorageFailure && error.isFull) return { ...status, code: 507, reason: 'InsufficientStorage' }
+  return status
 }
 
 export function send(response: ServerResponse, answer: Answer): void {

@@ -2,18 +2,22 @@
 import { createServer, type Server } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { messageOf, SallyportError } from '../base/index.ts'
 import { internal, type KubeObject, noSuchPath, StatusError, unauthorized } from '../kube/index.ts'
 import type { ObjectStore } from '../store/index.ts'
 import { Authorizer } from './access/authorizer.ts'
 import type { User } from './access/user.ts'
-import { type Answer, failureAnswer, send, statusAnswer } from './answer.ts'
+import { type Answer, failureAnswer, send, statusAnswer, statusOf } from './answer.ts'
 import type { Issuer } from '../identity/index.ts'
 import { type Authenticate, proofOf } from './access/authentication.ts'
 import { CredentialRequests, readNodePath } from './access/credential-requests.ts'
 import type { ServiceAccountTokens } from './access/service-account-tokens.ts'
 import { describe } from './description-routes.ts'
+import type { PodLimits } from './pods/pod-keeper.ts'
+import { PodService } from './pods/pod-service.ts'
+import { refuseUpgrade } from './pods/upgrades.ts'
 import { RequestCounts } from './request-counts.ts'
 import { readResourcePath } from './request-path.ts'
 import { attributesOf } from './request-verb.ts'
@@ -33,6 +37,7 @@ export interface ApiServerOptions {
   readonly issuer: Issuer
   /** Takes connections that are not for the API. */
   readonly xds?: XdsDoor
+  readonly pods?: Partial<PodLimits>
   readonly now?: () => number
   /** What an object that was written leads to: told to its writer as warnings. */
   readonly consequences?: (object: KubeObject) => readonly string[]
@@ -80,11 +85,18 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     (request, response) => void handler.handle(request, response),
   )
   if (options.xds !== undefined) openDoor(server, options.xds)
+  server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => void handler.upgrade(message, socket, head))
   server.maxConnections = mostConnections
   const { port } = await listen(server, options)
   const address = `${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`
   handler.address = address
-  return { address, close: () => closed(server) }
+  return {
+    address,
+    close() {
+      handler.close()
+      return closed(server)
+    },
+  }
 }
 
 class Handler {
@@ -93,13 +105,15 @@ class Handler {
   readonly #requests: ResourceRequests
   readonly #authorizer: Authorizer
   readonly #credentials: CredentialRequests
+  readonly #pods: PodService
   readonly #counts = new RequestCounts()
 
   constructor(options: ApiServerOptions) {
     this.#options = options
-    const { store, now = Date.now, tokens, issuer, consequences = () => [] } = options
+    const { store, now = Date.now, tokens, issuer, consequences = () => [], pods: limits, report = () => undefined } = options
     this.#authorizer = new Authorizer(store)
     this.#credentials = new CredentialRequests({ store, now, authorizer: this.#authorizer, tokens, issuer })
+    this.#pods = new PodService({ store, now, limits, report, authorizer: this.#authorizer })
     this.#requests = new ResourceRequests(store, now, consequences)
   }
 
@@ -115,6 +129,25 @@ class Handler {
     this.#counts.add(message.method ?? '', response.statusCode)
     // What was not read of a body must not be taken for the next request.
     if (!message.complete && response.writableEnded) response.once('finish', () => message.destroy())
+  }
+
+  /** Of a connection that is to become something else. */
+  async upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => undefined)
+    try {
+      const user = this.#options.authenticate(proofOf(message))
+      if (user === undefined) throw new StatusError(unauthorized())
+      await this.#pods.upgrade(user, message, socket, head)
+      this.#counts.add(message.method ?? '', 101)
+    } catch (error) {
+      const status = statusOf(error, this.#options.report ?? (() => undefined))
+      this.#counts.add(message.method ?? '', status.code)
+      refuseUpgrade(socket, status)
+    }
+  }
+
+  close(): void {
+    this.#pods.close()
   }
 
   async #answer(message: IncomingMessage, response: ServerResponse): Promise<Answer | undefined> {
@@ -133,7 +166,8 @@ class Handler {
     const wanted = { resource: place.resource, version: place.version, fieldValidation: 'Ignore' } as const
     if (isReview(place) && message.method === 'POST') return reviewAnswer(message, wanted, user, this.#authorizer)
     if (place.resource.kind === 'ServiceAccount' && place.subresource === 'token') return this.#credentials.token(message, place)
-    return this.#requests.answer({ message, response, path: place, query, rights })
+    const request = { message, response, path: place, query, rights }
+    return this.#pods.isAbout(request) ? this.#pods.answer(request) : this.#requests.answer(request)
   }
 
   #answerPath(path: string, message: IncomingMessage, user: User): Answer {

@@ -24,6 +24,8 @@ export function withDefaults(resource: ApiResource, object: KubeObject): KubeObj
       return withServiceDefaults(object)
     case 'Endpoints':
       return withEndpointsDefaults(object)
+    case 'Pod':
+      return { ...object, status: object['status'] ?? { phase: 'Pending' } }
     default:
       return object
   }

@@ -23,6 +23,7 @@ import {
 import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
 import { withDefaults } from './defaults.ts'
 import { judgeMeshSettings } from './mesh-settings.ts'
+import { graceOf } from './pods/pod-grace.ts'
 import { Reaper } from './reaper.ts'
 import { encodeObject, keyOf, objectOf } from './stored-objects.ts'
 
@@ -160,7 +161,7 @@ export class ObjectWriter {
   async delete(
     target: Target,
     preconditions: Preconditions,
-    options: Pick<WriteOptions, 'isDryRun' | 'admit'>,
+    options: Pick<WriteOptions, 'isDryRun' | 'admit'> & { readonly graceSeconds?: number | undefined },
   ): Promise<{ readonly gone: KubeObject; readonly left?: KubeObject }> {
     for (let tries = 1; ; tries++) {
       const stored = this.get(target)
@@ -170,7 +171,7 @@ export class ObjectWriter {
       if (isProtected(target)) throw new StatusError(forbiddenBecause(target.resource, target.name, 'this namespace may not be deleted'))
       if (options.isDryRun) return { gone: before }
       try {
-        return await this.#remove(target, stored, before)
+        return await this.#remove(target, stored, before, graceOf(target.resource, before, options.graceSeconds))
       } catch (error) {
         if (!(error instanceof RevisionConflict)) throw error
         if (tries >= mostTries) throw new StatusError(conflict(target.resource, target.name))
@@ -179,8 +180,9 @@ export class ObjectWriter {
   }
 
   async #put(target: Target, stored: Stored, object: KubeObject): Promise<KubeObject> {
-    const { deletionTimestamp, finalizers = [] } = object.metadata
-    if (deletionTimestamp !== undefined && finalizers.length === 0 && target.resource.kind !== 'Namespace') {
+    const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata
+    const isOver = deletionTimestamp !== undefined && deletionGracePeriodSeconds === 0
+    if (isOver && finalizers.length === 0 && target.resource.kind !== 'Namespace') {
       await this.#store.commit([{ key: stored.key, expected: stored.revision }])
       await this.#reaper.gone(object)
       return object
@@ -189,19 +191,25 @@ export class ObjectWriter {
     return written ? objectOf(written, target.resource, target.version) : object
   }
 
-  async #remove(target: Target, stored: Stored, before: KubeObject): Promise<{ readonly gone: KubeObject; readonly left?: KubeObject }> {
+  async #remove(
+    target: Target,
+    stored: Stored,
+    before: KubeObject,
+    grace: number,
+  ): Promise<{ readonly gone: KubeObject; readonly left?: KubeObject }> {
     const isNamespace = target.resource.kind === 'Namespace' && target.resource.group === ''
-    if (!isNamespace && (before.metadata.finalizers ?? []).length === 0) {
+    if (!isNamespace && grace === 0 && (before.metadata.finalizers ?? []).length === 0) {
       await this.#store.commit([{ key: stored.key, expected: stored.revision }])
       await this.#reaper.gone(before)
       return { gone: before }
     }
-    if (before.metadata.deletionTimestamp !== undefined) {
+    const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = before.metadata
+    if (deletionTimestamp !== undefined && deletionGracePeriodSeconds <= grace) {
       // Whoever began may have been ended before it was empty.
       if (isNamespace) await this.#reaper.empty(target.name)
       return { gone: before, left: before }
     }
-    const metadata = { ...before.metadata, deletionTimestamp: this.#time(), deletionGracePeriodSeconds: 0 }
+    const metadata = { ...before.metadata, deletionTimestamp: this.#time(grace), deletionGracePeriodSeconds: grace }
     const status = isNamespace ? { status: { phase: 'Terminating' } } : {}
     const left = await this.#put(target, stored, { ...before, metadata, ...status })
     if (isNamespace) await this.#reaper.empty(target.name)
@@ -243,8 +251,8 @@ export class ObjectWriter {
   }
 
   /** To the second, as Kubernetes tells it. */
-  #time(): string {
-    return new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z')
+  #time(inSeconds = 0): string {
+    return new Date(this.#now() + inSeconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
   }
 }
 

@@ -1,6 +1,7 @@
 // Deletes what must not outlast something else: what belongs to an object that is gone, and what is in a namespace that is being deleted.
 import { findResource, type KubeObject, resources } from '../kube/index.ts'
 import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
+import { graceOf } from './pods/pod-grace.ts'
 import { encodeObject, objectOf, storeNameOf } from './stored-objects.ts'
 
 /** Only writes that were under way make another round necessary. */
@@ -71,10 +72,10 @@ export class Reaper {
     }
   }
 
-  /** It is being deleted already, and waits for its finalizers. */
+  /** It is being deleted already, and waits for its finalizers, or for what runs to end. */
   #isHeld(stored: Stored): boolean {
-    const { finalizers = [], deletionTimestamp } = this.#objectOf(stored)?.metadata ?? {}
-    return finalizers.length > 0 && deletionTimestamp !== undefined
+    const { finalizers = [], deletionTimestamp, deletionGracePeriodSeconds = 0 } = this.#objectOf(stored)?.metadata ?? {}
+    return deletionTimestamp !== undefined && (finalizers.length > 0 || deletionGracePeriodSeconds > 0)
   }
 
   #objectOf(stored: Stored): KubeObject | undefined {
@@ -86,8 +87,10 @@ export class Reaper {
     const object = this.#objectOf(stored)
     if (object === undefined || this.#isHeld(stored)) return
     const { finalizers = [] } = object.metadata
-    if (finalizers.length > 0) {
-      const metadata = { ...object.metadata, deletionTimestamp: new Date().toISOString().replace(/\.\d+Z$/, 'Z') }
+    const grace = stored.key.resource === 'pods' ? graceOf({ group: '', kind: 'Pod' }, object, undefined) : 0
+    if (finalizers.length > 0 || grace > 0) {
+      const deletionTimestamp = new Date(Date.now() + grace * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+      const metadata = { ...object.metadata, deletionTimestamp, deletionGracePeriodSeconds: grace }
       await this.#quietly(
         this.#store.commit([{ key: stored.key, value: encodeObject({ ...object, metadata }), expected: stored.revision }]),
       )

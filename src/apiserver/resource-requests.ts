@@ -27,6 +27,7 @@ import type { Rights } from './access/authorizer.ts'
 import { type Answer, json, statusAnswer } from './answer.ts'
 import { readBody } from './body.ts'
 import { listAnswer, tableAnswer } from './collection.ts'
+import { nodeOf } from './pods/pod-grace.ts'
 import { ObjectWriter, type Preconditions, type Target, type WriteOptions, type Written } from './object-writer.ts'
 import { checkWriteOptions, fieldValidationOf, isDryRun, isTrue, managerOf, numberOf, selectionOf } from './query.ts'
 import type { ResourcePath } from './request-path.ts'
@@ -116,9 +117,16 @@ export class ResourceRequests {
   async #create(request: ResourceRequest): Promise<Answer> {
     const { path, message, query } = request
     if (path.name !== '') throw new StatusError(methodNotAllowed(path.resource))
-    // Nothing here would ever run it.
-    if (path.resource.kind === 'Pod') throw new StatusError(forbiddenBecause(path.resource, '', 'this server runs no Pods'))
     const read = await readSent(message, wantedOf(path, query))
+    // Nothing here would ever run it.
+    if (path.resource.kind === 'Pod' && nodeOf(read.object) === '')
+      throw new StatusError(
+        forbiddenBecause(
+          path.resource,
+          read.object.metadata.name ?? '',
+          'this server runs no Pods; those of `sallyport run --join` have a node',
+        ),
+      )
     const written = await this.#writer.create({ ...path, name: read.object.metadata.name ?? '' }, read.object, writeOptionsOf(request))
     return this.#written(request, written, { code: 201, warnings: read.warnings })
   }
@@ -161,10 +169,11 @@ export class ResourceRequests {
   }
 
   async #delete({ path, message, query, rights }: ResourceRequest): Promise<Answer> {
-    const { preconditions, dryRun } = await readDeleteOptions(message)
+    const { preconditions, dryRun, graceSeconds } = await readDeleteOptions(message, query)
     const { gone, left } = await this.#writer.delete(path, preconditions, {
       isDryRun: dryRun || isDryRun(query),
       admit: rights.admit,
+      graceSeconds,
     })
     if (left !== undefined) return json(left)
     const { group, plural } = path.resource
@@ -175,7 +184,7 @@ export class ResourceRequests {
   }
 
   async #deleteCollection({ path, message, query, rights }: ResourceRequest): Promise<Answer> {
-    const { dryRun } = await readDeleteOptions(message)
+    const { dryRun, graceSeconds } = await readDeleteOptions(message, query)
     const { resource, version, namespace } = path
     const selection = selectionOf(resource, query, '', rights)
     const listed = this.#store.list(storeNameOf(resource), namespace === '' ? {} : { namespace })
@@ -184,7 +193,11 @@ export class ResourceRequests {
       const object = objectOf(stored, resource, version)
       if (!selection.matches(object)) continue
       const target: Target = { resource, version, namespace: stored.key.namespace, name: stored.key.name }
-      const { gone, left } = await this.#writer.delete(target, {}, { isDryRun: dryRun || isDryRun(query), admit: rights.admit })
+      const { gone, left } = await this.#writer.delete(
+        target,
+        {},
+        { isDryRun: dryRun || isDryRun(query), admit: rights.admit, graceSeconds },
+      )
       items.push(left ?? gone)
     }
     const metadata = { resourceVersion: String(this.#store.revision) }
@@ -227,10 +240,15 @@ function parseJson(body: Buffer): PatchResult {
   }
 }
 
-async function readDeleteOptions(message: IncomingMessage): Promise<{ readonly preconditions: Preconditions; readonly dryRun: boolean }> {
+interface DeleteOptions {
+  readonly preconditions: Preconditions
+  readonly dryRun: boolean
+  readonly graceSeconds: number | undefined
+}
+
+async function readDeleteOptions(message: IncomingMessage, query: URLSearchParams): Promise<DeleteOptions> {
   const body = await readBody(message)
-  if (body.length === 0) return { preconditions: {}, dryRun: false }
-  const { value } = parseJson(body)
+  const { value } = body.length === 0 ? { value: {} } : parseJson(body)
   const options = isJsonObject(value) ? value : {}
   const wanted = isJsonObject(options['preconditions']) ? options['preconditions'] : {}
   const { uid, resourceVersion } = wanted
@@ -238,7 +256,12 @@ async function readDeleteOptions(message: IncomingMessage): Promise<{ readonly p
     ...(typeof uid === 'string' ? { uid } : {}),
     ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
   }
-  return { preconditions, dryRun: Array.isArray(options['dryRun']) && options['dryRun'].includes('All') }
+  const { dryRun, gracePeriodSeconds = numberOf(query, 'gracePeriodSeconds') } = options
+  return {
+    preconditions,
+    dryRun: Array.isArray(dryRun) && dryRun.includes('All'),
+    graceSeconds: typeof gracePeriodSeconds === 'number' ? gracePeriodSeconds : undefined,
+  }
 }
 
 function writeOptionsOf({ message, query, rights }: ResourceRequest): WriteOptions {

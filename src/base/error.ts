@@ -57,6 +57,7 @@ export const errorCodes = {
   SLP6203: 'an API server is not the one that is known',
   SLP6204: 'an API server does not accept the credentials',
   SLP6205: 'an API server refuses what is asked of it',
+  SLP6206: 'a Pod of this name runs already',
 } as const satisfies Record<string, string>
 
 export class SallyportError extends Error {

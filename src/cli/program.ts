@@ -174,6 +174,8 @@ function proxyOptions(command: Command): void {
     .option('--kubeconfig <file>', 'says how that server is reached (default: $KUBECONFIG, or that of a server on this machine)')
     .option('--token-file <file>', 'holds the bearer token for that server')
     .option('--ca-file <file>', 'holds the certificates of who signs that server’s')
+    .option('--node-name <name>', 'what this machine is called there (default: its host name)')
+    .addOption(new Option('--pod-uid <uid>').hideHelp())
     .option('--state-dir <dir>', 'where the last good configuration is kept (default: $XDG_STATE_HOME/sallyport)')
     .option('--ca-dir <dir>', 'where the certificate authority of the mesh is kept (default: the folder ca in that one)')
     .addOption(new Option('--engine <name>', 'what carries the traffic').choices(['sallyport', 'envoy']).default('sallyport'))

@@ -40,6 +40,12 @@ export interface JoinOptions {
   readonly kubeconfig?: string
   readonly tokenFile?: string
   readonly caFile?: string
+  /** Of the machine; its host name if absent. */
+  readonly nodeName?: string
+  /** Nobody has chosen the name: another is taken when it is in use. */
+  readonly mayRename: boolean
+  /** Of a Pod that waits for this process. */
+  readonly podUid?: string
 }
 
 export interface RunOptions extends ProxyOptions {

@@ -98,7 +98,8 @@ function joinOf(values: Values): JoinOptions | undefined {
     return undefined
   }
   return {
-    ...optional(values, 'kubeconfig', 'tokenFile', 'caFile'),
+    ...optional(values, 'kubeconfig', 'tokenFile', 'caFile', 'nodeName', 'podUid'),
+    mayRename: textOf(values, 'name') === undefined,
     ...(typeof join === 'string' ? { server: serverUrlOf(join, '--join') } : {}),
   }
 }
@@ -111,7 +112,7 @@ export function serverUrlOf(text: string, option: string): string {
   return `https://${url.host}`
 }
 
-const joinOptions = { kubeconfig: '--kubeconfig', tokenFile: '--token-file', caFile: '--ca-file' }
+const joinOptions = { kubeconfig: '--kubeconfig', tokenFile: '--token-file', caFile: '--ca-file', nodeName: '--node-name' }
 
 const fileOptions = { filename: '-f', outbound: '--outbound', strictness: '--strictness' }
 

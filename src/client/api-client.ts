@@ -1,6 +1,7 @@
-// Asks an API server over HTTPS: one request, one answer in JSON, within limits of time and size.
-import { Agent, request } from 'node:https'
-import type { IncomingMessage } from 'node:http'
+// Asks an API server: requests within limits of size and time, and watches; what goes wrong is said in the words of whoever has to mend it.
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { Agent, request, type RequestOptions } from 'node:https'
+import { WebSocket } from 'ws'
 import { messageOf, SallyportError } from '../base/index.ts'
 import type { ApiAccess } from './api-access.ts'
 
@@ -12,6 +13,8 @@ export interface ApiRequest {
   readonly body?: unknown
   /** Of a patch. */
   readonly contentType?: string
+  readonly accept?: string
+  readonly timeoutMs?: number
 }
 
 export interface ApiAnswer {
@@ -25,92 +28,173 @@ export interface ApiAnswer {
 export class ApiRefusal extends SallyportError {
   /** Of HTTP. */
   readonly status: number
+  /** Kubernetes' own word for it. */
+  readonly reason: string
 
-  constructor(status: number, message: string) {
-    super(status === 401 ? 'SLP6204' : 'SLP6205', message)
+  constructor(status: number, message: string, reason = '') {
+    super(status === 401 ? 'SLP6204' : 'SLP6205', message, status === 401 ? { fix: expiredFix } : {})
     this.status = status
+    this.reason = reason
   }
 }
+
+const expiredFix = 'the credentials may have expired, or be of another server: get new ones'
+const usualMs = 30_000
+/** Of a WebSocket. */
+const largestFrame = 4 * 1024 * 1024
+const mostBytes = 256 * 1024 * 1024
+const mostQuoted = 500
 
 export class ApiClient {
   readonly server: string
   readonly #access: ApiAccess
-  readonly #agent: Agent
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 })
+  #localAddress = ''
 
   constructor(access: ApiAccess) {
     this.server = access.server
     this.#access = access
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 8, ca: access.authority })
   }
 
   /** Rejects with `ApiRefusal`, with SLP6202 when nobody answers, and with SLP6203 when it is not the server that is known. */
   async ask(asked: ApiRequest): Promise<ApiAnswer> {
-    const { status, warnings, text } = await this.#exchange(asked)
+    const response = await this.open(asked)
+    const text = await this.#read(response)
     const body = parsed(text)
-    if (status >= 200 && status < 300 && body !== undefined) return { body: body.value, warnings }
-    const said = messageIn(body?.value) ?? `${status} ${text.slice(0, mostQuoted)}`
-    throw new ApiRefusal(status, `${this.server} answers: ${said}`)
+    if (body === undefined) throw new ApiRefusal(response.statusCode ?? 0, `${this.server} answers: ${text.slice(0, mostQuoted)}`)
+    return { body: body.value, warnings: warningsOf(response) }
+  }
+
+  /** An object, and undefined when it is not there. */
+  async find(path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+    try {
+      return fieldsOf((await this.ask({ path })).body)
+    } catch (error) {
+      if (error instanceof ApiRefusal && error.status === 404) return undefined
+      throw error
+    }
+  }
+
+  /** An answer that has begun; whoever asks reads it. Rejects as `ask` does. */
+  async open(asked: ApiRequest): Promise<IncomingMessage> {
+    const response = await this.#send(asked)
+    const code = response.statusCode ?? 0
+    if (code >= 200 && code < 300) return response
+    const text = await this.#read(response)
+    const { message, reason } = fieldsOf(parsed(text)?.value)
+    const said = typeof message === 'string' ? message : `${code} ${text.slice(0, mostQuoted)}`
+    throw new ApiRefusal(code, `${this.server} answers: ${said}`, typeof reason === 'string' ? reason : '')
+  }
+
+  /** A WebSocket that is being opened; what it says is bytes. */
+  socket(path: string, protocol: string): WebSocket {
+    return new WebSocket(`${this.server.replace(/^https/, 'wss')}${path}`, [protocol], {
+      ...this.#connection(),
+      maxPayload: largestFrame,
+      perMessageDeflate: false,
+      handshakeTimeout: usualMs,
+    })
+  }
+
+  /** Of this machine, as the server sees it; empty before the first answer. */
+  get localAddress(): string {
+    return this.#localAddress
+  }
+
+  #connection(): Pick<RequestOptions, 'ca' | 'cert' | 'key'> & { readonly headers: Readonly<Record<string, string>> } {
+    const credential = this.#access.credential()
+    const trust = { ca: this.#access.authority }
+    if ('token' in credential) return { ...trust, headers: { Authorization: `Bearer ${credential.token}` } }
+    return { ...trust, cert: credential.certificate, key: credential.key, headers: {} }
   }
 
   close(): void {
     this.#agent.destroy()
   }
 
-  #exchange({ method = 'GET', path, body, contentType = 'application/json' }: ApiRequest): Promise<Exchanged> {
-    const credential = this.#access.credential()
-    const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
-    const headers = {
-      Accept: 'application/json',
-      'User-Agent': 'sallyport',
-      ...(sent === undefined ? {} : { 'Content-Type': contentType, 'Content-Length': sent.length }),
-      ...('token' in credential ? { Authorization: `Bearer ${credential.token}` } : {}),
+  async #read(response: IncomingMessage): Promise<string> {
+    try {
+      return await readWhole(response)
+    } catch (error) {
+      throw this.#failure(error)
     }
-    const identity = 'token' in credential ? {} : { cert: credential.certificate, key: credential.key }
+  }
+
+  #send(asked: ApiRequest): Promise<IncomingMessage> {
+    const limit = asked.timeoutMs ?? usualMs
     return new Promise((resolve, reject) => {
-      const asking = request(new URL(path, this.server), { method, headers, agent: this.#agent, ...identity })
-      const limit = setTimeout(() => asking.destroy(new Error(`no answer within ${answerMs / 1000} seconds`)), answerMs)
-      asking.once('close', () => clearTimeout(limit))
-      asking.once('error', (error) => reject(this.#failure(error)))
-      asking.once('response', (response) => {
-        readWhole(response).then(resolve, (error: unknown) => reject(this.#failure(error)))
-      })
-      asking.end(sent)
+      const attempt = (): void => {
+        let sent: ClientRequest
+        try {
+          sent = this.#begin(asked)
+        } catch (error) {
+          return reject(this.#failure(error))
+        }
+        const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${limit / 1000} seconds`)), limit)
+        sent.once('response', (response) => {
+          clearTimeout(timer)
+          this.#localAddress = response.socket.localAddress ?? ''
+          resolve(response)
+        })
+        sent.once('error', (error) => {
+          clearTimeout(timer)
+          // The server has closed a connection that it had nothing to do on for a while, and has not read this.
+          if (sent.reusedSocket && 'code' in error && error.code === 'ECONNRESET') attempt()
+          else reject(this.#failure(error))
+        })
+        sent.end(textOf(asked))
+      }
+      attempt()
     })
+  }
+
+  #begin(asked: ApiRequest): ClientRequest {
+    const { method = 'GET', path, accept = 'application/json' } = asked
+    const { headers, ...connection } = this.#connection()
+    const all = { ...headers, ...contentOf(asked), Accept: accept, 'User-Agent': 'sallyport' }
+    return request(new URL(path, this.server), { ...connection, method, agent: this.#agent, headers: all })
   }
 
   #failure(error: unknown): SallyportError {
+    if (error instanceof SallyportError) return error
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     const isOther = /^(ERR_TLS|CERT_|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/.test(code)
     return isOther
-      ? new SallyportError('SLP6203', `${this.server} is not the server that is known: ${messageOf(error)}`, { cause: error })
-      : new SallyportError('SLP6202', `${this.server} cannot be reached: ${messageOf(error)}`, { cause: error })
+      ? new SallyportError('SLP6203', `${this.server} is not the server that is known: ${messageOf(error)}`, {
+          fix: 'use the kubeconfig that this server has written, or its pki/ca.crt as --ca-file',
+          cause: error,
+        })
+      : new SallyportError('SLP6202', `${this.server} cannot be reached: ${messageOf(error)}`, {
+          fix: 'start it with `sallyport serve`, or name the right address',
+          cause: error,
+        })
   }
 }
 
-interface Exchanged {
-  readonly status: number
-  readonly warnings: readonly string[]
-  readonly text: string
+function textOf({ body }: ApiRequest): string | undefined {
+  return body === undefined ? undefined : JSON.stringify(body)
 }
 
-const answerMs = 30_000
-const mostBytes = 256 * 1024 * 1024
-const mostQuoted = 500
+/** Node.js says the length by itself for some methods only. */
+function contentOf({ body, contentType = 'application/json' }: ApiRequest): Readonly<Record<string, string | number>> {
+  return body === undefined ? {} : { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(JSON.stringify(body)) }
+}
 
-function readWhole(response: IncomingMessage): Promise<Exchanged> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    response.on('data', (chunk: Buffer) => {
-      bytes += chunk.length
-      if (bytes > mostBytes) response.destroy(new Error('the answer is too large'))
-      else chunks.push(chunk)
-    })
-    response.once('error', reject)
-    response.once('end', () =>
-      resolve({ status: response.statusCode ?? 0, warnings: warningsOf(response), text: Buffer.concat(chunks).toString('utf8') }),
-    )
-  })
+async function readWhole(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  const timer = setTimeout(() => response.destroy(new Error('the rest of an answer did not come in time')), usualMs)
+  try {
+    for await (const chunk of response) {
+      const bytes: Buffer = Buffer.from(chunk)
+      size += bytes.length
+      if (size > mostBytes) throw new Error('the answer is too large')
+      chunks.push(bytes)
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 /** `299 - "text"`, RFC 7234 §5.5; several stand in one header. */
@@ -123,11 +207,11 @@ function parsed(text: string): { readonly value: unknown } | undefined {
   try {
     return { value: JSON.parse(text) }
   } catch {
+    // Whoever asked is told what it says instead.
     return undefined
   }
 }
 
-/** Of Kubernetes' Status. */
-function messageIn(body: unknown): string | undefined {
-  return typeof body === 'object' && body !== null && 'message' in body && typeof body.message === 'string' ? body.message : undefined
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
 }

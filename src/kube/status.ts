@@ -149,6 +149,11 @@ export function timeout(message: string): Status {
   return failure(504, 'Timeout', `Timeout: ${message}`, {})
 }
 
+/** What is needed for an answer is not there now. */
+export function serviceUnavailable(message: string): Status {
+  return failure(503, 'ServiceUnavailable', message, {})
+}
+
 const staleVersion = 'the object has been modified; please apply your changes to the latest version and try again'
 
 function failure(code: number, reason: string, message: string, details?: StatusDetails): Status {

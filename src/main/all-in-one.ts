@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs
 import { join } from 'node:path'
 import { makeDirectory, SallyportError } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
+import type { LogRing } from '../node/index.ts'
 import { openSeal, parsePublish, type Publish, type Seal } from '../seal/index.ts'
 import { recordRefusal } from './refused.ts'
 import { authorityDirectory, servedDirectory, usualStateDirectory } from './state-directory.ts'
@@ -15,10 +16,11 @@ export async function runWorkload(options: RunOptions): Promise<number> {
   const publish = options.publish.map(readPublish)
   noteReadOnlyWork(options)
   // The seal is made by another process, so it is begun before the sidecar's own code is even loaded.
-  const sealing = settled(sealOf(options, publish, nonce))
+  const log = options.join === undefined ? undefined : new (await import('../node/index.ts')).LogRing()
+  const sealing = settled(sealOf({ options, publish, nonce, log }))
   try {
     const { runSidecar } = await import('./sidecar.ts')
-    return await runSidecar({ options, nonce, seal: () => sealing.take() })
+    return await runSidecar({ options, nonce, seal: () => sealing.take(), log })
   } finally {
     await sealing.close()
   }
@@ -30,7 +32,14 @@ function readPublish(text: string): Publish {
   return publish.value
 }
 
-function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string): Promise<Seal> {
+interface SealParts {
+  readonly options: RunOptions
+  readonly publish: readonly Publish[]
+  readonly nonce: string
+  readonly log: LogRing | undefined
+}
+
+function sealOf({ options, publish, nonce, log }: SealParts): Promise<Seal> {
   const source = { namespace: options.namespace, workload: options.name, labels: options.labels }
   return openSeal({
     command: options.command,
@@ -61,6 +70,8 @@ function sealOf(options: RunOptions, publish: readonly Publish[], nonce: string)
         })
     },
     onNote: (text) => process.stderr.write(`sallyport: ${text}\n`),
+    // Whoever asks for the logs of its Pod is told what it has written.
+    ...(log && { onOutput: (stream, chunk) => log.write(stream, chunk) }),
   })
 }
 

@@ -5,6 +5,7 @@ import { type Cidr, parseCidr } from '../base/index.ts'
 import type { GatewayOptions } from '../cli/index.ts'
 import { createNameSource, type DnsClient } from '../dns/index.ts'
 import type { Control } from './control.ts'
+import { joinAs } from './joined.ts'
 import { openControl } from './open-control.ts'
 import { openOutputs } from './outputs.ts'
 import { refuseErrors } from './start-errors.ts'
@@ -15,11 +16,18 @@ const mostClosingMs = 1000
 export async function runGateway(options: GatewayOptions): Promise<number> {
   const { namespace, name, labels } = options
   const sockets = options.sockets === undefined ? {} : { sockets: options.sockets, quiet: true }
+  const joined = await joinAs(options, {
+    container: { image: 'istio-proxy', command: ['sallyport', 'gateway'], ports: [] },
+    hostNetwork: true,
+    graceSeconds: options.drainSeconds,
+    host: { terminate: endWithin },
+    isNeeded: false,
+  })
   const control = await openControl({ options, proxy: { role: 'gateway', namespace, name, labels }, ...sockets, isNeeded: false })
   try {
     refuseErrors(control, 'the gateway')
   } catch (error) {
-    await control.close()
+    await Promise.all([control.close(), joined.close()])
     throw error
   }
   const names = createNameSource(options.resolver === undefined ? {} : { server: options.resolver })
@@ -29,8 +37,9 @@ export async function runGateway(options: GatewayOptions): Promise<number> {
   await plane.whenBound()
   await control.secretsReady()
   process.send?.('ready')
+  joined.runs(true)
   const drainMs = options.sockets === undefined ? await untilSignalled(options.drainSeconds) : await untilAlone(options.sockets)
-  const closed = control.close()
+  const closed = Promise.all([control.close(), joined.close()])
   await plane.drain(drainMs)
   await closed
   names.close()
@@ -84,6 +93,12 @@ function announce(options: GatewayOptions, control: Control): void {
     process.stderr.write(
       'sallyport gateway: no peer is served: without identities an open port would be an open relay; name peers with --from CIDR\n',
     )
+}
+
+/** Its Pod is deleted: as when it is told to end, but not longer than somebody is ready to wait. */
+function endWithin(graceSeconds: number): void {
+  process.kill(process.pid, 'SIGTERM')
+  setTimeout(() => process.exit(0), graceSeconds * 1000 + mostClosingMs).unref()
 }
 
 function untilSignalled(drainSeconds: number): Promise<number> {

@@ -1,6 +1,5 @@
 // Opens the source of a role's configuration: files, or an xDS server when one is named.
 import type { ProxyOptions } from '../cli/index.ts'
-import { findAccess } from '../client/index.ts'
 import type { Proxy } from '../translate/index.ts'
 import { ownAgent } from '../xds/index.ts'
 import type { Control } from './control.ts'
@@ -20,7 +19,7 @@ export interface OpenControl {
 
 export async function openControl({ options, proxy, sockets, quiet, isNeeded }: OpenControl): Promise<Control> {
   const { stateDir, serviceAccount } = options
-  const server = serverOf(options)
+  const server = await serverOf(options)
   if (server === undefined) {
     const identity = new IdentitySource({
       directory: authorityDirectory(options),
@@ -54,8 +53,9 @@ export async function openControl({ options, proxy, sockets, quiet, isNeeded }: 
 }
 
 /** Of the configuration; undefined where that comes from files. */
-function serverOf({ xds, join }: ProxyOptions): Pick<XdsControlOptions, 'server' | 'securedBy'> | undefined {
+async function serverOf({ xds, join }: ProxyOptions): Promise<Pick<XdsControlOptions, 'server' | 'securedBy'> | undefined> {
   if (join === undefined) return xds === undefined ? undefined : { server: xds }
+  const { findAccess } = await import('../client/index.ts')
   const { server, authority, credential } = findAccess({ ...join, usual: servedKubeconfig() })
   const { host, port } = new URL(server)
   return { server: port === '' ? `${host}:443` : host, securedBy: { authority, credential } }

@@ -1,11 +1,15 @@
 // Composes a sidecar: control side, names and a data plane around a seal, and the gateways beside it.
-import { cidrContains, type Ip, parseCidr, SallyportError } from '../base/index.ts'
+import { basename } from 'node:path'
+import { cidrContains, fail, type Ip, parseCidr, SallyportError, warnOfListener } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import { createNameSource, createRefusalAddresses, type DnsClient, type RefusalAddresses, serveDns } from '../dns/index.ts'
+import type { LogRing, PodPort } from '../node/index.ts'
 import { createDataPlane, type DataPlane } from '../proxy/index.ts'
-import type { Seal } from '../seal/index.ts'
+import { type ExecRequest, parsePublish, type Seal } from '../seal/index.ts'
 import type { Control } from './control.ts'
 import { type GatewayProcesses, gatewayProcesses } from './gateway-process.ts'
+import { joinAs } from './joined.ts'
+import type { Joined } from './joined-pod.ts'
 import { openOutputs } from './outputs.ts'
 import { openControl } from './open-control.ts'
 import { followDoor } from './proxy-door.ts'
@@ -24,33 +28,85 @@ export interface SidecarOptions {
   readonly nonce: string
   /** The seal when it is made; rejects when it cannot be. */
   readonly seal: () => Promise<Seal>
+  /** What the command writes, where somebody may ask for it. */
+  readonly log?: LogRing | undefined
 }
 
 /** Resolves with CMD's exit code. */
-export async function runSidecar({ options, nonce, seal }: SidecarOptions): Promise<number> {
+export async function runSidecar({ options, nonce, seal, log }: SidecarOptions): Promise<number> {
   const source = { namespace: options.namespace, workload: options.name, labels: options.labels }
   const sockets = nameSocketDirectory(options.expose)
   const gateways = gatewayProcesses(options, sockets)
   const { namespace, name, labels } = options
-  const control = await openControl({ options, proxy: { role: 'sidecar', namespace, name, labels }, sockets, isNeeded: true })
+  const inside = new Inside()
+  const joined = await joinAs(options, {
+    container: { image: basename(options.command[0] ?? ''), command: options.command, ports: publishedPorts(options) },
+    hostNetwork: false,
+    graceSeconds: 30,
+    host: { exec: (order) => inside.exec(order), terminate: (graceSeconds) => inside.within(graceSeconds) },
+    ...(log && { log }),
+    isNeeded: true,
+  })
   const live: { plane?: DataPlane } = {}
+  let control: Control | undefined
   try {
+    control = await openControl({ options, proxy: { role: 'sidecar', namespace, name, labels }, sockets, isNeeded: true })
     refuseErrors(control, 'the command')
+    const { runtime } = control
     const outputs = await openOutputs(options, {
       role: 'sidecar',
       control,
-      readiness: () => ({ ready: control.runtime.value !== undefined }),
+      readiness: () => ({ ready: runtime.value !== undefined }),
       plane: () => live.plane,
     })
     try {
-      return await serve({ options, source, control, gateways, seal: await seal(), nonce, live })
+      return await serve({ options, source, control, gateways, seal: await seal(), nonce, live, joined, inside })
     } finally {
       await outputs.close()
     }
   } finally {
-    await control.close()
-    await gateways.close()
+    inside.close()
+    log?.close()
+    await Promise.all([control?.close(), gateways.close(), joined.close()])
   }
+}
+
+/** What a Pod is asked for, passed on to the seal once the command runs in it. */
+class Inside {
+  #seal: Seal | undefined
+  #grace: number | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  begin(seal: Seal): void {
+    this.#seal = seal
+    if (this.#grace !== undefined) this.within(this.#grace)
+  }
+
+  exec(request: ExecRequest): ReturnType<Seal['exec']> {
+    if (this.#seal !== undefined) return this.#seal.exec(request)
+    return Promise.resolve(fail({ exitCode: 126, message: 'the command has not been started yet' }))
+  }
+
+  within(graceSeconds: number): void {
+    this.#grace = graceSeconds
+    const seal = this.#seal
+    if (seal === undefined) return
+    seal.signal('SIGTERM')
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void seal.close().catch(warnOfListener), graceSeconds * 1000)
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+/** What others reach of it is a port of its node. */
+function publishedPorts({ publish }: RunOptions): readonly PodPort[] {
+  return publish.flatMap((text) => {
+    const parsed = parsePublish(text)
+    return parsed.ok ? [{ containerPort: parsed.value.inner, hostPort: parsed.value.port }] : []
+  })
 }
 
 interface Parts {
@@ -62,6 +118,8 @@ interface Parts {
   readonly nonce: string
   /** Where the data plane is put for those who look at it. */
   readonly live: { plane?: DataPlane }
+  readonly joined: Joined
+  readonly inside: Inside
 }
 
 async function serve(parts: Parts): Promise<number> {
@@ -83,7 +141,10 @@ async function serve(parts: Parts): Promise<number> {
     isServing = true
     stopDoor = await followDoor({ port: options.httpProxyPort, control, seal, plane, refusals })
     const stopSignals = forwardSignals(seal)
-    await started(seal)
+    if (await started(seal)) {
+      parts.joined.runs(true)
+      parts.inside.begin(seal)
+    }
     const { code } = await seal.exited
     stopSignals()
     return code
@@ -97,12 +158,14 @@ async function serve(parts: Parts): Promise<number> {
 }
 
 /** A command that does not exist is no failure of ours: it has an exit code of its own, as in a shell. */
-async function started(seal: Seal): Promise<void> {
+async function started(seal: Seal): Promise<boolean> {
   try {
     await seal.start()
+    return true
   } catch (error) {
     if (!(error instanceof SallyportError) || error.code !== 'SLP0007') throw error
     process.stderr.write(`sallyport: ${error.message}\n`)
+    return false
   }
 }
 

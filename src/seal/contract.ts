@@ -26,6 +26,8 @@ export interface SealOptions {
   readonly entry: string
   readonly onRefused: (refusals: readonly Refusal[]) => void
   readonly onNote: (text: string) => void
+  /** Told what the command writes, on its way to the caller's own streams; a stream that is a terminal stays the command's, and is not told of. */
+  readonly onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void
   /** For the escape suite, with an entry of its own: shows that its attacks succeed where a layer is missing. The shipped entry refuses it. */
   readonly withoutLayer?: Layer
 }

@@ -50,8 +50,9 @@ export function launch(options: SealOptions): Launch {
     withoutNamespaces: options.withoutLayer === 'namespaces',
   })
   const [program, ...args] = command
-  const child = spawn(program, args, { stdio: [...standardStreams(), 'ipc'], env: initEnvironment, cwd: '/' })
+  const child = spawn(program, args, { stdio: [...standardStreams(options.onOutput !== undefined), 'ipc'], env: initEnvironment, cwd: '/' })
   const flush = relayStreams(child)
+  for (const stream of ['stdout', 'stderr'] as const) child[stream]?.on('data', (chunk: Buffer) => options.onOutput?.(stream, chunk))
   const terminal = [0, 1, 2].find((fd) => isatty(fd))
   const { env, dropped } = chooseEnvironment(user ? userEnvironment(options.env, user) : options.env, options.expose)
   const hostSockets = findHostSockets()
@@ -96,8 +97,8 @@ function listNote(what: string, names: readonly string[], hint: string): string[
 /** None of the caller's: NODE_OPTIONS could load code into the init, LD_PRELOAD into the programs before it. */
 const initEnvironment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
 
-function standardStreams(): ('inherit' | 'pipe')[] {
-  return [0, 1, 2].map((fd) => (mayInherit(fd) ? 'inherit' : 'pipe')) satisfies StdioOptions
+function standardStreams(isToldOf: boolean): ('inherit' | 'pipe')[] {
+  return [0, 1, 2].map((fd) => (mayInherit(fd) && !(isToldOf && fd > 0 && !isatty(fd)) ? 'inherit' : 'pipe')) satisfies StdioOptions
 }
 
 /**

@@ -11,6 +11,7 @@ export const arrows: Plan = {
   flow: ['base'],
   store: ['base'],
   client: ['base', 'identity'],
+  node: ['base', 'client'],
   apiserver: ['base', 'kube', 'store', 'config', 'identity'],
   identity: ['base'],
   intercept: ['base'],

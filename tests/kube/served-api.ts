@@ -22,10 +22,12 @@ export interface ServeParts {
   readonly diskBytes?: number
   /** Unix socket where proxies are served. */
   readonly xds?: string
+  /** A free port if absent. */
+  readonly listen?: string
 }
 
 /** Rejects with what the process said when it does not serve. */
-export function serveApi(directory: string, { diskBytes, xds }: ServeParts = {}): Promise<ServedApi> {
+export function serveApi(directory: string, { diskBytes, xds, listen = '127.0.0.1:0' }: ServeParts = {}): Promise<ServedApi> {
   const program = [
     process.execPath,
     'dist/bin.js',
@@ -33,7 +35,7 @@ export function serveApi(directory: string, { diskBytes, xds }: ServeParts = {})
     '--data',
     directory,
     '--listen',
-    '127.0.0.1:0',
+    listen,
     ...(xds === undefined ? [] : ['--xds', xds]),
   ]
   const mount = ['unshare', '-rm', 'sh', '-c', `mount -t tmpfs -o size=${diskBytes} none "$0" && exec "$@"`, directory]

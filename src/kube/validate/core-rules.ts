@@ -29,6 +29,8 @@ export function changeCauses(group: string, before: KubeObject, after: KubeObjec
     if (after['immutable'] !== true) causes.push(forbiddenField('immutable', why))
     for (const field of ['data', 'binaryData']) if (!isSameJson(before[field], after[field])) causes.push(forbiddenField(field, why))
   }
+  if (group === '' && after.kind === 'Pod' && !isSameJson(before['spec'], after['spec']))
+    causes.push(forbiddenField('spec', 'pod updates may not change what a process was started with'))
   const unchanging = [
     ...(after.kind === 'Secret' && group === '' ? ['type'] : []),
     ...(after.kind.endsWith('RoleBinding') ? ['roleRef'] : []),

@@ -1,8 +1,7 @@
 // Keeps a proxy in touch with its ADS server: delta or else state of the world, again and again with what is known, and never in step with others.
-import { type Clock, systemClock, type Timer, Watchable } from '../../base/index.ts'
+import { Backoff, type Clock, systemClock, type Timer, Watchable } from '../../base/index.ts'
 import { logger } from '../../telemetry/index.ts'
 import type { Node } from '../gen/envoy/config/core/v3/base_pb.js'
-import { Backoff } from './backoff.ts'
 import type { SecuredBy } from '../secured-by.ts'
 import { type Connection, type ConnectionEnd, type Form, openConnection } from './connection.ts'
 import { type DeltaRequest, DeltaState } from './delta-state.ts'

@@ -1,6 +1,6 @@
 // Holds how the waits between attempts grow, where they end, and that they differ from one client to the next.
 import { expect, test } from 'vitest'
-import { Backoff } from './backoff.ts'
+import { Backoff } from './index.ts'
 
 test('each wait is twice the one before, up to the longest, and begins anew after a success', () => {
   const backoff = new Backoff({ baseMs: 100, maxMs: 1000, random: () => 1 })

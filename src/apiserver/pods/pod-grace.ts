@@ -1,0 +1,24 @@
+// Says how long something that is deleted is given to end: a Pod that runs somewhere, as long as was asked for; everything else goes at once.
+import { type ApiResource, fieldAtPath, type KubeObject } from '../../kube/index.ts'
+
+const usualSeconds = 30
+
+export function graceOf({ group, kind }: Pick<ApiResource, 'group' | 'kind'>, object: KubeObject, asked: number | undefined): number {
+  if (group !== '' || kind !== 'Pod' || !isRunning(object)) return 0
+  const own = fieldAtPath(object, ['spec', 'terminationGracePeriodSeconds'])
+  const wanted = asked ?? (typeof own === 'number' ? own : usualSeconds)
+  // As Kubernetes reads less than nothing.
+  const seconds = wanted < 0 ? 1 : wanted
+  const { deletionTimestamp, deletionGracePeriodSeconds } = object.metadata
+  return deletionTimestamp === undefined ? seconds : Math.min(seconds, deletionGracePeriodSeconds ?? 0)
+}
+
+function isRunning(pod: KubeObject): boolean {
+  const phase = fieldAtPath(pod, ['status', 'phase'])
+  return nodeOf(pod) !== '' && phase !== 'Succeeded' && phase !== 'Failed'
+}
+
+export function nodeOf(pod: KubeObject): string {
+  const node = fieldAtPath(pod, ['spec', 'nodeName'])
+  return typeof node === 'string' ? node : ''
+}

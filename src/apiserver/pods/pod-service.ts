@@ -1,0 +1,77 @@
+// Joins what the server has to do with Pods that run somewhere: their links, sessions with them, and what becomes of those that are out of touch.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { findKind, type KubeObject, methodNotAllowed, notFound, StatusError } from '../../kube/index.ts'
+import type { ObjectStore } from '../../store/index.ts'
+import type { Authorizer } from '../access/authorizer.ts'
+import { ObjectWriter } from '../object-writer.ts'
+import type { ResourceRequest } from '../resource-requests.ts'
+import type { User } from '../access/user.ts'
+import { objectOf } from '../stored-objects.ts'
+import { streamLog } from './log-answer.ts'
+import { PodKeeper, type PodLimits, usualPodLimits } from './pod-keeper.ts'
+import { PodLinks } from './pod-links.ts'
+import { execRequest, logRequest, refuseOthers } from './pod-requests.ts'
+import { PodSessions } from './pod-sessions.ts'
+import { Upgrades } from './upgrades.ts'
+
+export interface PodServiceParts {
+  readonly store: ObjectStore
+  readonly now: () => number
+  readonly limits?: Partial<PodLimits> | undefined
+  readonly report: (error: unknown) => void
+  readonly authorizer: Authorizer
+}
+
+export class PodService {
+  readonly #writer: ObjectWriter
+  readonly #links = new PodLinks()
+  readonly #sessions = new PodSessions(this.#links)
+  readonly #upgrades: Upgrades
+  readonly #keeper: PodKeeper
+
+  constructor({ store, now, limits, report, authorizer }: PodServiceParts) {
+    this.#writer = new ObjectWriter(store, now)
+    this.#keeper = new PodKeeper({ store, writer: this.#writer, links: this.#links, limits: { ...usualPodLimits, ...limits }, report })
+    this.#upgrades = new Upgrades({
+      links: this.#links,
+      sessions: this.#sessions,
+      authorizer,
+      podAt: (namespace, name) => this.#podAt(namespace, name),
+    })
+  }
+
+  /** Whether what is asked for is below a Pod, and not a field of it. */
+  isAbout({ path: { resource, subresource } }: Pick<ResourceRequest, 'path'>): boolean {
+    return resource.kind === 'Pod' && resource.group === '' && subresource !== '' && subresource !== 'status'
+  }
+
+  /** Resolves when the answer has begun, which is a stream. Rejects with a StatusError. */
+  async answer({ path, query, message, response, rights }: ResourceRequest): Promise<undefined> {
+    const { namespace, name, subresource } = path
+    const pod = this.#podAt(namespace, name)
+    if (!rights.sees(pod)) throw new StatusError(notFound(path.resource, name))
+    refuseOthers(subresource, 'exec', 'log')
+    // Everything else about exec is said to who asks for it in the right way.
+    if (subresource === 'exec') execRequest(pod, subresource, query)
+    if (subresource === 'exec' || message.method !== 'GET') throw new StatusError(methodNotAllowed(path.resource))
+    streamLog(response, await this.#sessions.open(namespace, name, logRequest(pod, query)))
+    return undefined
+  }
+
+  upgrade(user: User, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    return this.#upgrades.take(user, message, socket, head)
+  }
+
+  close(): void {
+    this.#keeper.close()
+    this.#sessions.close()
+    this.#links.close()
+  }
+
+  #podAt(namespace: string, name: string): KubeObject {
+    const resource = findKind('', 'Pod')
+    if (resource === undefined) throw new Error('Pods are not served')
+    return objectOf(this.#writer.get({ resource, version: 'v1', namespace, name }), resource, 'v1')
+  }
+}

@@ -1,0 +1,112 @@
+// Creates the objects of a joined process, or takes them over from one that is known to have ended.
+import { SallyportError } from '../base/index.ts'
+import { type ApiClient, ApiRefusal } from '../client/index.ts'
+import type { PodDescription } from './pod-host.ts'
+import { type Fields, hasEnded, nodeObject, nodeStatus, podObject, processAnnotation } from './pod-objects.ts'
+
+export interface Registered {
+  readonly name: string
+  readonly uid: string
+  readonly resourceVersion: string
+  readonly address: string
+  /** Seconds that it is given to end, where somebody has deleted it. */
+  readonly graceSeconds: number | undefined
+}
+
+export interface Registration {
+  readonly pod: PodDescription
+  /** Of this process. */
+  readonly process: string
+  /** From a time before. */
+  readonly known: Registered | undefined
+}
+
+const mostTries = 5
+const merge = { method: 'PATCH', contentType: 'application/merge-patch+json' } as const
+
+export async function registerNode(client: ApiClient, name: string, address: string, now: string): Promise<void> {
+  const path = `/api/v1/nodes/${name}`
+  if ((await client.find(path)) === undefined)
+    await tolerating(409, client.ask({ path: '/api/v1/nodes', method: 'POST', body: nodeObject(name) }))
+  await client.ask({ path: `${path}/status`, ...merge, body: { status: nodeStatus(name, address, now) } })
+}
+
+/** Rejects with SLP6206 when another process is that Pod. */
+export async function registerPod(client: ApiClient, registration: Registration): Promise<Omit<Registered, 'address'>> {
+  const { pod, process, known } = registration
+  const place = `/api/v1/namespaces/${pod.namespace}/pods`
+  const name = known?.name ?? pod.name
+  for (let tries = 0; tries < mostTries; tries++) {
+    const found = await client.find(`${place}/${name}`)
+    if (found === undefined) {
+      const made = await unlessThere(client.ask({ path: place, method: 'POST', body: podObject(pod, process, { name }) }))
+      if (made !== undefined) return registeredOf(made)
+      continue
+    }
+    const { uid } = fieldsOf(found['metadata'])
+    if (isOurs(found, registration)) return registeredOf(found)
+    if (uid === pod.uid) return registeredOf(await claimed(client, `${place}/${name}`, process))
+    if (isOver(found)) {
+      const body = { gracePeriodSeconds: 0, preconditions: { uid } }
+      await tolerating(404, client.ask({ path: `${place}/${name}`, method: 'DELETE', body }))
+      continue
+    }
+    if (!pod.mayRename || known !== undefined) throw inUse(found, pod)
+    const { body } = await client.ask({ path: place, method: 'POST', body: podObject(pod, process, { generateName: `${pod.name}-` }) })
+    return registeredOf(fieldsOf(body))
+  }
+  throw new SallyportError('SLP6206', `pod ${pod.namespace}/${pod.name} comes and goes, and cannot be taken over`)
+}
+
+function isOurs(found: Fields, { process, known }: Registration): boolean {
+  const metadata = fieldsOf(found['metadata'])
+  return metadata['uid'] === known?.uid || fieldsOf(metadata['annotations'])[processAnnotation] === process
+}
+
+/** A Pod that somebody has applied, for this process to run. */
+async function claimed(client: ApiClient, path: string, process: string): Promise<Fields> {
+  const { body } = await client.ask({ path: path, ...merge, body: { metadata: { annotations: { [processAnnotation]: process } } } })
+  return fieldsOf(body)
+}
+
+/** Its process has ended, or nobody has heard of it for long. */
+function isOver(found: Fields): boolean {
+  const { phase, reason } = fieldsOf(found['status'])
+  if (phase === 'Succeeded' || phase === 'Failed' || reason === 'NodeLost') return true
+  return hasEnded(fieldsOf(fieldsOf(found['metadata'])['annotations'])[processAnnotation])
+}
+
+function inUse(found: Fields, { namespace, name }: PodDescription): SallyportError {
+  const node = fieldsOf(found['spec'])['nodeName']
+  return new SallyportError('SLP6206', `pod ${namespace}/${name} runs already, on node ${String(node)}`, {
+    fix: `choose another --name, or end that one: sallyport rm -n ${namespace} ${name}`,
+  })
+}
+
+function registeredOf(body: Fields): Omit<Registered, 'address'> {
+  const { name, uid, resourceVersion, deletionTimestamp, deletionGracePeriodSeconds } = fieldsOf(body['metadata'])
+  const graceSeconds = deletionTimestamp === undefined ? undefined : Number(deletionGracePeriodSeconds ?? 0)
+  return { name: String(name), uid: String(uid), resourceVersion: String(resourceVersion), graceSeconds }
+}
+
+/** Undefined when somebody else was first. */
+async function unlessThere(asking: ReturnType<ApiClient['ask']>): Promise<Fields | undefined> {
+  try {
+    return fieldsOf((await asking).body)
+  } catch (error) {
+    if (error instanceof ApiRefusal && error.reason === 'AlreadyExists') return undefined
+    throw error
+  }
+}
+
+async function tolerating(status: number, asking: Promise<unknown>): Promise<void> {
+  try {
+    await asking
+  } catch (error) {
+    if (!(error instanceof ApiRefusal) || error.status !== status) throw error
+  }
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
+}
