@@ -16,7 +16,7 @@ import { unknownHosts, virtualHost } from './route-tables.ts'
 /**
  * Differs from Istio, where the wildcard takes what the narrower entry does not have: here it is as if nothing declared it, and under ALLOW_ANY
  * that is let pass to where it was dialled. A narrower entry that has the port is left alone, whatever it speaks there, unless it speaks TLS only
- * and the wildcard would send plain requests.
+ * and the wildcard would send plain requests, or has addresses and TLS of its name is dialled elsewhere.
  */
 export function* closedPorts(ctx: Context): Steps<readonly Closed[]> {
   if (!ctx.strict) return []
@@ -65,8 +65,8 @@ function closedBy(service: Service, wider: Service): Closed[] {
     const family = spoken === 'unset' && wider.addresses.length === 0 ? 'http' : spoken
     if (family !== 'http' && family !== 'tls') return []
     const own = service.ports.find((one) => one.number === port)
-    const isOpen = own !== undefined && !(family === 'http' && own.family === 'tls') && !(family === 'tls' && own.family === 'http')
-    return isOpen ? [] : [{ service, wider: wider.host, port, family }]
+    const isOpen = family === 'http' ? own?.family !== 'tls' : own?.family !== 'http' && service.addresses.length === 0
+    return own !== undefined && isOpen ? [] : [{ service, wider: wider.host, port, family }]
   })
 }
 
@@ -95,9 +95,11 @@ export function closedHost(ctx: Context, closed: Closed): VirtualHost {
 function metadataOf(ctx: Context, { service, wider, port, family }: Closed): SallyportMetadata {
   if (ctx.policy === 'ALLOW_ANY') return undeclaredMetadata(ctx)
   const what = family === 'http' ? 'HTTP' : 'TLS'
+  const isElsewhere = service.ports.some(({ number, family: own }) => number === port && own !== 'http')
+  const how = family === 'tls' && isElsewhere ? `for its own addresses on port ${port} only` : `without ${what} on port ${port}`
   return {
     ...refMetadata(service.ref, service.field),
     refuse: 'not-declared',
-    refuseText: `${service.host} is declared without ${what} on port ${port}; the wider ${wider} does not speak for it`,
+    refuseText: `${service.host} is declared ${how}; the wider ${wider} does not speak for it`,
   }
 }

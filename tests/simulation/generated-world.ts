@@ -13,7 +13,6 @@ import {
   range,
   type Rule,
   type RulePort,
-  type Rules,
   type World,
 } from './made-world.ts'
 import { wordsOf } from './world-text.ts'
@@ -67,8 +66,9 @@ const world: fc.Arbitrary<World> = fc
       entries: fc.uniqueArray(entry, { minLength: 1, maxLength: 4, selector: ({ host }) => host }),
       rules: fc.uniqueArray(
         fc.record({
-          host: fc.constantFrom<Rules['host']>('a.test', 'b.test', 'x.wild.test'),
-          http: fc.array(rule, { minLength: 1, maxLength: 3 }),
+          host: fc.constantFrom(...hosts),
+          http: fc.array(rule, { maxLength: 3 }),
+          l4: fc.uniqueArray(fc.constantFrom<'tls' | 'tcp'>('tls', 'tcp')),
         }),
         { maxLength: 2, selector: ({ host }) => host },
       ),
@@ -83,7 +83,10 @@ const world: fc.Arbitrary<World> = fc
     },
     { requiredKeys: ['strictness', 'policy', 'caller', 'entries', 'rules'] },
   )
-  .map((one) => ({ ...one, rules: one.rules.map(({ host, http }) => ({ host, http: http.map((each) => led(each, one.entries)) })) }))
+  .map((one) => ({
+    ...one,
+    rules: one.rules.map(({ http, ...rules }) => ({ ...rules, http: http.map((each) => led(each, one.entries)) })),
+  }))
 
 const elsewhere = '203.0.113.99'
 const inRange = Object.values(range).map((cidr) => cidr.replace(/\.(\d+)\/28$/, (_all, last: string) => `.${Number(last) + 5}`))

@@ -22,8 +22,10 @@ export interface Rule {
 }
 
 export interface Rules {
-  readonly host: 'a.test' | 'b.test' | 'x.wild.test'
+  readonly host: Host
   readonly http: readonly Rule[]
+  /** Ports whose connections go to the gateway. */
+  readonly l4: readonly ('tls' | 'tcp')[]
 }
 
 export interface World {
@@ -68,6 +70,7 @@ export const range: Readonly<Record<Host, string>> = {
   'x.wild.test': '198.51.100.48/28',
   '*.wild.test': '198.51.100.64/28',
 }
+export const gatewayPorts = { http: 80, tls: 9443, tcp: 9700 } as const
 export const gatewayHost = 'istio-egressgateway.istio-system.svc.cluster.local'
 
 export const protocols: Readonly<Record<PortName, string | undefined>> = {

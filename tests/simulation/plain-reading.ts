@@ -2,6 +2,7 @@
 import {
   type Entry,
   gatewayHost,
+  gatewayPorts,
   type Host,
   type MadeCall,
   names,
@@ -62,6 +63,11 @@ function declaring(world: World, name: string): Entry | undefined {
   return seen.find(({ host }) => host === name) ?? seen.find(({ host }) => host.startsWith('*.') && covers(host, name))
 }
 
+/** Rules for a wildcard, where nothing narrower has some, are another matter. */
+function mayBeRuledByWildcard({ rules }: World, name: string): boolean {
+  return rules.some(({ host }) => host.startsWith('*') && covers(host, name))
+}
+
 function rulesOf(world: World, name: string): Rules | undefined {
   return world.rules.find(({ host }) => host === name && isSeen({ host, namespace: 'default', isPrivate: false }, world))
 }
@@ -72,12 +78,21 @@ function cluster(host: Host, port: PortName, world: World): string {
   return `allow outbound|${ports[port]}||${host}`
 }
 
+/** Where the connections of a host go: to the gateway, if rules say so. Rules for a wildcard and for what it covers meet in ways of their own. */
+function connected(world: World, host: Host, port: 'tls' | 'tcp'): string | undefined {
+  const speaking = world.rules.filter((rules) => rules.l4.includes(port) && (covers(rules.host, host) || covers(host, rules.host)))
+  if (speaking.some((rules) => rules.host !== host)) return undefined
+  const isRuled = rulesOf(world, host)?.l4.includes(port) === true
+  return isRuled ? `allow outbound|${gatewayPorts[port]}||${gatewayHost}` : cluster(host, port, world)
+}
+
 function readRequest(world: World, call: MadeCall, port: RulePort): string | undefined {
   const name = call.name.toLowerCase()
   const literal = world.entries.find(
     (entry) => isSeen(entry, world) && entry.ports.includes(port) && entry.addresses === 'own' && own[entry.host] === name,
   )
   const entry = literal ?? declaring(world, name)
+  if (mayBeRuledByWildcard(world, literal?.host ?? name)) return undefined
   const rules = rulesOf(world, literal?.host ?? name)
   // Rules for a host that nothing declares, or that a wildcard declares, are another matter.
   if (rules !== undefined && (entry?.host !== rules.host || !entry.ports.includes(port))) return undefined
@@ -110,13 +125,14 @@ function ruled(world: World, call: MadeCall, { rules, entry, port }: Reached): s
 
 function readTls(world: World, { name, ip }: MadeCall, seen: readonly Entry[]): string | undefined {
   const sni = name.toLowerCase()
+  if (mayBeRuledByWildcard(world, sni)) return undefined
   // At the address of a service only that service's own name counts.
   const owner = seen.find((entry) => isAt(entry, ip))
   if (owner !== undefined)
-    return covers(owner.host, sni) && declaring(world, sni) === owner ? cluster(owner.host, 'tls', world) : undeclared(world)
+    return covers(owner.host, sni) && declaring(world, sni) === owner ? connected(world, owner.host, 'tls') : undeclared(world)
   const entry = declaring(world, sni)
   if (entry === undefined || !entry.ports.includes('tls') || entry.addresses !== 'none') return undeclared(world)
-  return cluster(entry.host, 'tls', world)
+  return connected(world, entry.host, 'tls')
 }
 
 /** A port that says no protocol is sniffed: who says a name has to say that of whose address it is, and without an address a request has to name its host. */
@@ -128,21 +144,24 @@ function readAny(world: World, call: MadeCall, seen: readonly Entry[]): string |
     const at = owner ?? seen.find((entry) => entry.addresses === 'none' && leadsTo(entry, call.ip))
     return at !== undefined && covers(at.host, name) ? cluster(at.host, 'any', world) : undeclared(world)
   }
+  if (mayBeRuledByWildcard(world, owner?.host ?? name)) return undefined
   const rules = rulesOf(world, owner?.host ?? name)
   const isOwn = owner !== undefined && (covers(owner.host, name) || (owner.addresses === 'own' && own[owner.host] === name))
   const entry = owner === undefined ? declaring(world, name) : isOwn ? owner : undefined
   if (rules !== undefined && (entry?.host !== rules.host || !entry.ports.includes('any'))) return undefined
+  // Who has an address is found by name elsewhere where somebody without one has the port as well.
+  const isElsewhere = owner === undefined && (entry?.addresses ?? 'none') !== 'none'
+  if (isElsewhere || (owner === undefined && Object.values(own).includes(name))) return undefined
   if (entry?.ports.includes('any') !== true) return undeclared(world)
-  // Elsewhere it depends on whether anybody's requests are looked at by name there.
-  if (owner === undefined && entry.addresses !== 'none') return undefined
   return ruled(world, call, { rules, entry, port: 'any' })
 }
 
-function readTcp(world: World, { ip }: MadeCall, seen: readonly Entry[], port: PortName): string {
+function readTcp(world: World, { ip }: MadeCall, seen: readonly Entry[], port: 'tcp' | 'any'): string | undefined {
+  const lead = (host: Host): string | undefined => (port === 'tcp' ? connected(world, host, port) : cluster(host, port, world))
   const at = seen.find((entry) => isAt(entry, ip))
-  if (at !== undefined) return cluster(at.host, port, world)
+  if (at !== undefined) return lead(at.host)
   const led = seen.find((entry) => entry.addresses === 'none' && leadsTo(entry, ip))
-  return led === undefined ? undeclared(world) : cluster(led.host, port, world)
+  return led === undefined ? undeclared(world) : lead(led.host)
 }
 
 function isAt({ addresses, host }: Entry, ip: string): boolean {

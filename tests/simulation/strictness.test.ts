@@ -151,6 +151,22 @@ const cases: Record<string, Case> = {
     strict: 'not-declared 403 -',
     istio: 'outbound|80||*.wild.test -> 203.0.113.14:80',
   },
+  'a narrower entry with addresses closes its name elsewhere, for TLS': {
+    yaml:
+      entry('wild', tls('"*.wild.test"')) +
+      entry('narrow', tls('a.wild.test', 'resolution: STATIC, addresses: [198.19.0.7], endpoints: [{address: 203.0.113.30}]')),
+    call: { to: '203.0.113.14:443', sni: 'a.wild.test', names },
+    strict: 'not-declared 0 UH',
+    istio: 'outbound|443||*.wild.test -> 203.0.113.14:443',
+  },
+  'and is reached at them beside the wildcard': {
+    yaml:
+      entry('wild', tls('"*.wild.test"')) +
+      entry('narrow', tls('a.wild.test', 'resolution: STATIC, addresses: [198.19.0.0/28], endpoints: [{address: 203.0.113.30}]')),
+    call: { to: '198.19.0.7:443', sni: 'a.wild.test', names },
+    strict: 'outbound|443||a.wild.test -> 203.0.113.30:443',
+    istio: 'outbound|443||a.wild.test -> 203.0.113.30:443',
+  },
   'beside a narrower entry the wildcard goes on for other names': {
     yaml: entry('wild', http('"*.wild.test"')) + entry('narrow', tls('b.wild.test', 'resolution: DNS')),
     call: { to: '203.0.113.14:80', host: 'a.wild.test', names },

@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import {
   type Entry,
   gatewayHost,
+  gatewayPorts,
   type MadeCall,
   names,
   own,
@@ -52,16 +53,21 @@ function textOf(made: World): string {
 }
 
 function documentsOf(made: World): readonly object[] {
-  return [...made.entries.map(entryDocument), ...made.rules.map(rulesDocument), ...otherDocuments(made)]
+  const rules = made.rules.filter(({ http, l4 }) => http.length + l4.length > 0)
+  return [...made.entries.map(entryDocument), ...rules.map(rulesDocument), ...otherDocuments(made)]
 }
 
 function networking(kind: string, name: string, inNamespace: string, spec: object): object {
   return { apiVersion: 'networking.istio.io/v1', kind, metadata: { name, namespace: inNamespace }, spec }
 }
 
+function nameOf(host: string): string {
+  return host.replaceAll('.', '-').replace('*', 'any')
+}
+
 function entryDocument(one: Entry): object {
   const { host } = one
-  return networking('ServiceEntry', host.replaceAll('.', '-').replace('*', 'any'), one.namespace, {
+  return networking('ServiceEntry', nameOf(host), one.namespace, {
     hosts: [host],
     location: 'MESH_EXTERNAL',
     resolution: one.resolution,
@@ -72,16 +78,21 @@ function entryDocument(one: Entry): object {
   })
 }
 
-function rulesDocument({ host, http }: Rules): object {
-  return networking('VirtualService', host.replaceAll('.', '-'), 'default', {
+function rulesDocument({ host, http, l4 }: Rules): object {
+  const toGateway = (name: 'tls' | 'tcp') => ({ route: [{ destination: { host: gatewayHost, port: { number: gatewayPorts[name] } } }] })
+  return networking('VirtualService', nameOf(host), 'default', {
     hosts: [host],
-    http: http.map(({ prefix, header, app, to }) => {
-      const match = {
-        ...(prefix !== undefined && { uri: { prefix } }),
-        ...(header !== undefined && { headers: { 'x-v': { exact: header } } }),
-        ...(app !== undefined && { sourceLabels: { app } }),
-      }
-      return { ...(Object.keys(match).length > 0 && { match: [match] }), ...actionOf(to) }
+    ...(l4.includes('tls') && { tls: [{ match: [{ port: ports.tls, sniHosts: [host] }], ...toGateway('tls') }] }),
+    ...(l4.includes('tcp') && { tcp: [{ match: [{ port: ports.tcp }], ...toGateway('tcp') }] }),
+    ...(http.length > 0 && {
+      http: http.map(({ prefix, header, app, to }) => {
+        const match = {
+          ...(prefix !== undefined && { uri: { prefix } }),
+          ...(header !== undefined && { headers: { 'x-v': { exact: header } } }),
+          ...(app !== undefined && { sourceLabels: { app } }),
+        }
+        return { ...(Object.keys(match).length > 0 && { match: [match] }), ...actionOf(to) }
+      }),
     }),
   })
 }
@@ -96,11 +107,16 @@ function otherDocuments({ destination, sidecar, caller, rules }: World): readonl
   const selector = { istio: 'egressgateway' }
   const metadata = { name: 'istio-egressgateway', namespace: 'istio-system' }
   const gateway = [
-    { apiVersion: 'v1', kind: 'Service', metadata, spec: { selector, ports: [{ name: 'http', port: 80 }] } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata,
+      spec: { selector, ports: Object.entries(gatewayPorts).map(([name, port]) => ({ name, port })) },
+    },
     networking('WorkloadEntry', 'node', 'istio-system', { address: '198.51.100.200', labels: selector }),
   ]
   return [
-    ...(rules.some(({ http }) => http.some(({ to }) => to === 'gateway')) ? gateway : []),
+    ...(rules.some(({ http, l4 }) => l4.length > 0 || http.some(({ to }) => to === 'gateway')) ? gateway : []),
     ...(destination === undefined
       ? []
       : [
