@@ -19,12 +19,21 @@ export type Resolution =
 /** What the executor has learnt of names so far; `undefined` = not asked yet. */
 export type NameFacts = (name: string) => Resolution | undefined
 
+/** What a client has shown, where it was asked for a certificate and that is in order. */
+export interface ClientCertificate {
+  /** DER. */
+  readonly raw: Uint8Array
+  /** The identity that was shown to it. */
+  readonly by: string | undefined
+}
+
 /** What TLS that has ended here has proven of the client. */
 export interface SecuredFacts {
   /** How it ended: the same settings as these have to hold as long as the connection lives. */
   readonly by: object
   /** The SPIFFE identity in the client's certificate, where it was asked for one. */
   readonly principal?: string
+  readonly certificate?: ClientCertificate
 }
 
 export interface ConnectionFacts {

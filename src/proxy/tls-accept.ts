@@ -1,7 +1,7 @@
 // Ends the TLS of an accepted connection: from its ClientHello, which was read already, to a client certificate that is in order.
 import type { Socket } from 'node:net'
 import { type PeerCertificate, TLSSocket } from 'node:tls'
-import { principalOf } from './peer-principal.ts'
+import { ownPrincipalOf, principalOf } from './peer-principal.ts'
 import { TlsError, verifyFailed, wordsOfTls } from './tls-error.ts'
 import { TlsWire } from './tls-wire.ts'
 import type { Dialling, SecureHandler, ServerTlsSetup } from './transport.ts'
@@ -57,7 +57,8 @@ class TlsAcceptance implements Dialling {
       principal: certificate && this.#setup.isMesh ? principalOf(certificate) : undefined,
       onGone: undefined,
     })
-    wire.guard(() => this.#handler.onSecure(wire))
+    const shown = certificate && { raw: certificate.raw, by: ownPrincipalOf(secure) }
+    wire.guard(() => this.#handler.onSecure(wire, shown))
   }
 
   #fail(error: Error): void {

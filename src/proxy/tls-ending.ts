@@ -36,10 +36,10 @@ export function endTls(ending: TlsEnding): Dialling {
     ending.onFail('TLS_error:_the_handshake_was_not_over_in_time:TLS_error_end')
   })
   const attempt = context.transport.endTls(wire, held, setup, {
-    onSecure(secure) {
+    onSecure(secure, certificate) {
       deadline.cancel()
       const { principal } = secure
-      ending.onSecure(secure, { by: plan, ...(principal !== undefined && { principal }) })
+      ending.onSecure(secure, { by: plan, ...(principal !== undefined && { principal }), ...(certificate && { certificate }) })
     },
     onFail(error) {
       deadline.cancel()

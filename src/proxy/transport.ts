@@ -2,6 +2,7 @@
 import type { Server, Socket } from 'node:net'
 import type { PeerCertificate, SecureContext } from 'node:tls'
 import type { Address } from '../base/index.ts'
+import type { ClientCertificate } from '../flow/index.ts'
 import type { Target } from '../runtime/index.ts'
 
 /** Whoever has a wire in its hands at the moment. */
@@ -101,7 +102,7 @@ export interface ServerTlsSetup {
 
 export interface SecureHandler {
   /** The handler has to be set. */
-  onSecure(wire: Wire): void
+  onSecure(wire: Wire, certificate: ClientCertificate | undefined): void
   onFail(error: Error): void
 }
 

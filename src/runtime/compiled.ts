@@ -31,6 +31,15 @@ export interface CompiledHttpManager {
   /** Gateways use the peer's address as the trusted client address and append it to x-forwarded-for. */
   readonly useRemoteAddress: boolean
   readonly serverName: string
+  /** Requests tell the origin what the client has proven by a certificate; absent: nothing is told. */
+  readonly clientCert?: ClientCertDetails | undefined
+}
+
+/** Beside its hash, which is always told. */
+export interface ClientCertDetails {
+  readonly subject: boolean
+  readonly uri: boolean
+  readonly dns: boolean
 }
 
 /** A listener that is bound for real (gateway). */

@@ -3,10 +3,11 @@ import { anyIs } from '@bufbuild/protobuf/wkt'
 import {
   type HttpConnectionManager as HttpConnectionManagerMessage,
   HttpConnectionManager_CodecType,
+  HttpConnectionManager_ForwardClientCertDetails,
   HttpConnectionManager_PathWithEscapedSlashesAction,
   type HttpFilter,
 } from '../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
-import type { CompiledHttpManager } from './compiled.ts'
+import type { ClientCertDetails, CompiledHttpManager } from './compiled.ts'
 import { milliseconds } from './milliseconds.ts'
 import { compileRouteConfig, type CompiledRouteConfig } from './route-config.ts'
 
@@ -16,6 +17,7 @@ export class HttpManager implements CompiledHttpManager {
   readonly pathNormalization: CompiledHttpManager['pathNormalization']
   readonly useRemoteAddress: boolean
   readonly serverName: string
+  readonly clientCert: ClientCertDetails | undefined
   /** A route table that stands in the manager itself instead of the snapshot. */
   readonly inline: CompiledRouteConfig | undefined
   /** Milliseconds; 0 = no limit said. */
@@ -28,8 +30,16 @@ export class HttpManager implements CompiledHttpManager {
     this.pathNormalization = pathNormalization(message)
     this.useRemoteAddress = message.useRemoteAddress ?? false
     this.serverName = message.serverName === '' ? 'envoy' : message.serverName
+    this.clientCert = clientCertDetails(message)
     this.idle = message.streamIdleTimeout ? milliseconds(message.streamIdleTimeout) : 0
   }
+}
+
+/** In all other modes nothing is told: less than Envoy would. */
+function clientCertDetails(message: HttpConnectionManagerMessage): ClientCertDetails | undefined {
+  if (message.forwardClientCertDetails !== HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET) return undefined
+  const { subject = false, uri = false, dns = false } = message.setCurrentClientCertDetails ?? {}
+  return { subject, uri, dns }
 }
 
 /** What of the manager is not carried out, in words. */

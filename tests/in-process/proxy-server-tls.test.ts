@@ -1,4 +1,5 @@
 // Proves with real TLS clients that a gateway ends TLS as it is told: who may speak, what is proven, what a renewal does, and how failures are told.
+import { createHash, X509Certificate } from 'node:crypto'
 import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { tmpdir } from 'node:os'
@@ -253,6 +254,27 @@ describe('the mesh’s own mutual TLS', () => {
       verdict: 'allow',
       source: { authenticated: true, principal: 'spiffe://cluster.local/ns/shop/sa/web', namespace: 'shop' },
     })
+  })
+
+  test('is told to origins in x-forwarded-client-cert, where a manager says so, and a client’s own word is not', async () => {
+    const telling = { ...manager, clientCert: { subject: true, uri: true, dns: true } }
+    const { chain, key } = await authority.issue(web, 60_000)
+    const hash = createHash('sha256').update(new X509Certificate(chain).raw).digest('hex')
+    const told = `By=spiffe://cluster.local/ns/istio-system/sa/istio-egressgateway;Hash=${hash};Subject="";URI=spiffe://cluster.local/ns/shop/sa/web`
+    for (const [chosen, expected] of [[telling, told] as const, [manager, undefined] as const]) {
+      const upstream = await origin(answering('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi'))
+      const { port } = await ending(
+        () => ofMesh,
+        { connection: () => ({ verdict: 'http', manager: chosen }), request: () => forward([upstream.target]) },
+        await secretsOf(authority),
+      )
+      const client = await dial(port, { cert: chain, key })
+      client.socket.write('GET / HTTP/1.1\r\nhost: a.test\r\nx-forwarded-client-cert: URI=spiffe://cluster.local/ns/shop/sa/till\r\n\r\n')
+      await until(() => client.text.endsWith('hi'), 'the answer')
+      client.socket.end()
+      expect(/\r\nx-forwarded-client-cert: (.*)\r\n/.exec(upstream.peers[0]?.text ?? '')?.[1]).toBe(expected)
+      expect(upstream.peers[0]?.text).not.toContain('till')
+    }
   })
 
   const refused: Record<string, () => Promise<ConnectionOptions>> = {

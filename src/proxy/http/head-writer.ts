@@ -17,6 +17,8 @@ export interface HopRules {
   readonly isEdge: boolean
   /** TLS has ended here. */
   readonly isSecure: boolean
+  /** What the client has proven by its certificate. */
+  readonly clientCert?: string | undefined
 }
 
 export interface WrittenRequest {
@@ -39,7 +41,7 @@ const droppedFromRequest = kindSet(
   'x-sallyport-source',
   'x-envoy-upstream-service-time',
   'x-envoy-*',
-  // A client's word about who it is; Envoy removes it too, unless it is told otherwise.
+  // A client's word about who it is; Envoy removes it too, unless it is told otherwise. What was proven is written anew.
   'x-forwarded-client-cert',
 )
 
@@ -53,6 +55,7 @@ const REQUEST_ID_NAME = ascii('x-request-id: ')
 const FIRST_ATTEMPT_LINE = ascii('x-envoy-attempt-count: 1\r\n')
 const SERVICE_TIME_NAME = ascii('x-envoy-upstream-service-time: ')
 const EXPECTED_TIME_NAME = ascii('x-envoy-expected-rq-timeout-ms: ')
+const CLIENT_CERT_NAME = ascii('x-forwarded-client-cert: ')
 const FLOW_NAME = ascii('x-sallyport-flow: ')
 const SOURCE_NAME = ascii('x-sallyport-source: ')
 const LINE_END = '\r\n'
@@ -82,6 +85,7 @@ export function writeRequest(out: OutBuffer, scanner: HeadScanner, head: Request
     out.text(LINE_END)
     if (hop.isEdge) out.text(`x-envoy-external-address: ${hop.peer}\r\n`)
   }
+  if (hop.clientCert !== undefined) writeLine(out, CLIENT_CERT_NAME, hop.clientCert)
   if (head.body.kind === 'chunked') out.text('transfer-encoding: chunked\r\n')
   if (head.upgrade !== undefined) out.text(`connection: upgrade\r\nupgrade: ${head.upgrade}\r\n`)
   else if (head.takesTrailers) out.text('connection: te\r\nte: trailers\r\n')

@@ -17,6 +17,7 @@ import { Exchange } from './exchange.ts'
 import { wantedHeaders } from '../../telemetry/index.ts'
 import { HeadScanner, hasLineEnd } from './head-scanner.ts'
 import { keepHeaders } from './kept-headers.ts'
+import { forwardedClientCert } from './forwarded-client-cert.ts'
 import { type HopRules, writeRequest } from './head-writer.ts'
 import { httpDate } from './http-date.ts'
 import { isInternalAddress } from './internal-address.ts'
@@ -339,9 +340,12 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
   #hopRules(): HopRules {
     const { source, secured } = this.arrival
     const isSecure = secured !== undefined
-    if (!this.#manager.useRemoteAddress || !source) return { isEdge: false, isSecure }
+    const certificate = secured?.certificate
+    const details = this.#manager.clientCert
+    const clientCert = certificate && details && forwardedClientCert(certificate, details)
+    if (!this.#manager.useRemoteAddress || !source) return { isEdge: false, isSecure, clientCert }
     this.#isOutside ??= !isInternalAddress(source.ip)
-    return { peer: source.ip, isEdge: this.#isOutside, isSecure }
+    return { peer: source.ip, isEdge: this.#isOutside, isSecure, clientCert }
   }
 
   /** A newer configuration may serve this connection by another manager, or not at all. */
