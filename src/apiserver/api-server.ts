@@ -2,11 +2,11 @@
 import { createServer, type Server } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type Duplex, pipeline, Readable } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { messageOf, SallyportError } from '../base/index.ts'
 import { internal, type KubeObject, noSuchPath, StatusError, unauthorized } from '../kube/index.ts'
-import type { ObjectStore } from '../store/index.ts'
+import { backupLines, type ObjectStore } from '../store/index.ts'
 import { Authorizer } from './access/authorizer.ts'
 import type { User } from './access/user.ts'
 import { type Answer, failureAnswer, send, statusAnswer, statusOf } from './answer.ts'
@@ -14,6 +14,7 @@ import type { Issuer } from '../identity/index.ts'
 import { type Authenticate, proofOf } from './access/authentication.ts'
 import { CredentialRequests, readNodePath } from './access/credential-requests.ts'
 import type { ServiceAccountTokens } from './access/service-account-tokens.ts'
+import { ClientGone } from './body.ts'
 import { describe } from './description-routes.ts'
 import type { PodLimits } from './pods/pod-keeper.ts'
 import { PodService } from './pods/pod-service.ts'
@@ -62,6 +63,8 @@ export interface ApiServer {
 const mostConnections = 4000
 const HEAD_MS = 10_000
 const REQUEST_MS = 60_000
+/** In `/metrics`, as proxies have it; nobody is answered so. */
+const CLIENT_GONE = 499
 
 /** Rejects when the address cannot be bound. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
@@ -124,6 +127,11 @@ class Handler {
       const answer = await this.#answer(message, response)
       if (answer !== undefined) send(response, answer)
     } catch (error) {
+      if (error instanceof ClientGone) {
+        this.#counts.add(message.method ?? '', CLIENT_GONE)
+        response.destroy()
+        return
+      }
       send(response, failureAnswer(error, report))
     }
     this.#counts.add(message.method ?? '', response.statusCode)
@@ -160,7 +168,7 @@ class Handler {
     if (node !== undefined) return this.#credentials.answer(message, node, user)
     if (user === undefined) return isOpen(path) ? this.#described(path, message) : statusAnswer(unauthorized())
     const place = readResourcePath(path)
-    if (place === undefined) return this.#answerPath(path, message, user)
+    if (place === undefined) return this.#answerPath(path, user, message, response)
     const query = new URLSearchParams(at < 0 ? '' : target.slice(at + 1))
     const rights = this.#authorizer.rightsTo(user, attributesOf(message.method ?? '', place, query))
     const wanted = { resource: place.resource, version: place.version, fieldValidation: 'Ignore' } as const
@@ -170,9 +178,10 @@ class Handler {
     return this.#pods.isAbout(request) ? this.#pods.answer(request) : this.#requests.answer(request)
   }
 
-  #answerPath(path: string, message: IncomingMessage, user: User): Answer {
+  #answerPath(path: string, user: User, message: IncomingMessage, response: ServerResponse): Answer | undefined {
     this.#authorizer.checkPath(user, { verb: (message.method ?? '').toLowerCase(), path })
     if (path === '/metrics') return { code: 200, body: this.#counts.text(this.#options.store), type: 'text/plain; version=0.0.4' }
+    if (path === backupPath && message.method === 'GET') return sendBackup(this.#options.store, response)
     return this.#described(path, message)
   }
 
@@ -191,6 +200,15 @@ function openDoor(server: Server, door: XdsDoor): void {
     if (socket.alpnProtocol === 'h2') door.take(socket)
     else for (const listener of others) Reflect.apply(listener, server, [socket])
   })
+}
+
+/** Of the objects alone: keys of the server do not travel. */
+const backupPath = '/apis/node.sallyport.dev/v1/backup'
+
+function sendBackup(store: ObjectStore, response: ServerResponse): undefined {
+  response.writeHead(200, { 'Content-Type': 'application/jsonl', 'Cache-Control': 'no-cache, private' })
+  // Whoever goes away, or does not read, is gone: what is missing is noticed by its sum.
+  pipeline(Readable.from(backupLines(store)), response, () => undefined)
 }
 
 const healthPaths: ReadonlySet<string> = new Set(['/readyz', '/livez', '/healthz'])

@@ -5,7 +5,10 @@ import { StatusError, timeout, tooLarge } from '../kube/index.ts'
 export const largestBody = 3 * 1024 * 1024
 const LONGEST_MS = 30_000
 
-/** Rejects with a StatusError. */
+/** The client went away while it was sending: nobody waits for an answer. */
+export class ClientGone extends Error {}
+
+/** Rejects with a StatusError, or with ClientGone. */
 export function readBody(request: IncomingMessage, longestMs = LONGEST_MS): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > largestBody) return Promise.reject(new StatusError(tooLarge(largestBody)))
@@ -26,6 +29,6 @@ export function readBody(request: IncomingMessage, longestMs = LONGEST_MS): Prom
     }
     request.on('data', take)
     request.once('end', () => end())
-    request.once('error', end)
+    request.once('error', (error) => end(new ClientGone(error.message, { cause: error })))
   })
 }

@@ -51,6 +51,8 @@ export const errorCodes = {
   SLP6002: 'the directory of objects is in use by another process',
   SLP6003: 'the directory of objects has another format',
   SLP6004: 'stored objects are damaged',
+  SLP6005: 'a backup of objects cannot be used',
+  SLP6006: 'there are objects where a backup was to be brought back',
   SLP6101: 'the address for serving the API is not valid or cannot be bound',
   SLP6201: 'no API server is known, or what is known of it cannot be used',
   SLP6202: 'an API server cannot be reached',

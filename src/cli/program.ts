@@ -1,5 +1,6 @@
 // Builds the command tree and hands each command to its file, which is loaded only when the command is used.
 import { Command, CommanderError, Option } from 'commander'
+import { backupCommand, restoreCommand, tokenCommand } from './access-commands.ts'
 import { examples, list, policyOptions, serverOption, sub } from './command-parts.ts'
 import { proxyConfigCommand, proxyStatusCommand, serveCommand, xdsCommand } from './configuration-commands.ts'
 import { exitCodes, exitCodesOfErrors } from './exit-codes.ts'
@@ -26,7 +27,7 @@ export async function runCli(argv: readonly string[], roles: Roles): Promise<num
 
 /** The help of every command, for the documentation. */
 export function describeCommands(): readonly { readonly name: string; readonly help: string }[] {
-  const roles: Roles = { run: nobody, gateway: nobody, serve: nobody, doctor: () => Promise.resolve([]) }
+  const roles: Roles = { run: nobody, gateway: nobody, serve: nobody, backup: nobody, restore: nobody, doctor: () => Promise.resolve([]) }
   return commandsOf(roles, () => undefined).map((command) => {
     let help = ''
     root().addCommand(command)
@@ -45,6 +46,9 @@ function commandsOf(roles: Roles, finish: (code: number) => void): readonly Comm
     serveCommand(roles, finish),
     installCommand(finish),
     kubeInjectCommand(finish),
+    tokenCommand(finish),
+    backupCommand(roles, finish),
+    restoreCommand(roles, finish),
     explainCommand(finish),
     analyzeCommand(finish),
     flowsCommand(finish),

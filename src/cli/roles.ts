@@ -91,6 +91,19 @@ export interface ServeOptions extends PolicyOptions {
   readonly longestWaitMs: number
 }
 
+export interface BackupOptions {
+  /** `-` is standard output. */
+  readonly file: string
+  /** Folder of the server; a usual one if absent. */
+  readonly data?: string
+  /** Of the server that is asked for its objects. */
+  readonly kubeconfig?: string
+}
+
+export interface RestoreOptions extends Pick<BackupOptions, 'file' | 'data'> {
+  readonly force: boolean
+}
+
 export interface HealthCheck {
   readonly name: string
   readonly ok: boolean
@@ -103,5 +116,7 @@ export interface Roles {
   readonly run: (options: RunOptions) => Promise<number>
   readonly gateway: (options: GatewayOptions) => Promise<number>
   readonly serve: (options: ServeOptions) => Promise<number>
+  readonly backup: (options: BackupOptions) => Promise<number>
+  readonly restore: (options: RestoreOptions) => Promise<number>
   readonly doctor: () => Promise<readonly HealthCheck[]>
 }

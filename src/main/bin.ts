@@ -5,6 +5,8 @@ const roles: Roles = {
   run: async (options) => (await import('./all-in-one.ts')).runWorkload(options),
   gateway: async (options) => (await import('./gateway-node.ts')).runGateway(options),
   serve: async (options) => (await import('./configuration-server.ts')).runServer(options),
+  backup: async (options) => (await import('./backup-role.ts')).runBackup(options),
+  restore: async (options) => (await import('./backup-role.ts')).runRestore(options),
   doctor: async () => (await import('../seal/index.ts')).doctor(),
 }
 

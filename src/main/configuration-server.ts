@@ -90,7 +90,8 @@ export async function startServer(options: ServeOptions, served?: Served): Promi
     store.close()
   }
   try {
-    refuseErrors({ errors: () => errorsOf(store.snapshot.value) }, 'the server')
+    // Objects that cannot be read are mended over the API, which then has to be there.
+    if (served === undefined) refuseErrors({ errors: () => errorsOf(store.snapshot.value) }, 'the server')
     const { guard } = served ?? {}
     const server = await serveAds({
       ...(options.xds === undefined ? {} : { address: options.xds }),

@@ -1,5 +1,6 @@
 // Makes the directory of a store ready, and says in words of its own what is wrong with one that cannot be used.
 import { accessSync, constants, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { makeDirectory, messageOf, SallyportError } from '../base/index.ts'
 
 /** Only its owner may read it: Secrets are objects too. */
@@ -27,6 +28,6 @@ export function locked(directory: string, error: unknown): SallyportError {
 /** What is damaged is not gone on with: objects that are lost unseen are rules that no longer hold. */
 export function damaged(directory: string, why: string, cause?: unknown): SallyportError {
   const message = `the objects in ${directory} are damaged: ${why}`
-  const fix = `move ${directory} away and put a copy from before in its place`
+  const fix = `bring a backup back, with sallyport restore FILE --data ${dirname(directory)} --force`
   return new SallyportError('SLP6004', message, { fix, ...(cause === undefined ? {} : { cause }) })
 }

@@ -102,7 +102,7 @@ describe('a LevelDB store on disk', () => {
       writeFileSync(path, bytes)
       await expect(openLevelStore(directory)).rejects.toMatchObject({
         code: 'SLP6004',
-        fix: expect.stringContaining('put a copy from before in its place'),
+        fix: expect.stringContaining('bring a backup back, with sallyport restore FILE'),
       })
     })
   }

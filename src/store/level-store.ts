@@ -93,6 +93,10 @@ class LevelStore implements ObjectStore {
     return this.#image.count(resource)
   }
 
+  all(): Iterable<Stored> {
+    return this.#image.all()
+  }
+
   list(resource: string, options: ListOptions = {}): Listing {
     const now = this.#image.sorted(resource)
     const revision = options.from?.revision ?? this.revision

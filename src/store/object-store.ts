@@ -68,6 +68,8 @@ export interface ObjectStore {
   list(resource: string, options?: ListOptions): Listing
   /** Of how many objects a resource has. */
   count(resource: string): number
+  /** Every object of every resource, as it is now. */
+  all(): Iterable<Stored>
   /**
    * All writes or none, in their order; each object at most once. Resolves, with the new versions in the same order, when they are on disk.
    * Rejects with `RevisionConflict` or, when they cannot be kept, `StorageFailure`; then nothing has changed.

@@ -117,6 +117,18 @@ describe('requests that mean no good', () => {
   })
 })
 
+it('counts a client that leaves amid its body, and makes no fuss', async () => {
+  const { hostname, port } = new URL(api.url)
+  const token = readFileSync(join(data.path, 'pki/admin.token'), 'utf8').trim()
+  const socket = connect({ host: hostname, port: Number(port), ca: readFileSync(join(data.path, 'pki/ca.crt')), servername: 'localhost' })
+  socket.once('secureConnect', () => {
+    const head = `Host: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 1000`
+    socket.write(`POST ${maps} HTTP/1.1\r\n${head}\r\n\r\n{"half":`, () => socket.destroy())
+  })
+  await expect.poll(async () => (await askApi(api, '/metrics')).body, { timeout: 10_000 }).toContain('{verb="POST",code="499"} 1')
+  expect(api.stderr()).not.toMatch(/aborted|ECONNRESET|socket hang up/)
+})
+
 describe('lists and watches', () => {
   it('lists page by page what there was at the first', async () => {
     for (const name of ['p1', 'p2', 'p3']) expect((await post(map(name, { labels: { page: 'x' } }))).code).toBe(201)
@@ -182,8 +194,12 @@ describe('lists and watches', () => {
   })
 
   it('tells a watch that asks for what is no longer known that it is too late', async () => {
+    // More than a document of declarations may have, and no reason not to start again.
+    const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'long' }, data: { text: 'x'.repeat(1_200_000) } })
+    expect((await post(body)).code).toBe(201)
     await api.kill('SIGTERM')
     api = await serveApi(data.path)
+    expect((await askApi(api, `${maps}/long`, { method: 'DELETE' })).code).toBe(200)
     const watch = await openWatch(`${maps}?watch=true&resourceVersion=1`)
     await expect.poll(() => watch.events()).toMatchObject([{ type: 'ERROR', object: { code: 410, reason: 'Expired' } }])
   })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { joinServer } from '../../src/client/index.ts'
+import { sallyport } from '../cli/cli.ts'
 import { ExtendedKeyUsage, openIssuer } from '../../src/identity/issuer.ts'
 import {
   type Asked,
@@ -247,6 +248,18 @@ describe('a workload that joins', () => {
     expect(
       await joinServer({ url: api.url, ca: pki('ca.crt'), namespace: 'bank', serviceAccount: 'web', certificate, key: privateKey }),
     ).toMatchObject({ ok: false, error: { code: 'SLP6205' } })
+  })
+
+  it('has its token made by `sallyport token create`, which says how long it is good', async () => {
+    const kubeconfig = join(data.path, 'kubeconfig')
+    const made = await sallyport(['token', 'create', '--kubeconfig', kubeconfig, '-n', 'shop', '--sa', 'made', '--ttl', '5m'])
+    expect([made.code, made.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^good once, for service account made in namespace shop, until \d{4}-/),
+    ])
+    expect(await joined(made.stdout.trim(), { serviceAccount: 'made' })).toMatchObject({ ok: true })
+    const nowhere = await sallyport(['token', 'create', '--kubeconfig', kubeconfig, '-n', 'absent', '--sa', 'x'])
+    expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringContaining('namespaces "absent" not found')])
   })
 
   it('may use its token for no other service account, and for nothing else', async () => {
