@@ -91,8 +91,9 @@ const world: fc.Arbitrary<World> = fc
 const elsewhere = '203.0.113.99'
 const inRange = Object.values(range).map((cidr) => cidr.replace(/\.(\d+)\/28$/, (_all, last: string) => `.${Number(last) + 5}`))
 
-const madeCall: fc.Arbitrary<MadeCall> = fc.record(
+const madeCall: fc.Arbitrary<MadeCall & { readonly aim?: number }> = fc.record(
   {
+    aim: fc.integer({ min: 0, max: 23 }),
     says: fc.constantFrom<MadeCall['says']>('http', 'http', 'tls', 'bytes'),
     name: fc.constantFrom('a.test', 'b.test', 'x.wild.test', 'y.wild.test', 'unknown.test', 'A.Test', own['a.test']),
     ip: fc.constantFrom(elsewhere, ...Object.values(names).flat(), ...Object.values(own), ...inRange),
@@ -103,9 +104,21 @@ const madeCall: fc.Arbitrary<MadeCall> = fc.record(
   { requiredKeys: ['says', 'name', 'ip', 'port', 'path'] },
 )
 
+/** Half of the calls go to an address and port of some declaration, and half of those say its name. */
+function aimed({ aim, ...call }: MadeCall & { readonly aim?: number }, { entries }: World): MadeCall {
+  const entry = aim === undefined ? undefined : entries[aim % entries.length]
+  const port = aim === undefined ? undefined : entry?.ports[aim % entry.ports.length]
+  if (aim === undefined || entry === undefined || port === undefined) return call
+  const { host, addresses } = entry
+  const ips = { none: names[host]?.[0], own: own[host], range: inRange[hosts.indexOf(host)] }
+  const name = host.startsWith('*') ? 'y.wild.test' : host
+  return { ...call, ip: ips[addresses] ?? call.ip, port: ports[port], ...(aim % 4 < 2 && { name }) }
+}
+
 /** A world, and what is called in it. */
 export const made = fc
   .record({ world, calls: fc.array(madeCall, { minLength: 1, maxLength: 32, size: 'max' }) })
+  .map(({ world: one, calls }) => ({ world: one, calls: calls.map((call) => aimed(call, one)) }))
   .map((one) => ({ ...one, [fc.toStringMethod]: () => wordsOf(one) }))
 
 export interface Round {

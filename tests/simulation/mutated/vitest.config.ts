@@ -19,6 +19,6 @@ export default defineConfig({
   test: {
     include: ['tests/simulation/{strictness,generated}.test.ts'],
     env: { SIMULATION_ENGINES: 'none' },
-    testTimeout: 60_000,
+    testTimeout: 150_000,
   },
 })
