@@ -126,10 +126,9 @@ function ruled(world: World, call: MadeCall, { rules, entry, port }: Reached): s
 function readTls(world: World, { name, ip }: MadeCall, seen: readonly Entry[]): string | undefined {
   const sni = name.toLowerCase()
   if (mayBeRuledByWildcard(world, sni)) return undefined
-  // At the address of a service only that service's own name counts.
+  // At the address of a service only that service's own name counts, and there it counts also for what is declared elsewhere more narrowly.
   const owner = seen.find((entry) => isAt(entry, ip))
-  if (owner !== undefined)
-    return covers(owner.host, sni) && declaring(world, sni) === owner ? connected(world, owner.host, 'tls') : undeclared(world)
+  if (owner !== undefined) return covers(owner.host, sni) ? connected(world, owner.host, 'tls') : undeclared(world)
   const entry = declaring(world, sni)
   if (entry === undefined || !entry.ports.includes('tls') || entry.addresses !== 'none') return undeclared(world)
   return connected(world, entry.host, 'tls')
