@@ -16,6 +16,7 @@ import { CredentialRequests, readNodePath } from './access/credential-requests.t
 import type { ServiceAccountTokens } from './access/service-account-tokens.ts'
 import { ClientGone } from './body.ts'
 import { describe } from './description-routes.ts'
+import type { NodeAdmission } from './node-admission.ts'
 import type { PodLimits } from './pods/pod-keeper.ts'
 import { PodService } from './pods/pod-service.ts'
 import { refuseUpgrade } from './pods/upgrades.ts'
@@ -39,6 +40,8 @@ export interface ApiServerOptions {
   /** Takes connections that are not for the API. */
   readonly xds?: XdsDoor
   readonly pods?: Partial<PodLimits>
+  /** The server runs Pods on its own machine. */
+  readonly nodePods?: NodeAdmission
   readonly now?: () => number
   /** What an object that was written leads to: told to its writer as warnings. */
   readonly consequences?: (object: KubeObject) => readonly string[]
@@ -113,11 +116,11 @@ class Handler {
 
   constructor(options: ApiServerOptions) {
     this.#options = options
-    const { store, now = Date.now, tokens, issuer, consequences = () => [], pods: limits, report = () => undefined } = options
+    const { store, now = Date.now, tokens, issuer, consequences = () => [], pods: limits, nodePods, report = () => undefined } = options
     this.#authorizer = new Authorizer(store)
     this.#credentials = new CredentialRequests({ store, now, authorizer: this.#authorizer, tokens, issuer })
-    this.#pods = new PodService({ store, now, limits, report, authorizer: this.#authorizer })
-    this.#requests = new ResourceRequests(store, now, consequences)
+    this.#requests = new ResourceRequests({ store, now, consequences, nodePods })
+    this.#pods = new PodService({ store, now, limits, report, authorizer: this.#authorizer, node: nodePods?.node })
   }
 
   async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -23,7 +23,8 @@ import {
 import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
 import { withDefaults } from './defaults.ts'
 import { judgeMeshSettings } from './mesh-settings.ts'
-import { graceOf } from './pods/pod-grace.ts'
+import { graceOf, nodeOf } from './pods/pod-grace.ts'
+import { type Admitted, type NodeAdmission, runnerOf, withRunner } from './node-admission.ts'
 import { Reaper } from './reaper.ts'
 import { encodeObject, keyOf, objectOf } from './stored-objects.ts'
 
@@ -40,6 +41,8 @@ export interface WriteOptions {
   readonly manager: string
   /** Throws where the writer may not make this of that; absent: everything may be. */
   readonly admit?: (before: KubeObject | undefined, after: KubeObject | undefined) => void
+  /** Whether a Pod of this writer may be run by the server itself. */
+  readonly mayRun?: boolean
 }
 
 type Account = (before: KubeObject | undefined, after: KubeObject) => KubeObject
@@ -64,10 +67,12 @@ export class ObjectWriter {
   readonly #store: ObjectStore
   readonly #now: () => number
   readonly #reaper: Reaper
+  readonly #nodePods: NodeAdmission | undefined
 
-  constructor(store: ObjectStore, now: () => number) {
+  constructor(store: ObjectStore, now: () => number, nodePods?: NodeAdmission) {
     this.#store = store
     this.#now = now
+    this.#nodePods = nodePods
     this.#reaper = new Reaper(store)
   }
 
@@ -115,8 +120,9 @@ export class ObjectWriter {
     const name = isGenerated ? generateName + randomSuffix() : (sent.metadata.name ?? '')
     this.#checkNamespace(target, sent)
     const metadata = this.#newMetadata(resource, { ...sent.metadata, name }, namespace)
-    const unaccounted = withDefaults(resource, withoutStatus(resource, { ...sent, metadata }))
-    const warnings = judge(resource, unaccounted)
+    const placed = this.#placed(target, { ...sent, metadata }, options)
+    const unaccounted = withDefaults(resource, withoutStatus(resource, placed.object))
+    const warnings = [...placed.warnings, ...judge(resource, unaccounted, { more: placed.causes })]
     const object = options.account(undefined, unaccounted)
     options.admit?.(undefined, object)
     if (options.isDryRun) {
@@ -143,7 +149,7 @@ export class ObjectWriter {
       const { object: sent, warnings } = change(before)
       checkIdentity(target, before, sent)
       const unaccounted = this.#changed(target.resource, before, sent, options.isStatus)
-      const told = isSameJson(unaccounted, before) ? warnings : [...warnings, ...judge(target.resource, unaccounted, before)]
+      const told = isSameJson(unaccounted, before) ? warnings : [...warnings, ...judge(target.resource, unaccounted, { before })]
       const object = options.account(before, unaccounted)
       options.admit?.(before, object)
       if (isSameJson(object, before)) return { object: before, warnings }
@@ -216,6 +222,19 @@ export class ObjectWriter {
     return { gone: before, left }
   }
 
+  /** A Pod comes from the process that it is, or is given to this machine. */
+  #placed({ resource }: Target, object: KubeObject, { mayRun }: WriteOptions): Admitted {
+    if (resource.group !== '' || resource.kind !== 'Pod') return { object, causes: [], warnings: [] }
+    const admitted = this.#nodePods?.admit(object)
+    const why =
+      admitted === undefined
+        ? nodeOf(object) === '' && 'this server runs no Pods (serve --node does); those of `sallyport run --join` have a node'
+        : mayRun !== true && 'it is a command on the server’s own machine: only an administrator (system:masters) may have it run'
+    if (why !== false) throw new StatusError(forbiddenBecause(resource, object.metadata.name ?? '', why))
+    if (admitted === undefined) return { object: withRunner(object, undefined), causes: [], warnings: [] }
+    return { ...admitted, object: withRunner(admitted.object, this.#nodePods?.node) }
+  }
+
   #checkNamespace({ resource, namespace }: Target, { metadata }: KubeObject): void {
     const sent = metadata.namespace ?? ''
     if (sent !== '' && sent !== namespace) throw new StatusError(badRequest(otherNamespace(sent, namespace)))
@@ -241,7 +260,8 @@ export class ObjectWriter {
     const hasStatus = resource.subresources.some(({ name }) => name === 'status')
     if (isStatus) return { ...before, status: sent['status'] }
     const metadata = withoutAbsent({ ...sent.metadata, namespace: before.metadata.namespace, ...owned })
-    const object = withDefaults(resource, { ...sent, metadata, ...(hasStatus ? { status: before['status'] } : {}) })
+    const kept = resource.kind === 'Pod' ? withRunner({ ...sent, metadata }, runnerOf(before)) : { ...sent, metadata }
+    const object = withDefaults(resource, { ...kept, ...(hasStatus ? { status: before['status'] } : {}) })
     if (generation === undefined || isSameJson(bodyOf(object), bodyOf(before))) return object
     return { ...object, metadata: { ...metadata, generation: generation + 1 } }
   }
@@ -256,10 +276,15 @@ export class ObjectWriter {
   }
 }
 
-function judge(resource: ApiResource, object: KubeObject, before?: KubeObject): readonly string[] {
+interface JudgeFacts {
+  readonly before?: KubeObject
+  readonly more?: readonly StatusCause[]
+}
+
+function judge(resource: ApiResource, object: KubeObject, { before, more = [] }: JudgeFacts): readonly string[] {
   const { causes, warnings } = checkObject(resource, object, before)
   const settings = judgeMeshSettings(object)
-  const all = [...causes, ...settings.causes]
+  const all = [...causes, ...settings.causes, ...more]
   if (all.length > 0) throw refusal(resource, object.metadata.name ?? '', all)
   return [...warnings, ...settings.warnings]
 }

@@ -6,7 +6,6 @@ import {
   applyMergePatch,
   applyStrategicMergePatch,
   badRequest,
-  forbiddenBecause,
   isJsonObject,
   type Json,
   JsonProblem,
@@ -27,7 +26,7 @@ import type { Rights } from './access/authorizer.ts'
 import { type Answer, json, statusAnswer } from './answer.ts'
 import { readBody } from './body.ts'
 import { listAnswer, tableAnswer } from './collection.ts'
-import { nodeOf } from './pods/pod-grace.ts'
+import type { NodeAdmission } from './node-admission.ts'
 import { ObjectWriter, type Preconditions, type Target, type WriteOptions, type Written } from './object-writer.ts'
 import { checkWriteOptions, fieldValidationOf, isDryRun, isTrue, managerOf, numberOf, selectionOf } from './query.ts'
 import type { ResourcePath } from './request-path.ts'
@@ -47,14 +46,21 @@ export interface ResourceRequest {
 /** What is said of an object besides its own faults, to whoever wrote it. */
 export type Consequences = (object: KubeObject) => readonly string[]
 
+export interface ResourceParts {
+  readonly store: ObjectStore
+  readonly now: () => number
+  readonly consequences: Consequences
+  readonly nodePods?: NodeAdmission | undefined
+}
+
 export class ResourceRequests {
   readonly #store: ObjectStore
   readonly #writer: ObjectWriter
   readonly #consequences: Consequences
 
-  constructor(store: ObjectStore, now: () => number, consequences: Consequences) {
+  constructor({ store, now, consequences, nodePods }: ResourceParts) {
     this.#store = store
-    this.#writer = new ObjectWriter(store, now)
+    this.#writer = new ObjectWriter(store, now, nodePods)
     this.#consequences = consequences
   }
 
@@ -118,15 +124,6 @@ export class ResourceRequests {
     const { path, message, query } = request
     if (path.name !== '') throw new StatusError(methodNotAllowed(path.resource))
     const read = await readSent(message, wantedOf(path, query))
-    // Nothing here would ever run it.
-    if (path.resource.kind === 'Pod' && nodeOf(read.object) === '')
-      throw new StatusError(
-        forbiddenBecause(
-          path.resource,
-          read.object.metadata.name ?? '',
-          'this server runs no Pods; those of `sallyport run --join` have a node',
-        ),
-      )
     const written = await this.#writer.create({ ...path, name: read.object.metadata.name ?? '' }, read.object, writeOptionsOf(request))
     return this.#written(request, written, { code: 201, warnings: read.warnings })
   }
@@ -164,6 +161,7 @@ export class ResourceRequests {
       manager: managerOf(message, query),
       force: isTrue(query, 'force'),
       admit: rights.admit,
+      mayRun: rights.mayRun,
     })
     return this.#written(request, written, isNew ? { code: 201, warnings: read.warnings } : {})
   }
@@ -265,7 +263,7 @@ async function readDeleteOptions(message: IncomingMessage, query: URLSearchParam
 }
 
 function writeOptionsOf({ message, query, rights }: ResourceRequest): WriteOptions {
-  return { isDryRun: isDryRun(query), manager: managerOf(message, query), admit: rights.admit }
+  return { isDryRun: isDryRun(query), manager: managerOf(message, query), admit: rights.admit, mayRun: rights.mayRun }
 }
 
 function wantedOf({ resource, version }: ResourcePath, query: URLSearchParams): Wanted {

@@ -95,6 +95,8 @@ function runCommand(roles: Roles, finish: (code: number) => void): Command {
     .option('--http-proxy-port <port>', 'opens an HTTP and SOCKS5 proxy at this port of CMD’s loopback')
     .option('--proxy-env', 'tells CMD of that proxy: http_proxy, https_proxy, all_proxy')
     .option('--user <name>', 'runs CMD as this user (root only)')
+    .addOption(new Option('--env-fd <fd>').hideHelp())
+    .addOption(list('--hide <path>', '').hideHelp())
     .argument('<command...>', 'CMD and its arguments')
     .passThroughOptions()
     .addHelpText(

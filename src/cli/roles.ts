@@ -58,6 +58,10 @@ export interface RunOptions extends ProxyOptions {
   /** CMD's environment names that proxy. */
   readonly proxyEnv: boolean
   readonly user?: string
+  /** CMD's variables, in the place of this process's own. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Of which CMD sees nothing. */
+  readonly hide: readonly string[]
   readonly command: readonly string[]
 }
 
@@ -76,6 +80,10 @@ export interface ApiOptions {
   readonly listen: { readonly host: string; readonly port: number }
   /** Where the kubeconfig goes; into the folder if absent. */
   readonly kubeconfigOut?: string
+  /** Pods that name no other node are run on this machine, under this name. */
+  readonly node?: string
+  /** File that says which programs stand for further images. */
+  readonly images?: string
 }
 
 export interface ServeOptions extends PolicyOptions {

@@ -43,7 +43,7 @@ function sealOf({ options, publish, nonce, log }: SealParts): Promise<Seal> {
   const source = { namespace: options.namespace, workload: options.name, labels: options.labels }
   return openSeal({
     command: options.command,
-    env: options.proxyEnv ? { ...process.env, ...proxyEnvironment(options.httpProxyPort) } : process.env,
+    env: { ...(options.env ?? process.env), ...(options.proxyEnv ? proxyEnvironment(options.httpProxyPort) : {}) },
     cwd: process.cwd(),
     ...(options.user === undefined ? {} : { user: options.user }),
     expose: options.expose,
@@ -54,7 +54,7 @@ function sealOf({ options, publish, nonce, log }: SealParts): Promise<Seal> {
       ...openedRecords(options),
       ...stateDirectory(options),
     ],
-    hidden: [hiddenAuthority(options), hiddenServer()].filter((path) => path !== undefined),
+    hidden: [hiddenAuthority(options), hiddenServer(), ...credentials(options)].filter((path) => path !== undefined),
     privateTmp: options.privateTmp,
     search: searchDomains(),
     probe: { nonce },
@@ -124,6 +124,11 @@ function hiddenAuthority(options: RunOptions): string | undefined {
 function hiddenServer(): string | undefined {
   const path = servedDirectory()
   return isKept(path) ? path : undefined
+}
+
+/** Nor what this process proves itself with to a server. */
+function credentials({ join: joining, hide }: RunOptions): readonly string[] {
+  return [joining?.kubeconfig, joining?.tokenFile, ...hide].filter((path) => path !== undefined).filter(isKept)
 }
 
 /** A pipe, as shells make of `<(…)`, was read to its end and has no place that could be made read-only. */

@@ -18,6 +18,7 @@ import { loadIssuer } from '../identity/index.ts'
 import { type ObjectStore, openLevelStore } from '../store/index.ts'
 import { Consequences } from './consequences.ts'
 import { declaredObjects } from './declared-objects.ts'
+import { machineFacts, nodeAdmission, PodRunner } from './pod-runner.ts'
 import { servedDirectory } from './state-directory.ts'
 
 export interface ApiRole {
@@ -25,6 +26,8 @@ export interface ApiRole {
   readonly address: string
   readonly kubeconfig: string
   readonly authenticate: Authenticate
+  /** Where it is asked for: once there is a configuration for them. */
+  runPods(): void
   close(): Promise<void>
 }
 
@@ -41,6 +44,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
     const tokens = new ServiceAccountTokens(files.tokenKey, store, Date.now)
     const issuer = await (await loadIssuer()).openIssuer(files.clientAuthority)
     const authenticate = authenticator({ adminToken: files.adminToken, tokens, store, now: Date.now })
+    const machine = options.node === undefined ? undefined : machineFacts(options.images)
     const consequences = new Consequences(declaredObjects(store))
     const server = await startApiServer({
       store,
@@ -52,18 +56,29 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
       issuer,
       authenticate,
       xds,
+      ...(machine === undefined || options.node === undefined ? {} : { nodePods: nodeAdmission(options.node, machine) }),
       consequences: (object) => consequences.of(object),
-      report: (error) => process.stderr.write(`sallyport serve: ${messageOf(error)}\n`),
+      report,
     })
     const kubeconfig = options.kubeconfigOut ?? join(directory, 'kubeconfig')
     const reachable = isAnyAddress(host) ? server.address.replace(/^.*(?=:\d+$)/, '127.0.0.1') : server.address
     writeKubeconfig(kubeconfig, { server: `https://${reachable}`, authority: files.authority, token: files.adminToken })
+    const live: { runner?: PodRunner } = {}
     return {
       store,
       address: server.address,
       kubeconfig,
       authenticate,
+      runPods() {
+        if (machine === undefined || options.node === undefined) return
+        live.runner = new PodRunner(
+          store,
+          { node: options.node, address: reachable.replace(/:\d+$/, ''), directory, kubeconfig, report },
+          machine,
+        )
+      },
       async close() {
+        await live.runner?.close()
         await server.close()
         await store.close()
       },
@@ -72,6 +87,10 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
     await store.close()
     throw error
   }
+}
+
+function report(error: unknown): void {
+  process.stderr.write(`sallyport serve: ${messageOf(error)}\n`)
 }
 
 /** By which others may know this server. */

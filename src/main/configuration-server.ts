@@ -47,6 +47,7 @@ async function runFromApi(options: ServeOptions, apiOptions: ApiOptions): Promis
     const source = createObjectSource(declaredObjects(api.store), { ...overridesOf(options), quietMs, longestWaitMs })
     live.server = await startServer(options, { source, guard: xdsGuard(api.authenticate) })
     process.stderr.write(`sallyport serve: API at https://${api.address}, kubeconfig in ${api.kubeconfig}\n`)
+    api.runPods()
     return await runServing(live.server)
   } finally {
     await api.close()

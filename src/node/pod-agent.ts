@@ -90,6 +90,8 @@ export class PodAgent {
     if (pod === undefined) return
     try {
       await this.#events.close()
+      // Whoever has started this decides what becomes of the Pod.
+      if (this.#options.pod.uid !== undefined) return
       await this.#options.client.ask({
         path: this.#path(pod),
         method: 'DELETE',
@@ -132,7 +134,9 @@ export class PodAgent {
     const { pod, client } = this.#options
     const registered = this.#registered
     if (registered === undefined || this.#isClosed) return
-    const status = podStatus(pod, { address: registered.address, started: this.#started, isReady: this.#isReady, created: this.#created })
+    const { address, container } = registered
+    const known = pod.uid === undefined ? undefined : container
+    const status = podStatus(pod, { address, started: this.#started, isReady: this.#isReady, created: this.#created, container: known })
     const path = `${this.#path(registered)}/status`
     await client.ask({ path, method: 'PATCH', contentType: 'application/merge-patch+json', body: { status } })
   }

@@ -14,6 +14,8 @@ export interface PodProgress {
   readonly started: string | undefined
   readonly isReady: boolean
   readonly created: string
+  /** What is known of the container from before: its name, and how often it was started. */
+  readonly container: Fields | undefined
 }
 
 export function podObject(pod: PodDescription, process: string, name: Fields): Fields {
@@ -35,7 +37,7 @@ export function podObject(pod: PodDescription, process: string, name: Fields): F
 }
 
 /** As a merge patch: what was said of the Pod while it was out of touch goes. */
-export function podStatus(pod: PodDescription, { address, started, isReady, created }: PodProgress): Fields {
+export function podStatus(pod: PodDescription, { address, started, isReady, created, container = {} }: PodProgress): Fields {
   const since = started ?? created
   const condition = (type: string, is: boolean): Fields => ({
     type,
@@ -60,10 +62,11 @@ export function podStatus(pod: PodDescription, { address, started, isReady, crea
     ],
     containerStatuses: [
       {
-        name: pod.name,
-        image: pod.container.image,
+        name: container['name'] ?? pod.name,
+        image: container['image'] ?? pod.container.image,
         imageID: '',
-        restartCount: 0,
+        restartCount: container['restartCount'] ?? 0,
+        ...(container['lastState'] === undefined ? {} : { lastState: container['lastState'] }),
         ready: isReady,
         started: started !== undefined,
         state,

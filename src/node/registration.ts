@@ -11,6 +11,8 @@ export interface Registered {
   readonly address: string
   /** Seconds that it is given to end, where somebody has deleted it. */
   readonly graceSeconds: number | undefined
+  /** Of a Pod that was there before: what its status says of the container that this process is. */
+  readonly container: Fields | undefined
 }
 
 export interface Registration {
@@ -38,6 +40,8 @@ export async function registerPod(client: ApiClient, registration: Registration)
   const name = known?.name ?? pod.name
   for (let tries = 0; tries < mostTries; tries++) {
     const found = await client.find(`${place}/${name}`)
+    if (pod.uid !== undefined && fieldsOf(found?.['metadata'])['uid'] !== pod.uid)
+      throw new SallyportError('SLP6206', `pod ${pod.namespace}/${pod.name}, for which this was started, is gone`)
     if (found === undefined) {
       const made = await unlessThere(client.ask({ path: place, method: 'POST', body: podObject(pod, process, { name }) }))
       if (made !== undefined) return registeredOf(made)
@@ -86,7 +90,9 @@ function inUse(found: Fields, { namespace, name }: PodDescription): SallyportErr
 function registeredOf(body: Fields): Omit<Registered, 'address'> {
   const { name, uid, resourceVersion, deletionTimestamp, deletionGracePeriodSeconds } = fieldsOf(body['metadata'])
   const graceSeconds = deletionTimestamp === undefined ? undefined : Number(deletionGracePeriodSeconds ?? 0)
-  return { name: String(name), uid: String(uid), resourceVersion: String(resourceVersion), graceSeconds }
+  const statuses = fieldsOf(body['status'])['containerStatuses']
+  const container = Array.isArray(statuses) && statuses[0] !== undefined ? fieldsOf(statuses[0]) : undefined
+  return { name: String(name), uid: String(uid), resourceVersion: String(resourceVersion), graceSeconds, container }
 }
 
 /** Undefined when somebody else was first. */

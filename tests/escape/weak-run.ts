@@ -21,7 +21,7 @@ export async function runWeakly(args: readonly string[]): Promise<number> {
   const withoutLayer = layers.find((layer) => layer === name)
   if (withoutLayer === undefined) throw new Error(`the seal has no layer "${name}": it has ${layers.join(', ')}`)
   const run: WeakRun = { withoutLayer, nonce: randomUUID(), files: policy === '' ? [] : [policy], command }
-  const nothing = { expose: [], readOnly: [], publish: [], privateTmp: false, proxyEnv: false, serviceAccount: 'default' }
+  const nothing = { expose: [], readOnly: [], publish: [], privateTmp: false, proxyEnv: false, hide: [], serviceAccount: 'default' }
   const options = { ...nothing, ...workload, outbound: 'REGISTRY_ONLY', files: run.files, flows, command } as const
   return runSidecar({ nonce: run.nonce, options, seal: () => openWeakSeal(run) })
 }

@@ -12,6 +12,7 @@ export const arrows: Plan = {
   store: ['base'],
   client: ['base', 'identity'],
   node: ['base', 'client'],
+  kubelet: ['base', 'kube'],
   apiserver: ['base', 'kube', 'store', 'config', 'identity'],
   identity: ['base'],
   intercept: ['base'],

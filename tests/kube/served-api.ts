@@ -24,10 +24,12 @@ export interface ServeParts {
   readonly xds?: string
   /** A free port if absent. */
   readonly listen?: string
+  /** Further options. */
+  readonly more?: readonly string[]
 }
 
 /** Rejects with what the process said when it does not serve. */
-export function serveApi(directory: string, { diskBytes, xds, listen = '127.0.0.1:0' }: ServeParts = {}): Promise<ServedApi> {
+export function serveApi(directory: string, { diskBytes, xds, listen = '127.0.0.1:0', more = [] }: ServeParts = {}): Promise<ServedApi> {
   const program = [
     process.execPath,
     'dist/bin.js',
@@ -37,6 +39,7 @@ export function serveApi(directory: string, { diskBytes, xds, listen = '127.0.0.
     '--listen',
     listen,
     ...(xds === undefined ? [] : ['--xds', xds]),
+    ...more,
   ]
   const mount = ['unshare', '-rm', 'sh', '-c', `mount -t tmpfs -o size=${diskBytes} none "$0" && exec "$@"`, directory]
   const [command = '', ...args] = diskBytes === undefined ? program : [...mount, ...program]

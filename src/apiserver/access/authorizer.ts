@@ -29,6 +29,8 @@ export interface Rights {
   readonly admit: (before: KubeObject | undefined, after: KubeObject | undefined) => void
   /** Whether an object may be shown. */
   readonly sees: (object: KubeObject) => boolean
+  /** Whether the server may be told to run a command on its own machine: no binding gives that. */
+  readonly mayRun: boolean
 }
 
 export type Verdict =
@@ -36,7 +38,7 @@ export type Verdict =
   /** `only`: of those objects that are this workload's own. */
   | { readonly allowed: true; readonly only?: ServiceAccountName }
 
-const all: Rights = { admit: () => undefined, sees: () => true }
+const all: Rights = { admit: () => undefined, sees: () => true, mayRun: false }
 
 export class Authorizer {
   readonly #bindings: Bindings
@@ -49,7 +51,7 @@ export class Authorizer {
 
   /** Throws 403. */
   rightsTo(user: User, wanted: ResourceAttributes): Rights {
-    if (user.groups.includes(administrators)) return all
+    if (user.groups.includes(administrators)) return { ...all, mayRun: true }
     const verdict = this.judge(user, wanted)
     if (!verdict.allowed) throw new StatusError(refusal(user, wanted))
     const { only } = verdict
@@ -92,6 +94,7 @@ export class Authorizer {
     const isOwn = (object: KubeObject): boolean => this.#own.isAbout(workload, object)
     return {
       sees: isOwn,
+      mayRun: false,
       admit(before, after) {
         if ((before === undefined || isOwn(before)) && (after === undefined || isOwn(after))) return
         throw new StatusError(refusal(user, wanted))

@@ -3,6 +3,7 @@ import { fieldAtPath, findKind, isJsonList, isJsonObject, type JsonObject, type 
 import { type ObjectStore, RevisionConflict, StorageFailure, type Stored } from '../../store/index.ts'
 import type { ObjectWriter } from '../object-writer.ts'
 import { objectOf } from '../stored-objects.ts'
+import { runnerOf } from '../node-admission.ts'
 import { nodeOf } from './pod-grace.ts'
 import type { PodLinks } from './pod-links.ts'
 
@@ -24,6 +25,8 @@ export interface PodKeeperParts {
   readonly limits: PodLimits
   /** Told what nobody foresaw. */
   readonly report: (error: unknown) => void
+  /** Pods that are run by the server itself on this node are in good hands. */
+  readonly node?: string | undefined
 }
 
 const LOOK_MS = 1000
@@ -34,10 +37,12 @@ export class PodKeeper {
   readonly #writer: ObjectWriter
   readonly #links: PodLinks
   readonly #limits: PodLimits
+  readonly #node: string | undefined
   readonly #timers: readonly NodeJS.Timeout[]
   #isLooking = false
 
-  constructor({ store, writer, links, limits, report }: PodKeeperParts) {
+  constructor({ store, writer, links, limits, report, node }: PodKeeperParts) {
+    this.#node = node
     this.#store = store
     this.#writer = writer
     this.#links = links
@@ -66,7 +71,8 @@ export class PodKeeper {
     const resource = findKind('', 'Pod')
     if (resource === undefined) return
     const pod = objectOf(stored, resource, 'v1')
-    if (nodeOf(pod) === '') return
+    const runner = runnerOf(pod)
+    if (nodeOf(pod) === '' || (runner !== undefined && runner === this.#node)) return
     const { namespace, name } = stored.key
     const created = Date.parse(pod.metadata.creationTimestamp ?? '')
     const awayMs = this.#links.awayMs(namespace, name, Date.now() - created)

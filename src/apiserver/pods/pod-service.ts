@@ -21,6 +21,8 @@ export interface PodServiceParts {
   readonly limits?: Partial<PodLimits> | undefined
   readonly report: (error: unknown) => void
   readonly authorizer: Authorizer
+  /** Whose Pods the server itself looks after. */
+  readonly node?: string | undefined
 }
 
 export class PodService {
@@ -30,9 +32,16 @@ export class PodService {
   readonly #upgrades: Upgrades
   readonly #keeper: PodKeeper
 
-  constructor({ store, now, limits, report, authorizer }: PodServiceParts) {
+  constructor({ store, now, limits, report, authorizer, node }: PodServiceParts) {
     this.#writer = new ObjectWriter(store, now)
-    this.#keeper = new PodKeeper({ store, writer: this.#writer, links: this.#links, limits: { ...usualPodLimits, ...limits }, report })
+    this.#keeper = new PodKeeper({
+      store,
+      writer: this.#writer,
+      links: this.#links,
+      limits: { ...usualPodLimits, ...limits },
+      report,
+      node,
+    })
     this.#upgrades = new Upgrades({
       links: this.#links,
       sessions: this.#sessions,

@@ -1,4 +1,5 @@
 // `sallyport run`: turns the command line into a workload and has the role started.
+import { closeSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Roles, RunOptions } from '../roles.ts'
 import { listOf, optional, proxyOf, textOf, UsageError, type Values } from '../values.ts'
@@ -12,6 +13,8 @@ export async function run(command: readonly string[], values: Values, roles: Rol
     expose: listOf(values, 'expose'),
     readOnly: listOf(values, 'readOnly'),
     privateTmp: values['privateTmp'] === true,
+    hide: listOf(values, 'hide'),
+    ...variablesOf(values),
     ...doorOf(values),
     command,
   })
@@ -27,6 +30,16 @@ function doorOf(values: Values): Pick<RunOptions, 'httpProxyPort' | 'proxyEnv'> 
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) throw new UsageError('SLP0002', `--http-proxy-port "${text}" is no port`)
   return { httpProxyPort: port, proxyEnv }
+}
+
+/** What a server that runs Pods says of CMD's variables: not for this process, which is outside, and not for everybody who lists processes. */
+function variablesOf(values: Values): Pick<RunOptions, 'env'> {
+  const text = textOf(values, 'envFd')
+  if (text === undefined) return {}
+  const fd = Number(text)
+  const env: Readonly<Record<string, string>> = JSON.parse(readFileSync(fd, 'utf8'))
+  closeSync(fd)
+  return { env }
 }
 
 /** A DNS label out of the command's base name, so that a workload has a name without being given one. */

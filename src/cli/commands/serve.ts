@@ -1,4 +1,5 @@
 // `sallyport serve`: turns the command line into a configuration server and has the role started.
+import { hostname } from 'node:os'
 import { cidrContains, parseAddress, parseCidr, parseDuration } from '../../base/index.ts'
 import type { ApiOptions, Roles } from '../roles.ts'
 import { optional, policyOf, textOf, UsageError, type Values, xdsAddressOf } from '../values.ts'
@@ -41,8 +42,14 @@ function isGuarded(address: string): boolean {
 const loopback = [parseCidr('127.0.0.0/8'), parseCidr('::1')]
 
 function refuseApiOptions(values: Values): void {
-  for (const [name, option] of Object.entries({ data: '--data', listen: '--listen', kubeconfigOut: '--kubeconfig-out' }))
-    if (textOf(values, name) !== undefined)
+  for (const [name, option] of Object.entries({
+    data: '--data',
+    listen: '--listen',
+    kubeconfigOut: '--kubeconfig-out',
+    node: '--node',
+    images: '--images',
+  }))
+    if (values[name] !== undefined)
       throw new UsageError('SLP0002', `-f and ${option} exclude each other: what is declared stands in the files, or is applied to the API`)
 }
 
@@ -51,7 +58,22 @@ function apiOf(values: Values): ApiOptions {
   const [, host, port] = /^(\[[\da-f:.]+\]|[^:/\s]+):(\d{1,5})$/i.exec(text) ?? []
   if (host === undefined || Number(port) > 65_535)
     throw new UsageError('SLP0002', `--listen "${text}" is not HOST:PORT`, { fix: 'write --listen 127.0.0.1:6443' })
-  return { listen: { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }, ...optional(values, 'data', 'kubeconfigOut') }
+  return {
+    listen: { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) },
+    ...optional(values, 'data', 'kubeconfigOut'),
+    ...nodeOf(values),
+  }
+}
+
+function nodeOf(values: Values): Pick<ApiOptions, 'node' | 'images'> {
+  const { node } = values
+  if (node === undefined || node === false) {
+    if (textOf(values, 'images') === undefined) return {}
+    throw new UsageError('SLP0002', '--images is about Pods that are run here', { fix: 'add --node' })
+  }
+  const name = typeof node === 'string' ? node : hostname().toLowerCase()
+  if (!/^[a-z\d]([a-z\d.-]{0,251}[a-z\d])?$/.test(name)) throw new UsageError('SLP0002', `--node "${name}" is no name of a node`)
+  return { node: name, ...optional(values, 'images') }
 }
 
 function durationOf(values: Values, name: string): number {
