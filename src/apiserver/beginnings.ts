@@ -1,4 +1,4 @@
-// What a server holds from its first start: the namespaces of a cluster with Istio, and the settings of its mesh.
+// What a server holds from its first start: the namespaces of a cluster with Istio, the settings of its mesh, and the Service of its egress gateways.
 import { findKind, type KubeObject } from '../kube/index.ts'
 import type { ObjectStore } from '../store/index.ts'
 import { ObjectWriter } from './object-writer.ts'
@@ -19,7 +19,22 @@ export async function writeBeginnings(store: ObjectStore, now: () => number): Pr
   }
 }
 
+/** Of the gateways that an installation of Istio has. */
+const gateway = { istio: 'egressgateway' }
+
 const beginnings: readonly KubeObject[] = [
   ...['default', 'istio-system', 'kube-system'].map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
   { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'istio-system', name: 'istio' }, data: { mesh: meshText } },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace: 'istio-system', name: 'istio-egressgateway', labels: gateway },
+    spec: {
+      selector: gateway,
+      ports: [
+        { name: 'http2', port: 80, protocol: 'TCP', targetPort: 8080 },
+        { name: 'https', port: 443, protocol: 'TCP', targetPort: 8443 },
+      ],
+    },
+  },
 ]

@@ -108,7 +108,6 @@ export function proxyStatusCommand(finish: Finish): Command {
   return serverOption(
     sub('proxy-status', 'says which proxies a server has, and what each has accepted; exit code 1 when one has refused something'),
   )
-    .alias('ps')
     .option('--xds <addr>', 'another server: HOST:PORT, or the path of a Unix socket')
     .addOption(format(['short', 'json', 'yaml'], 'short'))
     .addHelpText('after', examples('sallyport proxy-status', 'sallyport proxy-status --xds 127.0.0.1:15010'))

@@ -6,6 +6,7 @@ import { proxyConfigCommand, proxyStatusCommand, serveCommand, xdsCommand } from
 import { exitCodes, exitCodesOfErrors } from './exit-codes.ts'
 import { experimentalCommand, installCommand, kubeInjectCommand, versionCommand } from './server-commands.ts'
 import { flowsCommand, topCommand } from './flow-commands.ts'
+import { podCommands } from './pod-commands.ts'
 import type { Roles } from './roles.ts'
 import type { Values } from './values.ts'
 
@@ -49,6 +50,7 @@ function commandsOf(roles: Roles, finish: (code: number) => void): readonly Comm
     tokenCommand(finish),
     backupCommand(roles, finish),
     restoreCommand(roles, finish),
+    ...podCommands(finish),
     explainCommand(finish),
     analyzeCommand(finish),
     flowsCommand(finish),

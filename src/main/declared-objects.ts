@@ -2,6 +2,7 @@
 import type { DeclaredObject, DeclaredObjects } from '../config/index.ts'
 import { declarationResources, type KubeObject } from '../kube/index.ts'
 import type { ObjectStore, Stored } from '../store/index.ts'
+import { PodWorkloads } from './pod-workloads.ts'
 
 export function declaredObjects(store: ObjectStore): DeclaredObjects {
   const known = new WeakMap<Stored, DeclaredObject>()
@@ -10,9 +11,17 @@ export function declaredObjects(store: ObjectStore): DeclaredObjects {
     known.set(stored, object)
     return object
   }
+  const workloads = new PodWorkloads()
   return {
-    all: () => names.flatMap((name) => store.list(name).items.map(declared)),
-    watch: (listener) => store.watch(store.revision, ({ key }) => names.includes(key.resource) && listener()),
+    all: () => [
+      ...names.flatMap((name) => store.list(name).items.map(declared)),
+      ...store.list(pods).items.flatMap((stored) => workloads.of(stored) ?? []),
+    ],
+    watch: (listener) =>
+      store.watch(store.revision, (change) => {
+        const { resource } = change.key
+        if (names.includes(resource) || (resource === pods && workloads.concerns(change))) listener()
+      }),
   }
 }
 
@@ -28,4 +37,7 @@ function withoutBookkeeping(value: Buffer): string {
   return JSON.stringify({ ...object, metadata })
 }
 
-const names = declarationResources.map(({ group, plural }) => (group === '' ? plural : `${plural}.${group}`))
+const pods = 'pods'
+const names = declarationResources
+  .map(({ group, plural }) => (group === '' ? plural : `${plural}.${group}`))
+  .filter((name) => name !== pods)

@@ -1,11 +1,11 @@
 // Registers a role as a Pod of an API server, and tells that server what is refused to it.
 import { hostname } from 'node:os'
 import type { JoinOptions, ProxyOptions } from '../cli/index.ts'
-import { ApiClient, findAccess } from '../client/index.ts'
+import { ApiClient } from '../client/index.ts'
 import type { FlowRecord } from '../flow/index.ts'
 import { LogRing, PodAgent, type PodDescription, type PodHost } from '../node/index.ts'
 import { flowClosed } from '../telemetry/index.ts'
-import { servedKubeconfig } from './state-directory.ts'
+import { accessOf } from './workload-access.ts'
 
 export interface JoinedRole {
   readonly container: PodDescription['container']
@@ -27,7 +27,7 @@ export interface Joined {
 export async function registerAs(options: ProxyOptions, join: JoinOptions, role: JoinedRole): Promise<Joined> {
   const { namespace, name, labels, serviceAccount } = options
   const agent = new PodAgent({
-    client: new ApiClient(findAccess({ ...join, usual: servedKubeconfig() })),
+    client: new ApiClient(await accessOf(options, join)),
     pod: {
       namespace,
       name,

@@ -5,7 +5,7 @@ import { ownAgent } from '../xds/index.ts'
 import type { Control } from './control.ts'
 import { startControl } from './control-plane.ts'
 import { IdentitySource } from './identity-source.ts'
-import { authorityDirectory, servedKubeconfig } from './state-directory.ts'
+import { authorityDirectory } from './state-directory.ts'
 import type { XdsControlOptions } from './xds-control.ts'
 
 export interface OpenControl {
@@ -53,10 +53,11 @@ export async function openControl({ options, proxy, sockets, quiet, isNeeded }: 
 }
 
 /** Of the configuration; undefined where that comes from files. */
-async function serverOf({ xds, join }: ProxyOptions): Promise<Pick<XdsControlOptions, 'server' | 'securedBy'> | undefined> {
+async function serverOf(options: ProxyOptions): Promise<Pick<XdsControlOptions, 'server' | 'securedBy'> | undefined> {
+  const { xds, join } = options
   if (join === undefined) return xds === undefined ? undefined : { server: xds }
-  const { findAccess } = await import('../client/index.ts')
-  const { server, authority, credential } = findAccess({ ...join, usual: servedKubeconfig() })
+  const { accessOf } = await import('./workload-access.ts')
+  const { server, authority, credential } = await accessOf(options, join)
   const { host, port } = new URL(server)
   return { server: port === '' ? `${host}:443` : host, securedBy: { authority, credential } }
 }

@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasKubectl, kubectlOf, type Ran, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
+import { askApi, hasKubectl, kubectlOf, type Ran, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
 
 interface Joined {
   readonly out: () => string
@@ -44,6 +44,18 @@ function run(options: readonly string[], command: readonly string[]): Joined {
   }
   all.push(joined)
   return joined
+}
+
+/** As people type it, without kubectl. */
+function sallyport([command = '', ...args]: readonly string[], input: string): Promise<Ran> {
+  return new Promise((resolve) => {
+    const line = ['dist/bin.js', command, '--kubeconfig', join(data.path, 'kubeconfig'), ...args]
+    const child = execFile(process.execPath, line, { timeout: 30_000 }, (error, out, err) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+    )
+    child.stdin?.on('error', () => undefined)
+    child.stdin?.end(input)
+  })
 }
 
 const ask = async (args: string): Promise<string> => {
@@ -161,6 +173,55 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
     expect(await executed).toMatchObject({ out: 'begun\n' })
     expect((await executed).code).not.toBe(0)
     await brief.ended
+  })
+
+  const own: Record<string, { args: string; input?: string; code?: number; says: RegExp }> = {
+    'lists it': { args: 'ps', says: /^NAME +READY +STATUS +RESTARTS +AGE\nbusybox +1\/1 +Running/ },
+    'lists it with its node': { args: 'ps -A -o wide -l app=bb', says: /^NAMESPACE +NAME .*NODE.*\ndefault +busybox .* here / },
+    'lists nothing of another namespace': { args: 'ps -n kube-system', says: /^No resources found in kube-system namespace\.\n$/ },
+    'prints what it has written': { args: 'logs --tail 1 busybox', says: /^line \d+\n$/ },
+    'executes in it, with its exit code': {
+      args: 'exec busybox -- sh -c echo\thi;exit\t7',
+      code: 7,
+      says: /^hi\ncommand terminated with exit code 7\n$/,
+    },
+    'pipes through it': { args: 'exec -i busybox -- cat', input: 'piped\n', says: /^piped\n$/ },
+    'says that a Pod is not there': { args: 'exec other -- true', code: 1, says: /pods "other" not found/ },
+    'deletes no Pod that is not there': { args: 'rm other', code: 1, says: /pods "other" not found/ },
+  }
+  it.each(Object.entries(own))('is reached without kubectl: %s', { retry: 0 }, async (_name, { args, input = '', code = 0, says }) => {
+    const ran = await sallyport(
+      args.split(' ').map((word) => word.replaceAll('\t', ' ')),
+      input,
+    )
+    expect(`${ran.out}${ran.err}`).toMatch(says)
+    expect(ran.code).toBe(code)
+  })
+
+  it('is deleted without kubectl', { retry: 0 }, async () => {
+    const brief = run(['--name', 'gone'], ['sleep', '300'])
+    await expect.poll(() => ask('get pod gone'), poll).toMatch(/1\/1 +Running/)
+    expect((await sallyport(['rm', 'gone'], '')).out).toBe('pod "gone" deleted\n')
+    await brief.ended
+    expect(await ask('get pod gone')).toMatch(/not found/)
+  })
+
+  it('joins by a token that is good once, and again by the certificate that it was given', { retry: 0 }, async () => {
+    const path = '/apis/node.sallyport.dev/v1/namespaces/default/serviceaccounts/web/bootstrap'
+    const { body } = await askApi(api, path, { method: 'POST', body: '{}' })
+    const made: { readonly status: { readonly token: string } } = JSON.parse(body)
+    const tokenFile = join(home.path, 'token')
+    writeFileSync(tokenFile, made.status.token)
+    const token = ['--token-file', tokenFile, '--ca-file', join(data.path, 'pki/ca.crt'), '--sa', 'web', '--name', 'web']
+    for (const text of ['first', 'second']) {
+      const web = run(token, ['sh', '-c', `echo ${text}; sleep 300`])
+      await expect.poll(() => ask('logs web'), poll).toBe(`${text}\n`)
+      expect(await ask('delete pod web')).toContain('deleted')
+      await web.ended
+    }
+    const other = run([...token, '--ca-dir', home.path], ['true'])
+    expect(await other.ended).toBe(125)
+    expect(other.err()).toContain('Unauthorized')
   })
 
   it('cannot be taken for another one', { retry: 0 }, async () => {

@@ -1,0 +1,91 @@
+// `sallyport exec`: a command in the seal of a Pod, by Kubernetes' channel protocol; this process's streams are the command's.
+import type { ApiClient } from '../../client/index.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { withServer } from '../server/open-server.ts'
+import { UsageError, type Values } from '../values.ts'
+import { podPath } from './pod-path.ts'
+
+const protocol = 'v5.channel.k8s.io'
+const channels = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const
+/** What the server has not taken yet; nothing more is read of standard input until it has. */
+const mostUnsent = 1024 * 1024
+
+export async function execInPod(name: string, words: readonly string[], values: Values): Promise<number> {
+  // As with kubectl, it stands between the Pod and the command.
+  const command = words[0] === '--' ? words.slice(1) : words
+  if (command.length === 0) throw new UsageError('SLP0002', 'no command is named', { fix: 'write sallyport exec POD -- COMMAND' })
+  const isTty = values['tty'] === true && process.stdin.isTTY
+  const isStdin = values['stdin'] === true
+  const query = new URLSearchParams()
+  for (const word of command) query.append('command', word)
+  for (const [parameter, is] of Object.entries({ stdin: isStdin, stdout: true, stderr: !isTty, tty: isTty }))
+    query.set(parameter, String(is))
+  return withServer(values, async (api) => {
+    // Said in the server's words, which a WebSocket would not pass on.
+    await api.ask({ path: podPath(name, values) })
+    return inTerminal(isTty && isStdin, () => session(api, `${podPath(name, values)}/exec?${query.toString()}`, { isTty, isStdin }))
+  })
+}
+
+/** What is typed is the command's, Ctrl-C included. */
+async function inTerminal<T>(isRaw: boolean, use: () => Promise<T>): Promise<T> {
+  if (!isRaw) return use()
+  process.stdin.setRawMode(true)
+  try {
+    return await use()
+  } finally {
+    process.stdin.setRawMode(false)
+  }
+}
+
+function session(
+  api: ApiClient,
+  path: string,
+  { isTty, isStdin }: { readonly isTty: boolean; readonly isStdin: boolean },
+): Promise<number> {
+  const socket = api.socket(path, protocol)
+  const send = (channel: number, bytes: Uint8Array): void => {
+    socket.send(Buffer.concat([Buffer.from([channel]), bytes]), () => {
+      if (process.stdin.isPaused() && isStdin && socket.bufferedAmount < mostUnsent) process.stdin.resume()
+    })
+    if (socket.bufferedAmount >= mostUnsent) process.stdin.pause()
+  }
+  const tellSize = (): void => {
+    const { columns: Width, rows: Height } = process.stdout
+    if (socket.readyState === socket.OPEN) send(channels.resize, Buffer.from(JSON.stringify({ Width, Height })))
+  }
+  return new Promise((resolve, reject) => {
+    let code: number = exitCodes.negative
+    socket.on('open', () => {
+      if (isTty) tellSize()
+      if (isTty) process.on('SIGWINCH', tellSize)
+      if (!isStdin) return
+      process.stdin.on('data', (chunk: Buffer) => send(channels.stdin, chunk))
+      process.stdin.once('end', () => socket.send(Buffer.from([channels.close, channels.stdin])))
+    })
+    socket.on('message', (data: Buffer) => {
+      const bytes = data.subarray(1)
+      if (data[0] === channels.stdout) process.stdout.write(bytes)
+      else if (data[0] === channels.stderr) process.stderr.write(bytes)
+      else if (data[0] === channels.status) code = codeOf(bytes)
+    })
+    socket.once('error', reject)
+    socket.once('close', () => {
+      process.off('SIGWINCH', tellSize)
+      process.stdin.pause()
+      resolve(code)
+    })
+  })
+}
+
+function codeOf(bytes: Buffer): number {
+  const status: {
+    readonly status?: string
+    readonly message?: string
+    readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] }
+  } = JSON.parse(bytes.toString())
+  if (status.status === 'Success') return exitCodes.ok
+  const code = status.details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message
+  process.stderr.write(`${code === undefined ? (status.message ?? 'it has failed') : `command terminated with exit code ${code}`}\n`)
+  return code === undefined ? exitCodes.negative : Number(code)
+}
