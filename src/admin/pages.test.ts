@@ -1,6 +1,6 @@
 // Holds each page to what Envoy's runbooks and istioctl read from it, and that no page shows a secret or stops for a slow reader.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -68,12 +68,14 @@ const counts: HostCount = {
 
 let config: ConfigView | undefined
 let discovery: DiscoveryView | undefined
+const secrets = new Map<string, string>()
 const proxy: ProxyView = {
   node: { role: 'sidecar', namespace: 'shop', name: 'cart', labels: { app: 'cart' } },
   version: '1.2.3',
   config: () => config,
   discovery: () => discovery,
   hosts: () => [counts, { ...counts, cluster: 'outbound|443||named.test', host: '198.51.100.7:443' }],
+  certificates: (name) => secrets.get(name),
   loads: () => [
     { cluster: 'outbound|80||api.test', host: '203.0.113.9:80', connections: 3, active: 2, isEjected: true },
     { cluster: 'outbound|443||named.test', host: '198.51.100.8:443', connections: 1, active: 1, isEjected: false },
@@ -363,6 +365,39 @@ test('/certs has the files of TLS origination, with the days that they last', as
             },
           ],
           ca_cert: [{ path: join(folder, 'none.pem'), problem: expect.stringContaining('ENOENT') }],
+        },
+      ],
+    })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('/certs has the certificates of the mesh, which are in no file', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'certs-'))
+  try {
+    const subject = ['-subj', '/CN=x', '-addext', 'subjectAltName=URI:spiffe://cluster.local/ns/a/sa/b']
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'k.pem']
+    execFileSync('openssl', ['req', '-x509', ...key, '-out', 'c.pem', '-days', '30', ...subject], { cwd: folder, stdio: 'ignore' })
+    secrets.set('default', readFileSync(join(folder, 'c.pem'), 'utf8'))
+    const sdsConfig = { configSourceSpecifier: { case: 'ads' as const, value: {} } }
+    const context = create(UpstreamTlsContextSchema, {
+      commonTlsContext: {
+        tlsCertificateSdsSecretConfigs: [{ name: 'default', sdsConfig }],
+        validationContextType: {
+          case: 'combinedValidationContext',
+          value: { defaultValidationContext: {}, validationContextSdsSecretConfig: { name: 'ROOTCA', sdsConfig } },
+        },
+      },
+    })
+    const socket = { name: 'tls', configType: { case: 'typedConfig' as const, value: packAny(UpstreamTlsContextSchema, context) } }
+    const mesh = create(ClusterSchema, { name: 'mesh', transportSocket: socket })
+    config = { snapshot: { ...snapshot, clusters: new Map([['mesh', mesh]]) }, version: 'abc', updated: 0, rejected: [] }
+    expect(await json('/certs')).toMatchObject({
+      certificates: [
+        {
+          cert_chain: [{ path: '<inline>', days_until_expiration: '29', subject_alt_names: [{ uri: 'spiffe://cluster.local/ns/a/sa/b' }] }],
+          ca_cert: [{ path: '<inline>', problem: 'there is no certificate in it' }],
         },
       ],
     })

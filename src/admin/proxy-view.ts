@@ -57,4 +57,6 @@ export interface ProxyView {
   discovery(): DiscoveryView | undefined
   hosts(): Iterable<HostCount>
   loads(): Iterable<HostLoad>
+  /** Certificates in PEM by the name of a secret: one that is shown, or those to trust. */
+  certificates(secret: string): string | undefined
 }

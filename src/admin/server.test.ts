@@ -15,6 +15,7 @@ const proxy: ProxyView = {
   discovery: () => undefined,
   hosts: () => [],
   loads: () => [],
+  certificates: () => undefined,
 }
 
 let opened: Admin[]

@@ -58,7 +58,15 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
 /** Path and title of every page, for the documentation. */
 export function describePages(): readonly Pick<Page, 'path' | 'title'>[] {
   const node = { role: 'sidecar', namespace: '', name: '', labels: {} } as const
-  const proxy: ProxyView = { node, version: '', config: () => undefined, discovery: () => undefined, hosts: () => [], loads: () => [] }
+  const proxy: ProxyView = {
+    node,
+    version: '',
+    config: () => undefined,
+    discovery: () => undefined,
+    hosts: () => [],
+    loads: () => [],
+    certificates: () => undefined,
+  }
   const feed: FlowFeed = { remembered: () => [], join: () => undefined, close: () => undefined }
   const served = pagesOf({ ready: () => ({ ready: false }), metrics: { render: () => Promise.resolve('') }, proxy }, feed)
   return [homePage(served), ...served]

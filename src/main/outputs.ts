@@ -22,7 +22,7 @@ export interface Readiness {
 
 export interface OutputParts {
   readonly role: NodeView['role']
-  readonly control: Pick<Control, 'settings' | 'view' | 'discovery' | 'published' | 'accessLogs'>
+  readonly control: Pick<Control, 'settings' | 'view' | 'discovery' | 'published' | 'accessLogs' | 'secret'>
   readonly readiness: () => Readiness
   /** What is under way, once there is a data plane. */
   readonly plane: () => Pick<DataPlane, 'loads'> | undefined
@@ -83,6 +83,10 @@ async function openAdmin(address: string, options: ProxyOptions, parts: OutputPa
       discovery: () => control.discovery(),
       hosts: () => hosts.counts(),
       loads: () => parts.plane()?.loads() ?? [],
+      certificates: (name) => {
+        const secret = control.secret(name)
+        return secret?.certificate?.chain ?? secret?.roots
+      },
     },
   })
   return [...detach, () => admin.close()]

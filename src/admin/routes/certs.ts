@@ -1,4 +1,4 @@
-// Lists the certificate files that the configuration in force uses, and how long each is still valid.
+// Lists the certificates that the configuration in force uses, from files and of the mesh, and how long each is still valid.
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { JsonObject, JsonValue, Message } from '@bufbuild/protobuf'
@@ -21,16 +21,19 @@ export function certsPage(proxy: ProxyView): Page {
     title: 'certificates in use, with the days until they expire',
     async render() {
       const files = await filesInUse(proxy)
-      const certificates = await Promise.all(files.slice(0, mostFiles).map(describeFiles))
+      const certificates = await Promise.all(files.slice(0, mostFiles).map((used) => describeFiles(used, proxy)))
       return jsonPage({ certificates })
     },
   }
 }
 
+/** A file, or a secret of the mesh. */
+type Source = { readonly file: string } | { readonly secret: string }
+
 /** What one TLS context uses; the names are Envoy's. */
 interface Files {
-  readonly ca_cert?: string
-  readonly cert_chain?: string
+  readonly ca_cert?: Source
+  readonly cert_chain?: Source
 }
 
 async function filesInUse(proxy: ProxyView): Promise<readonly Files[]> {
@@ -64,9 +67,9 @@ function filesOf(value: JsonValue): readonly Files[] {
 
 function fileNames(common: JsonObject): Files {
   const chain =
-    findText(common.tls_certificates, 'certificate_chain') ?? secretFile(common.tls_certificate_sds_secret_configs, 'file-cert:')
+    fileOf(findText(common.tls_certificates, 'certificate_chain')) ?? secretOf(common.tls_certificate_sds_secret_configs, 'file-cert:')
   const validation = common.validation_context ?? common.combined_validation_context ?? common.validation_context_sds_secret_config
-  const roots = findText(validation, 'trusted_ca') ?? secretFile(validation, 'file-root:')
+  const roots = fileOf(findText(validation, 'trusted_ca')) ?? secretOf(validation, 'file-root:')
   return { ...(roots === undefined ? {} : { ca_cert: roots }), ...(chain === undefined ? {} : { cert_chain: chain }) }
 }
 
@@ -81,24 +84,46 @@ function findText(value: JsonValue | undefined, name: string): string | undefine
     .find((text) => text !== undefined)
 }
 
-function secretFile(value: JsonValue | undefined, prefix: string): string | undefined {
-  if (Array.isArray(value)) return value.map((item) => secretFile(item, prefix)).find((text) => text !== undefined)
-  if (typeof value === 'string') return value.startsWith(prefix) ? value.slice(prefix.length).split('~', 1)[0] : undefined
-  if (!isObject(value)) return undefined
-  return Object.values(value)
-    .map((item) => secretFile(item, prefix))
-    .find((text) => text !== undefined)
+function fileOf(file: string | undefined): Source | undefined {
+  return file === undefined ? undefined : { file }
 }
 
-async function describeFiles(files: Files): Promise<object> {
-  const [ca_cert, cert_chain] = await Promise.all([describe(files.ca_cert), describe(files.cert_chain)])
+/** What the name of a secret stands for, however deep its configuration stands. */
+function secretOf(value: JsonValue | undefined, prefix: string): Source | undefined {
+  if (Array.isArray(value)) return firstOf(value, prefix)
+  if (!isObject(value)) return undefined
+  const { name, sds_config: service, ...parts } = value
+  if (typeof name !== 'string') return firstOf(Object.values(parts), prefix)
+  if (name.startsWith(prefix)) return fileOf(name.slice(prefix.length).split('~', 1)[0])
+  return service === undefined ? firstOf(Object.values(parts), prefix) : { secret: name }
+}
+
+function firstOf(values: readonly JsonValue[], prefix: string): Source | undefined {
+  for (const value of values) {
+    const source = secretOf(value, prefix)
+    if (source !== undefined) return source
+  }
+  return undefined
+}
+
+async function describeFiles(files: Files, proxy: ProxyView): Promise<object> {
+  const [ca_cert, cert_chain] = await Promise.all([describe(files.ca_cert, proxy), describe(files.cert_chain, proxy)])
   return { ca_cert, cert_chain }
 }
 
-async function describe(path: string | undefined): Promise<readonly object[]> {
-  if (path === undefined) return []
+async function describe(source: Source | undefined, proxy: ProxyView): Promise<readonly object[]> {
+  if (source === undefined) return []
+  // Envoy's word for what is in no file.
+  if ('secret' in source) return describeText('<inline>', proxy.certificates(source.secret) ?? '')
   try {
-    const text = await readFile(path, 'utf8')
+    return describeText(source.file, await readFile(source.file, 'utf8'))
+  } catch (error) {
+    return [{ path: source.file, problem: messageOf(error) }]
+  }
+}
+
+function describeText(path: string, text: string): readonly object[] {
+  try {
     const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
     if (blocks.length === 0) return [{ path, problem: 'there is no certificate in it' }]
     return blocks.slice(0, mostInFile).map((block) => certificateJson(path, new X509Certificate(block)))
