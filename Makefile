@@ -1,7 +1,7 @@
 # Everything a person or a CI machine does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup modules build demo escape test check soak witness fuzz bench format gen clean
+.PHONY: help setup modules build demo demo-kubectl escape test check soak witness fuzz bench format gen clean
 
 SHELL := /bin/sh
 bin := node_modules/.bin
@@ -10,7 +10,7 @@ tally := .cache/flows.jsonl
 counts := .cache/counts.txt
 
 help: ## Lists these targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Checks Node.js, installs missing system packages (as root) and the npm packages.
 	@tools/setup.sh
@@ -23,6 +23,9 @@ build: modules ## Bundles the programs into dist/.
 
 demo: setup build ## Runs the two walk-throughs, HTTP and TCP, in a world of its own (ENGINE=envoy: with stock Envoy).
 	@ENGINE=$(ENGINE) node dist/demo.js
+
+demo-kubectl: setup build ## The same with the commands of a cluster: kubectl, against a server that runs Pods.
+	@node dist/demo.js kubectl
 
 escape: setup build ## Tries to get out of the seal in every way we know (ENGINE=envoy: with stock Envoy).
 	@ENGINE=$(ENGINE) node dist/escape.js

@@ -2,6 +2,7 @@
 import { lostRouteAct, stoppedGatewayAct } from './acts/failures.ts'
 import { httpAct } from './acts/http.ts'
 import { redisAct } from './acts/redis.ts'
+import type { Stage } from './stage.ts'
 import type { Act } from './step.ts'
 
-export const acts: readonly Act[] = [httpAct, redisAct, lostRouteAct, stoppedGatewayAct]
+export const acts: readonly Act<Stage>[] = [httpAct, redisAct, lostRouteAct, stoppedGatewayAct]

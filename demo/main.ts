@@ -1,4 +1,5 @@
 // `make demo`: plays both walk-throughs for real in a world of its own and says whether every step went as expected.
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,14 +8,17 @@ import type { World } from '../tests/support/world.ts'
 import { acts } from './acts.ts'
 import { type Breakage, breakages, isBreakage } from './breakage.ts'
 import { runOutsideNode } from './outside-node.ts'
-import { setStage, type StageOptions } from './stage.ts'
-import { playActs, type Result } from './step.ts'
+import { kubectlActs } from './kubectl/acts.ts'
+import { setKubectlStage } from './kubectl/stage.ts'
+import { setStage, type Stage } from './stage.ts'
+import { type Act, playActs, type Result } from './step.ts'
 import { visitWorld } from './visit.ts'
 
 const usage = `make demo plays the two walk-throughs, HTTP and TCP, from the command line.
 
   node dist/demo.js           plays all steps
   node dist/demo.js --list    lists them
+  node dist/demo.js kubectl   plays them with the commands of a cluster: kubectl, and a server that it speaks to (kubectl --list)
 
   ENGINE=envoy   has stock Envoy carry the traffic, as sidecar and as gateway
   KEEP=1         leaves you in a shell of its world at the end
@@ -30,13 +34,48 @@ process.exit(await main(process.argv.slice(2)))
 async function main(words: readonly string[]): Promise<number> {
   const [word, ...rest] = words
   if (word === 'outside-node') return playOutside(rest)
-  if (word === '--list') return listSteps()
+  if (word === 'kubectl') return playKubectl(rest)
+  if (word === '--list') return listSteps(acts)
   const breakage = process.env['BREAK'] ?? ''
   if (word !== undefined || (breakage !== '' && !isBreakage(breakage))) {
     process.stderr.write(usage)
     return word === '--help' || word === '-h' ? 0 : 2
   }
-  return playDemo(isBreakage(breakage) ? breakage : undefined, engineOptions())
+  return playShow(walkThroughs(isBreakage(breakage) ? breakage : undefined, engineOptions()))
+}
+
+/** A stage, and what is played on it. */
+interface Show<S> {
+  readonly acts: readonly Act<S>[]
+  set(folder: string, onWorld: (world: World) => void): Promise<S>
+  /** Of the world, when it stands. */
+  tells(stage: S): string
+  visit(stage: S, print: (line: string) => void): Promise<void>
+}
+
+function walkThroughs(breakage: Breakage | undefined, engine: readonly string[]): Show<Stage> {
+  if (breakage !== undefined) process.stdout.write(`Broken on purpose: ${breakages[breakage]}.\n`)
+  return {
+    acts,
+    set: (folder, onWorld) => setStage({ folder, breakage, engine }, onWorld),
+    tells: ({ outside }) => `an application node, a gateway node, and outside ${outside.webServer}, Redis and DNS`,
+    visit: visitWorld,
+  }
+}
+
+async function playKubectl([word]: readonly string[]): Promise<number> {
+  if (word === '--list') return listSteps(kubectlActs)
+  if (spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore' }).status !== 0) {
+    process.stderr.write('demo: there is no kubectl on PATH\n')
+    return 1
+  }
+  return playShow({
+    acts: kubectlActs,
+    set: setKubectlStage,
+    tells: ({ outside }) =>
+      `a server whose node runs Pods, a gateway node that has joined it, and outside ${outside.webServer}, Redis and DNS`,
+    visit: () => Promise.resolve(),
+  })
 }
 
 async function playOutside([logFolder = '', certificateFolder = '', web = '']: readonly string[]): Promise<number> {
@@ -45,8 +84,8 @@ async function playOutside([logFolder = '', certificateFolder = '', web = '']: r
   return new Promise(() => undefined)
 }
 
-function listSteps(): number {
-  for (const act of acts) for (const step of act.steps) process.stdout.write(`${step.name}: ${step.shows}\n`)
+function listSteps<S>(played: readonly Act<S>[]): number {
+  for (const act of played) for (const step of act.steps) process.stdout.write(`${step.name}: ${step.shows}\n`)
   return 0
 }
 
@@ -57,7 +96,7 @@ function engineOptions(): readonly string[] {
   return ['--engine', 'envoy', ...(found === undefined ? [] : ['--envoy-path', found.path])]
 }
 
-async function playDemo(breakage: Breakage | undefined, engine: readonly string[]): Promise<number> {
+async function playShow<S>(show: Show<S>): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-demo-'))
   let world: World | undefined
   const cleanUp = async (): Promise<void> => {
@@ -75,7 +114,7 @@ async function playDemo(breakage: Breakage | undefined, engine: readonly string[
     if (!isInterrupted) process.stdout.write(`${line}\n`)
   }
   try {
-    return await Promise.race([interrupted, playAll({ folder, breakage, engine, print, onWorld: (made) => (world = made) })])
+    return await Promise.race([interrupted, playAll(show, { folder, print, onWorld: (made) => (world = made) })])
   } catch (error) {
     process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`)
     return 1
@@ -84,22 +123,20 @@ async function playDemo(breakage: Breakage | undefined, engine: readonly string[
   }
 }
 
-interface Play extends StageOptions {
+interface Play {
+  readonly folder: string
   readonly print: (line: string) => void
   readonly onWorld: (world: World) => void
 }
 
-async function playAll(play: Play): Promise<number> {
-  const { breakage, print } = play
+async function playAll<S>(show: Show<S>, { folder, print, onWorld }: Play): Promise<number> {
   const started = performance.now()
-  if (breakage !== undefined) print(`Broken on purpose: ${breakages[breakage]}.`)
-  const stage = await setStage(play, play.onWorld)
-  print(
-    `The world stands after ${seconds(started)}: an application node, a gateway node, and outside ${stage.outside.webServer}, Redis and DNS.`,
-  )
-  const result = await playActs(acts, stage, print)
-  if (process.env['KEEP'] === '1') await visitWorld(stage, print)
-  for (const line of conclude(result, started)) print(line)
+  const stage = await show.set(folder, onWorld)
+  print(`The world stands after ${seconds(started)}: ${show.tells(stage)}.`)
+  const result = await playActs(show.acts, stage, print)
+  if (process.env['KEEP'] === '1') await show.visit(stage, print)
+  const total = show.acts.reduce((sum, act) => sum + act.steps.length, 0)
+  for (const line of conclude(result, total, started)) print(line)
   return result.failed.length === 0 ? 0 : 1
 }
 
@@ -110,8 +147,7 @@ function whenInterrupted(): Promise<void> {
   })
 }
 
-function conclude({ failed, played }: Result, started: number): readonly string[] {
-  const total = acts.reduce((sum, act) => sum + act.steps.length, 0)
+function conclude({ failed, played }: Result, total: number, started: number): readonly string[] {
   const took = `\nTook ${seconds(started)}.`
   if (failed.length === 0) return [took, `${total} of ${total} steps as expected`]
   const unplayed = total - played

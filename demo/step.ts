@@ -1,19 +1,18 @@
 // Defines the steps of the demo, plays them one after the other, and prints of each the commands, what was observed and what it shows.
-import type { Stage } from './stage.ts'
-
-export interface Act {
+/** What is played before: a stage of `S`. */
+export interface Act<S> {
   readonly title: string
   /** Puts the declarations in place from which the act starts. */
-  readonly prepare: (stage: Stage) => Promise<void>
-  readonly steps: readonly Step[]
+  readonly prepare: (stage: S) => Promise<void>
+  readonly steps: readonly Step<S>[]
 }
 
-export interface Step {
+export interface Step<S> {
   /** Stable: what a failure is called by. */
   readonly name: string
   /** What it shows when it goes as expected. */
   readonly shows: string
-  readonly play: (stage: Stage, notebook: Notebook) => Promise<void>
+  readonly play: (stage: S, notebook: Notebook) => Promise<void>
 }
 
 /** Takes down what a step does and finds. */
@@ -39,7 +38,7 @@ interface Observation {
 const mostFailures = 3
 
 /** Stops after the first act in which a step fails, for the next ones build on it, and at the third failure in any case. */
-export async function playActs(acts: readonly Act[], stage: Stage, print: (line: string) => void): Promise<Result> {
+export async function playActs<S>(acts: readonly Act<S>[], stage: S, print: (line: string) => void): Promise<Result> {
   const failed: string[] = []
   let played = 0
   for (const [index, act] of acts.entries()) {
@@ -55,7 +54,7 @@ export async function playActs(acts: readonly Act[], stage: Stage, print: (line:
   return { failed, played }
 }
 
-async function playStep(step: Step, number: number, stage: Stage, print: (line: string) => void): Promise<boolean> {
+async function playStep<S>(step: Step<S>, number: number, stage: S, print: (line: string) => void): Promise<boolean> {
   const done: string[] = []
   const observed: Observation[] = []
   try {

@@ -19,18 +19,26 @@ export interface Terminal {
 export interface Dialogue {
   send(line: string): void
   /** False when the text did not come in time, or the program ended before. */
-  waitFor(text: string): Promise<boolean>
+  waitFor(text: string | RegExp): Promise<boolean>
+  /** What it showed so far. */
+  shown(): string
   /** Waits for the program's end and returns all that it showed. */
   finish(): Promise<string>
 }
 
-const commandMs = 15_000
-const replyMs = 4000
+/** Milliseconds. */
+export interface TerminalLimits {
+  readonly command: number
+  /** Of a program that is talked with. */
+  readonly reply: number
+}
+
+const usualLimits: TerminalLimits = { command: 15_000, reply: 4000 }
 const watchMs = 4000
 const pollMs = 5
 
 /** `running` is a shell under `script`, whose terminal's other end is our pipe. */
-export async function openTerminal(running: NodeProcess): Promise<Terminal> {
+export async function openTerminal(running: NodeProcess, limits = usualLimits): Promise<Terminal> {
   let count = 0
   // Nothing typed holds the marker as it is printed: what the terminal echoes is never mistaken for the end of a command.
   const marked = (command: string, name: string): string => `${command}; printf '<%s>\\n' ${name}\n`
@@ -54,19 +62,21 @@ export async function openTerminal(running: NodeProcess): Promise<Terminal> {
     return {
       send: (line) => type(`${line}\n`),
       async waitFor(text) {
-        await waitFor(() => since().includes(text) || since().includes(`<${marker}>`), replyMs)
-        return since().includes(text)
+        const isThere = (): boolean => (typeof text === 'string' ? since().includes(text) : text.test(since()))
+        await waitFor(() => isThere() || since().includes(`<${marker}>`), limits.reply)
+        return isThere()
       },
+      shown: since,
       async finish() {
-        if (!(await waitFor(() => since().includes(`<${marker}>`), commandMs)))
-          throw new Error(`"${command}" did not end within ${commandMs} ms; the terminal shows:\n${since()}`)
+        if (!(await waitFor(() => since().includes(`<${marker}>`), limits.command)))
+          throw new Error(`"${command}" did not end within ${limits.command} ms; the terminal shows:\n${since()}`)
         return since().replace(`<${marker}>\n`, '')
       },
     }
   }
 
   type(marked("stty -echo; PS1=''; PS2=''", 'open'))
-  if (!(await waitFor(() => shown().includes('<open>'), commandMs)))
+  if (!(await waitFor(() => shown().includes('<open>'), limits.command)))
     throw new Error(`the shell does not start:\n${shown()}${running.stderr()}`)
   return {
     run: (command) => begin(command).finish(),
@@ -78,7 +88,7 @@ export async function openTerminal(running: NodeProcess): Promise<Terminal> {
     },
     async close() {
       type('exit\n')
-      await Promise.race([running.ended, sleep(commandMs, undefined, { ref: false })])
+      await Promise.race([running.ended, sleep(limits.command, undefined, { ref: false })])
       running.signal('SIGKILL')
       await running.ended
     },

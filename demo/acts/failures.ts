@@ -1,5 +1,6 @@
 // Acts 3 and 4: the application node has no route of its own, and then no gateway; what is declared to take the gateway takes no other way.
 import { addresses } from '../plan.ts'
+import type { Stage } from '../stage.ts'
 import type { Act } from '../step.ts'
 import {
   curl,
@@ -15,7 +16,7 @@ import {
 
 const { gateway, redis } = addresses
 
-export const lostRouteAct: Act = {
+export const lostRouteAct: Act<Stage> = {
   title: 'the application node loses its route to the outside',
   async prepare(stage) {
     await stage.declarations.put('direct-entry.yaml')
@@ -55,7 +56,7 @@ export const lostRouteAct: Act = {
   ],
 }
 
-export const stoppedGatewayAct: Act = {
+export const stoppedGatewayAct: Act<Stage> = {
   title: 'the gateway stops, though the application node has its route again',
   async prepare(stage) {
     await stage.application.regainRoute()

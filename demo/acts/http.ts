@@ -1,11 +1,12 @@
 // Act 1, the HTTP walk-through: d2iq.com is open, refused, declared, and at last led through the egress gateway.
 import { addresses } from '../plan.ts'
+import type { Stage } from '../stage.ts'
 import type { Act, Step } from '../step.ts'
 import { curl, declare, expectAnswer, expectNobody, expectRecord, expectSeen, isRecord } from './typed.ts'
 
 const { application, gateway, d2iq, other } = addresses
 
-const underAllowAny: readonly Step[] = [
+const underAllowAny: readonly Step<Stage>[] = [
   {
     name: 'http-allow-any',
     shows: 'under ALLOW_ANY the request goes straight to d2iq.com, from the application node',
@@ -40,7 +41,7 @@ const underAllowAny: readonly Step[] = [
   },
 ]
 
-const underRegistryOnly: readonly Step[] = [
+const underRegistryOnly: readonly Step<Stage>[] = [
   {
     name: 'http-registry-only',
     shows: 'under REGISTRY_ONLY the same request is refused, with the reason and what would allow it',
@@ -102,7 +103,7 @@ const underRegistryOnly: readonly Step[] = [
   },
 ]
 
-const declared: readonly Step[] = [
+const declared: readonly Step<Stage>[] = [
   {
     name: 'http-service-entry',
     shows: 'a ServiceEntry opens d2iq.com: the request goes there directly',
@@ -153,7 +154,7 @@ const declared: readonly Step[] = [
   },
 ]
 
-const throughGateway: readonly Step[] = [
+const throughGateway: readonly Step<Stage>[] = [
   {
     name: 'http-gateway',
     shows: 'with Gateway, DestinationRule and VirtualService the same request reaches d2iq.com from the egress gateway',
@@ -210,7 +211,7 @@ const throughGateway: readonly Step[] = [
   },
 ]
 
-export const httpAct: Act = {
+export const httpAct: Act<Stage> = {
   title: 'HTTP, with curl: from ALLOW_ANY to an egress gateway',
   async prepare(stage) {
     await stage.declarations.put('gateway-node.yaml')

@@ -6,7 +6,7 @@ import { declare, expectNobody, expectRecord, expectRedisRefused, expectRedisSer
 
 const { application, gateway, redis, otherRedis, nameServer } = addresses
 
-const direct: readonly Step[] = [
+const direct: readonly Step<Stage>[] = [
   {
     name: 'redis-allow-any',
     shows: 'under ALLOW_ANY telnet reaches Redis, from the application node',
@@ -50,7 +50,7 @@ const direct: readonly Step[] = [
   },
 ]
 
-const mistakes: readonly Step[] = [
+const mistakes: readonly Step<Stage>[] = [
   {
     name: 'redis-unknown-field',
     shows: 'a field that Gateway does not have is an error with its place; the traffic stays as it was',
@@ -74,7 +74,7 @@ const mistakes: readonly Step[] = [
   },
 ]
 
-const throughGateway: readonly Step[] = [
+const throughGateway: readonly Step<Stage>[] = [
   {
     name: 'redis-gateway',
     shows:
@@ -155,7 +155,7 @@ async function expectShown(stage: Stage, notebook: Notebook, start: number, patt
   )
 }
 
-export const redisAct: Act = {
+export const redisAct: Act<Stage> = {
   title: 'TCP, with telnet: a Redis outside the mesh',
   async prepare(stage) {
     await stage.declarations.remove('d2iq-gateway.yaml')

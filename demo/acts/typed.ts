@@ -70,14 +70,19 @@ export async function expectRedisRefused(stage: Stage, notebook: Notebook, talk:
 }
 
 /** Exactly one visitor came to the outside, of this kind, from this address, and to the place `at`. */
-export async function expectSeen(stage: Stage, notebook: Notebook, visitor: Pick<Sighting, 'kind' | 'peer'>, at = ''): Promise<void> {
+export async function expectSeen(
+  stage: Pick<Stage, 'outside'>,
+  notebook: Notebook,
+  visitor: Pick<Sighting, 'kind' | 'peer'>,
+  at = '',
+): Promise<void> {
   const visits = visitsOf(await stage.outside.seen())
   const isAsExpected =
     visits.length === 1 && visits.every(({ kind, peer, what }) => kind === visitor.kind && peer === visitor.peer && what.includes(at))
   notebook.expect('outside saw', describeVisits(visits), isAsExpected)
 }
 
-export async function expectNobody(stage: Stage, notebook: Notebook): Promise<void> {
+export async function expectNobody(stage: Pick<Stage, 'outside'>, notebook: Notebook): Promise<void> {
   const visits = visitsOf(await stage.outside.seen())
   notebook.expect('outside saw', describeVisits(visits), visits.length === 0)
 }
