@@ -15,7 +15,7 @@ export const httpAct: Act<KubectlStage> = {
       name: 'kubectl-pods',
       shows: 'a gateway that has joined from another machine is a Pod with its node',
       async play(stage, notebook) {
-        await type(stage, notebook, 'kubectl apply -f gateway-node.yaml', /service\/istio-egressgateway created/)
+        await type(stage, notebook, 'kubectl apply -f gateway-node.yaml', /service\/istio-egressgateway configured/)
         await type(
           stage,
           notebook,
