@@ -125,7 +125,8 @@ function forwardTcp(asked: Asked, taken: Taken, leg: Leg): Found {
   if (disagrees && chain.isByName) return namesDisagree(runtime, chain, facts)
   if (runtime.strict && sni !== undefined && !mayCarry(chain, sni)) {
     const { openWay } = runtime
-    return openWay === undefined ? notOfHost(runtime, chain, sni) : forwardTcp(asked, openWay.taken, openWay.leg)
+    const isOpen = openWay !== undefined && openWay.taken.chain !== chain
+    return isOpen ? forwardTcp(asked, openWay.taken, openWay.leg) : notOfHost(runtime, chain, sni)
   }
   const { names, random } = facts
   const name = sni ?? facts.virtualName?.toLowerCase()

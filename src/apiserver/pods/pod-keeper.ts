@@ -61,7 +61,9 @@ export class PodKeeper {
     if (this.#isLooking) return
     this.#isLooking = true
     try {
-      for (const stored of this.#store.list('pods').items) await this.#judge(stored)
+      const { items } = this.#store.list('pods')
+      this.#links.keepOnly(new Set(items.map(({ key }) => `${key.namespace}/${key.name}`)))
+      for (const stored of items) await this.#judge(stored)
     } finally {
       this.#isLooking = false
     }

@@ -39,12 +39,13 @@ export class PodLinks {
     return this.#links.has(keyOf(namespace, name))
   }
 
-  /** Milliseconds for which a Pod has had no link; nobody could be in touch before this server was there. */
-  awayMs(namespace: string, name: string, sinceMs: number): number {
+  /** Milliseconds for which a Pod of this age has had no link; nobody could be in touch before this server was there. */
+  awayMs(namespace: string, name: string, ageMs: number): number {
     const key = keyOf(namespace, name)
     if (this.#links.has(key)) return 0
-    const since = this.#away.get(key)
-    return since === undefined ? Math.min(performance.now() - this.#began, sinceMs) : performance.now() - since
+    const since = this.#away.get(key) ?? this.#began
+    // Another Pod of the same name may have been out of touch before.
+    return Math.min(performance.now() - since, ageMs)
   }
 
   /** False when there is nobody to ask. */
@@ -55,10 +56,18 @@ export class PodLinks {
     return true
   }
 
+  /** Of a Pod that is gone. */
   forget(namespace: string, name: string): void {
     const key = keyOf(namespace, name)
-    this.#links.get(key)?.close(1000, 'the Pod is gone')
+    const socket = this.#links.get(key)
+    this.#links.delete(key)
     this.#away.delete(key)
+    socket?.close(1000, 'the Pod is gone')
+  }
+
+  /** Of all Pods but these, which are there (`NAMESPACE/NAME`), nothing has to be known. */
+  keepOnly(pods: ReadonlySet<string>): void {
+    for (const key of this.#away.keys()) if (!pods.has(key)) this.#away.delete(key)
   }
 
   close(): void {
