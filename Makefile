@@ -49,7 +49,7 @@ witness: build ## Builds a kube-apiserver and holds ours, and what was recorded 
 	@cd tests/kube/witness && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -o $(abspath .cache/witness)/ \
 	  -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34" \
 	  ./etcd ./kube-apiserver ./kube-controller-manager
-	@WITNESS=$(abspath .cache/witness) RECORD=$(RECORD) $(bin)/vitest run --project system tests/kube/requests.test.ts
+	@WITNESS=$(abspath .cache/witness) RECORD=$(RECORD) $(bin)/vitest run --project system tests/kube/requests.test.ts tests/kube/commands.test.ts
 
 fuzz: build ## Feeds the parsers what they should refuse, for a minute each (FUZZ_SECONDS, FUZZ_EXECUTIONS).
 	@node dist/fuzz.js

@@ -10,7 +10,7 @@ import { backupLines, type ObjectStore } from '../store/index.ts'
 import { Authorizer } from './access/authorizer.ts'
 import type { User } from './access/user.ts'
 import { type Answer, failureAnswer, send, statusAnswer, statusOf } from './answer.ts'
-import type { Issuer } from '../identity/index.ts'
+import type { KeyPair } from '../identity/index.ts'
 import { type Authenticate, proofOf } from './access/authentication.ts'
 import { CredentialRequests, readNodePath } from './access/credential-requests.ts'
 import type { ServiceAccountTokens } from './access/service-account-tokens.ts'
@@ -36,7 +36,7 @@ export interface ApiServerOptions {
   readonly authenticate: Authenticate
   readonly tokens: ServiceAccountTokens
   /** Signs the certificates of clients. */
-  readonly issuer: Issuer
+  readonly clientAuthority: KeyPair
   /** Takes connections that are not for the API. */
   readonly xds?: XdsDoor
   readonly pods?: Partial<PodLimits>
@@ -79,7 +79,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       // Whoever has a certificate may show it; whose it is not, is asked for a token.
       requestCert: true,
       rejectUnauthorized: false,
-      ca: options.issuer.certificate,
+      ca: options.clientAuthority.certificate,
       minVersion: 'TLSv1.2',
       headersTimeout: HEAD_MS,
       requestTimeout: REQUEST_MS,
@@ -116,9 +116,18 @@ class Handler {
 
   constructor(options: ApiServerOptions) {
     this.#options = options
-    const { store, now = Date.now, tokens, issuer, consequences = () => [], pods: limits, nodePods, report = () => undefined } = options
+    const {
+      store,
+      now = Date.now,
+      tokens,
+      clientAuthority,
+      consequences = () => [],
+      pods: limits,
+      nodePods,
+      report = () => undefined,
+    } = options
     this.#authorizer = new Authorizer(store)
-    this.#credentials = new CredentialRequests({ store, now, authorizer: this.#authorizer, tokens, issuer })
+    this.#credentials = new CredentialRequests({ store, now, authorizer: this.#authorizer, tokens, clientAuthority })
     this.#requests = new ResourceRequests({ store, now, consequences, nodePods })
     this.#pods = new PodService({ store, now, limits, report, authorizer: this.#authorizer, node: nodePods?.node })
   }

@@ -26,9 +26,21 @@ export function describe(path: string, message: IncomingMessage, address: string
   const found = bodyOf(path, message.headers.accept ?? '', address)
   if (found === undefined || found.code !== 200) return found
   const etag = `"${contentHash(found.body)}"`
-  const headers = { ETag: etag, Vary: 'Accept', 'Cache-Control': 'public' }
+  const headers = { ETag: etag, Vary: 'Accept', ...(isByHash(path, message) ? forEver() : { 'Cache-Control': 'public' }) }
   if (message.headers['if-none-match'] === etag) return { code: 304, body: '', headers }
   return { ...found, headers }
+}
+
+/** A document that is asked for by its hash is never another, so that kubectl need not ask for it again. */
+function isByHash(path: string, { url = '' }: IncomingMessage): boolean {
+  const hash = new URL(url, 'https://localhost').searchParams.get('hash') ?? ''
+  return hash !== '' && path.startsWith('/openapi/v3/') && openApiDocument(path.slice('/openapi/v3/'.length))?.hash === hash
+}
+
+const YEAR_MS = 365 * 86_400_000
+
+function forEver(): Readonly<Record<string, string>> {
+  return { 'Cache-Control': 'public, immutable', Expires: new Date(Date.now() + YEAR_MS).toUTCString() }
 }
 
 function bodyOf(path: string, accept: string, address: string): Answer | undefined {

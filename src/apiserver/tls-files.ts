@@ -24,11 +24,11 @@ const SERVER_DAYS = 365
 /** Makes what is missing, or is about to expire, or does not name all of the hosts. */
 export async function openServerFiles(directory: string, hosts: readonly string[], now = Date.now()): Promise<ServerFiles> {
   makeDirectory(directory)
-  const { ExtendedKeyUsage, openIssuer } = await loadIssuer()
   const path = (name: string): string => join(directory, name)
   const { certificate: authority, key: authorityKey } = await openAuthority(path('ca'), 'CN=sallyport-serve-ca', now)
   const known = existsSync(path('server.crt')) && existsSync(path('server.key')) ? readFileSync(path('server.crt'), 'utf8') : undefined
   if (known === undefined || !serves(known, authority, hosts, now)) {
+    const { ExtendedKeyUsage, openIssuer } = await loadIssuer()
     const issuer = await openIssuer({ certificate: authority, key: authorityKey })
     const names = hosts.map((value) => ({ type: parseIp(value) === undefined ? ('dns' as const) : ('ip' as const), value }))
     const usages = [ExtendedKeyUsage.serverAuth]

@@ -14,7 +14,6 @@ import {
 } from '../apiserver/index.ts'
 import { messageOf } from '../base/index.ts'
 import type { ApiOptions } from '../cli/index.ts'
-import { loadIssuer } from '../identity/index.ts'
 import { type ObjectStore, openLevelStore } from '../store/index.ts'
 import { Consequences } from './consequences.ts'
 import { declaredObjects } from './declared-objects.ts'
@@ -42,7 +41,6 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
     const names = Array.from(new Set(['localhost', hostname(), xds.serverName, '127.0.0.1', '::1', ...addressesOf(host)]))
     const files = await openServerFiles(join(directory, 'pki'), names)
     const tokens = new ServiceAccountTokens(files.tokenKey, store, Date.now)
-    const issuer = await (await loadIssuer()).openIssuer(files.clientAuthority)
     const authenticate = authenticator({ adminToken: files.adminToken, tokens, store, now: Date.now })
     const machine = options.node === undefined ? undefined : machineFacts(options.images)
     const consequences = new Consequences(declaredObjects(store))
@@ -53,7 +51,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
       certificate: files.certificate,
       key: files.key,
       tokens,
-      issuer,
+      clientAuthority: files.clientAuthority,
       authenticate,
       xds,
       ...(machine === undefined || options.node === undefined ? {} : { nodePods: nodeAdmission(options.node, machine) }),

@@ -1,7 +1,7 @@
 // Starts `sallyport serve` as a process of its own, and runs kubectl against it with a home that nobody else has.
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { request } from 'node:https'
+import { type Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -96,6 +96,8 @@ export interface Asked {
   /** In the place of a token. */
   readonly certificate?: string
   readonly key?: string
+  /** Keeps connections; each request has one of its own otherwise. */
+  readonly agent?: Agent
 }
 
 /** One request by the administrator, over TLS that trusts the server's own authority alone. */
@@ -107,14 +109,17 @@ export function askApi({ directory, url }: Reached, path: string, asked: Asked =
   const authorization = cert === undefined ? { Authorization: `Bearer ${token}` } : {}
   const headers = { ...authorization, 'Content-Type': 'application/json', ...asked.headers }
   return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, path, ca, cert, key, method: asked.method ?? 'GET', headers, agent: false }, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.once('error', reject)
-      response.once('end', () => {
-        resolve({ code: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() })
-      })
-    })
+    const sent = request(
+      { hostname, port, path, ca, cert, key, method: asked.method ?? 'GET', headers, agent: asked.agent ?? false },
+      (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.once('error', reject)
+        response.once('end', () => {
+          resolve({ code: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() })
+        })
+      },
+    )
     sent.once('error', reject)
     sent.end(asked.body)
   })

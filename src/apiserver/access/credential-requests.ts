@@ -15,7 +15,7 @@ import {
   StatusError,
   unauthorized,
 } from '../../kube/index.ts'
-import { type CertificateRequest, type Issuer, loadIssuer } from '../../identity/index.ts'
+import { type CertificateRequest, type KeyPair, loadIssuer } from '../../identity/index.ts'
 import type { ObjectStore } from '../../store/index.ts'
 import { type Answer, json } from '../answer.ts'
 import { readBody } from '../body.ts'
@@ -35,7 +35,7 @@ export interface CredentialParts {
   readonly authorizer: Authorizer
   readonly tokens: ServiceAccountTokens
   /** Signs the certificates of clients. */
-  readonly issuer: Issuer
+  readonly clientAuthority: KeyPair
 }
 
 export interface NodePath {
@@ -120,8 +120,9 @@ export class CredentialRequests {
   }
 
   async #certificate(account: ServiceAccountName, uid: string, request: CertificateRequest): Promise<Answer> {
-    const { ExtendedKeyUsage } = await loadIssuer()
-    const { issuer, now } = this.#parts
+    const { ExtendedKeyUsage, openIssuer } = await loadIssuer()
+    const { clientAuthority, now } = this.#parts
+    const issuer = await openIssuer(clientAuthority)
     const { certificate, expires } = await issuer.sign(request, {
       subject: [{ CN: [serviceAccountUserName(account)] }, { O: [workloads] }, { OU: [uid] }],
       names: [],
