@@ -1,16 +1,10 @@
 // Workloads as Pods, by real kubectl against `sallyport serve` and sealed commands that have joined it.
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Joined, runJoined } from './joined-run.ts'
 import { askApi, hasKubectl, kubectlOf, type Ran, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
-
-interface Joined {
-  readonly out: () => string
-  readonly err: () => string
-  readonly ended: Promise<number | null>
-  kill(signal: NodeJS.Signals): void
-}
 
 const data = temporaryDirectory()
 const home = temporaryDirectory()
@@ -19,29 +13,8 @@ const all: Joined[] = []
 let api: ServedApi
 let kubectl: (args: readonly string[], input?: string) => Promise<Ran>
 
-/** In a session of its own, so that what the terminal of these tests says is not for it. */
 function run(options: readonly string[], command: readonly string[]): Joined {
-  const args = [
-    'dist/bin.js',
-    'run',
-    '--join',
-    '--kubeconfig',
-    join(data.path, 'kubeconfig'),
-    '--state-dir',
-    state.path,
-    '--node-name',
-    'here',
-  ]
-  const child = spawn(process.execPath, [...args, ...options, '--', ...command], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-  const said = { out: '', err: '' }
-  child.stdout.on('data', (chunk: Buffer) => void (said.out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => void (said.err += chunk.toString()))
-  const joined = {
-    out: () => said.out,
-    err: () => said.err,
-    ended: new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code))),
-    kill: (signal: NodeJS.Signals) => void child.kill(signal),
-  }
+  const joined = runJoined({ data: data.path, state: state.path }, options, command)
   all.push(joined)
   return joined
 }
