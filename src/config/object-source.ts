@@ -32,7 +32,8 @@ class ObjectSource implements Store {
   readonly #options: ObjectSourceOptions
   readonly #clock: Clock
   readonly #stop: () => void
-  readonly #files = new WeakMap<DeclaredObject, LoadedFile>()
+  /** Of what there is: others may keep versions that have gone for long, and what was read of one is many times as large. */
+  #files: ReadonlyMap<DeclaredObject, LoadedFile> = new Map()
   #assembly: Assembly | undefined
   #quiet: Timer | undefined
   #firstNotice = 0
@@ -65,17 +66,14 @@ class ObjectSource implements Store {
   }
 
   #assemble(): ConfigSnapshot {
-    const files = this.#objects.all().map((object) => this.#fileOf(object))
+    this.#files = new Map(this.#objects.all().map((object) => [object, this.#fileOf(object)]))
+    const files = Array.from(this.#files.values())
     const previous = this.#assembly
     this.#assembly = assemble(files, { overrides: this.#options, now: this.#clock.now(), ...(previous ? { previous } : {}) })
     return snapshotOf(this.#assembly)
   }
 
   #fileOf(object: DeclaredObject): LoadedFile {
-    const known = this.#files.get(object)
-    if (known !== undefined) return known
-    const file = loadObject(object, this.#options.defaultNamespace)
-    this.#files.set(object, file)
-    return file
+    return this.#files.get(object) ?? loadObject(object, this.#options.defaultNamespace)
   }
 }

@@ -12,6 +12,7 @@ export interface Reached {
 }
 
 export interface ServedApi extends Reached {
+  readonly pid: number
   readonly stderr: () => string
   /** Resolves when the process is gone. */
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
@@ -22,6 +23,8 @@ export interface ServeParts {
   readonly diskBytes?: number
   /** Unix socket where proxies are served. */
   readonly xds?: string
+  /** How far its clock is off. */
+  readonly clockMs?: number
   /** A free port if absent. */
   readonly listen?: string
   /** Further options. */
@@ -29,9 +32,11 @@ export interface ServeParts {
 }
 
 /** Rejects with what the process said when it does not serve. */
-export function serveApi(directory: string, { diskBytes, xds, listen = '127.0.0.1:0', more = [] }: ServeParts = {}): Promise<ServedApi> {
+export function serveApi(directory: string, parts: ServeParts = {}): Promise<ServedApi> {
+  const { diskBytes, xds, clockMs = 0, listen = '127.0.0.1:0', more = [] } = parts
   const program = [
     process.execPath,
+    ...(clockMs === 0 ? [] : ['--import', `data:text/javascript,const now=Date.now;Date.now=()=>now()+(${clockMs})`]),
     'dist/bin.js',
     'serve',
     '--data',
@@ -58,7 +63,7 @@ export function serveApi(directory: string, { diskBytes, xds, listen = '127.0.0.
       }
       // Its own file system is seen from outside by way of the process.
       const seen = diskBytes === undefined ? directory : `/proc/${child.pid}/root${directory}`
-      resolve({ directory: seen, url, stderr: () => said, kill })
+      resolve({ pid: child.pid ?? 0, directory: seen, url, stderr: () => said, kill })
     })
   })
 }
@@ -123,6 +128,10 @@ export function askApi({ directory, url }: Reached, path: string, asked: Asked =
     sent.once('error', reject)
     sent.end(asked.body)
   })
+}
+
+export function residentMegabytes({ pid }: Pick<ServedApi, 'pid'>): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
 }
 
 export function temporaryDirectory(): { readonly path: string; remove(): void } {
