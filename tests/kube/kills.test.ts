@@ -4,8 +4,8 @@ import { afterAll, expect, it } from 'vitest'
 import { tellCounts } from '../support/counts.ts'
 import { askApi, serveApi, type ServedApi, temporaryDirectory } from './served-api.ts'
 
-/** A kill and the start after it cost a good part of a second, nearly all of it for modules: `make soak` has more of them. */
-const KILLS = Number(process.env['KILLS'] ?? 100)
+/** A kill and the start after it cost a good part of a second, nearly all of it for modules: machines that have the time do more, and `make soak` most. */
+const KILLS = Number(process.env['KILLS'] ?? (process.env['CI'] === 'true' ? 100 : 20))
 /** Servers that are killed at the same time, each with data of its own. */
 const LINES = Math.min(4, KILLS)
 const WRITERS = 4

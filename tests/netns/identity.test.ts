@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { engineOptions } from '../support/envoy.ts'
-import { mutualGateway } from '../support/mutual-gateway.ts'
+import { mutualGateway, mutualWay } from '../support/mutual-gateway.ts'
 import type { NodeProcess } from '../support/node-process.ts'
 import { addresses } from '../support/outside-plan.ts'
 import { bundled } from '../support/outside-servers.ts'
@@ -159,7 +159,7 @@ describe.each(Object.entries(users))('as %s', (_name, user) => {
       'mv $HOME/.local $HOME/other || echo pinned',
     ].join('; ')
     const { stdout, code } = await runSidecar(stand.w1, {
-      declarations: mutualGateway,
+      declarations: mutualWay,
       command: ['sh', '-c', script],
       ...user,
     })

@@ -69,4 +69,7 @@ const hosts = documents(
 )
 
 /** The gateway listens for peers of `198.18.0.0/24`, selected by `istio=egressgateway`. */
-export const mutualGateway = documents(node, hosts, way)
+/** Without the gateway’s own node: whoever runs a command runs one for it. */
+export const mutualWay = documents(hosts, way)
+
+export const mutualGateway = documents(node, mutualWay)
