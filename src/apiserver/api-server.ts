@@ -64,6 +64,8 @@ export interface ApiServer {
 
 /** Open at the same time; further ones are refused by closing. */
 const mostConnections = 4000
+/** How often the two limits below are looked at. */
+const CHECK_MS = 2_000
 const HEAD_MS = 10_000
 const REQUEST_MS = 60_000
 /** In `/metrics`, as proxies have it; nobody is answered so. */
@@ -83,6 +85,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       minVersion: 'TLSv1.2',
       headersTimeout: HEAD_MS,
       requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: CHECK_MS,
       ALPNCallback: ({ servername, protocols }) => {
         const wanted = servername === options.xds?.serverName ? 'h2' : 'http/1.1'
         return protocols.includes(wanted) ? wanted : undefined
