@@ -88,11 +88,13 @@ export class PodRunner {
 
   #around(): PodSurroundings {
     const { node, address, kubeconfig, directory, report } = this.#options
+    // What they were told last is of use to them until the server is back, and not to another server's.
+    const state = ['--state-dir', join(this.#directory, 'state')]
     return {
       node,
       address,
       program: [process.execPath, programs.bin, 'run'],
-      options: ['--join', '--kubeconfig', kubeconfig, '--node-name', node, '--hide', directory, '--hide', kubeconfig],
+      options: ['--join', '--kubeconfig', kubeconfig, '--node-name', node, '--hide', directory, '--hide', kubeconfig, ...state],
       notesPath: (uid) => join(this.#directory, uid),
       appletsOf: (program) => this.#appletsOf(program),
       setStatus: (pod, status) => this.#setStatus(pod, status),

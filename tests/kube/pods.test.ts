@@ -64,7 +64,10 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
     'is found by its node': { args: 'get pods --field-selector spec.nodeName=here -o name', says: /^pod\/busybox\n$/ },
     'has a node that is ready': { args: 'get nodes', says: /here +Ready/ },
     'waits for what is there': { args: 'wait --for=condition=Ready pod/busybox --timeout=5s', says: /condition met/ },
-    'describes itself, and what happened': { args: 'describe pod busybox', says: /Node: +here\/[^]*Events:(?=[^]*Scheduled)(?=[^]*Started)/ },
+    'describes itself, and what happened': {
+      args: 'describe pod busybox',
+      says: /Node: +here\/[^]*Events:(?=[^]*Scheduled)(?=[^]*Started)/,
+    },
     'tells what it has written, both streams': { args: 'logs busybox', says: /^(?=[^]*to stderr\n)line 1\n[^]*line 30\n/ },
     'tells the last lines': { args: 'logs busybox --tail=2', says: /^line \d+\nline \d+\n$/ },
     'tells when': { args: 'logs busybox --tail=1 --timestamps', says: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z line \d+\n$/ },
