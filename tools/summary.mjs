@@ -1,5 +1,6 @@
 // Prints how a test run ended, `N passed, N failed` on the last line, from the JSON report of vitest and its exit code; exits 1 unless all is well.
 import { existsSync, readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 
 const [reportPath, exitCode, tallyPath, countsPath] = process.argv.slice(2)
 if (reportPath === undefined || exitCode === undefined) {
@@ -7,10 +8,13 @@ if (reportPath === undefined || exitCode === undefined) {
   process.exit(2)
 }
 
-const { passed, failed, skipped } = count(readReport(reportPath))
+const mostLines = 12
+const report = readReport(reportPath)
+const { passed, failed, skipped } = count(report)
 // A run that failed without a failed test (an unhandled error, a killed worker, a build that broke) must not look like a good one.
 if (countsPath !== undefined && existsSync(countsPath)) process.stdout.write(readFileSync(countsPath, 'utf8'))
 const isBalanced = tallyPath === undefined || sayFlows(tallyPath)
+sayFailures(report)
 const shown = (failed === 0 && exitCode !== '0' ? 1 : failed) + (isBalanced ? 0 : 1)
 if (skipped > 0) process.stdout.write(`${skipped} skipped\n`)
 process.stdout.write(`${passed} passed, ${shown} failed\n`)
@@ -40,6 +44,20 @@ function readReport(path) {
     process.stderr.write(`${path} is not a whole report: ${error.message}\n`)
     return undefined
   }
+}
+
+/** Once more where a person looks first: a log of a whole run is long, and often only its end is kept. */
+function sayFailures(report) {
+  for (const { name, message, assertionResults } of report?.testResults ?? []) {
+    const failures = assertionResults.filter(({ status }) => status === 'failed')
+    for (const { fullName, failureMessages } of failures) say(`${relative('', name)}: ${fullName}`, failureMessages.join('\n'))
+    if (failures.length === 0 && message) say(relative('', name), message)
+  }
+}
+
+function say(what, why) {
+  const lines = why.split('\n').slice(0, mostLines)
+  process.stdout.write(`FAILED ${what}\n${lines.map((line) => `  ${line}\n`).join('')}`)
 }
 
 function count(report) {

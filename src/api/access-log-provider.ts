@@ -1,5 +1,5 @@
 // Reads, of the mesh's `extensionProviders`, those that write access logs to files.
-import { fieldsOf, isFields } from './fields.ts'
+import { fieldsOf, isFields } from '../base/index.ts'
 import type { MeshConfig } from './mesh-config.ts'
 
 export interface AccessLogProvider {

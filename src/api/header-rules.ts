@@ -1,6 +1,7 @@
 // Judges the header operations of HTTP rules, as Istio does and with Istio's words, and names those that are not carried out.
+import { fieldsOf, isFields } from '../base/index.ts'
 import { fieldAt } from './field-path.ts'
-import { fieldsOf, isFields, listOf, textOf } from './fields.ts'
+import { listOf, textOf } from './fields.ts'
 import type { Report } from './finding.ts'
 
 /** For rules and for single destinations of a rule. */

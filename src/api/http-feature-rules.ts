@@ -1,6 +1,7 @@
 // Judges what HTTP rules do with requests besides forwarding them, as Istio does and with Istio's words.
+import { fieldsOf, isFields } from '../base/index.ts'
 import { fieldAt } from './field-path.ts'
-import { fieldsOf, isFields, listOf, numberOf, textOf } from './fields.ts'
+import { listOf, numberOf, textOf } from './fields.ts'
 import type { Report } from './finding.ts'
 import { checkNewAuthority } from './header-rules.ts'
 import { headerNameProblem, regexProblem } from './http-match-rules.ts'

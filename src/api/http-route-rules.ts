@@ -1,6 +1,7 @@
 // Judges the HTTP rules of VirtualServices, one by one as Istio does and with Istio's words.
+import { fieldsOf } from '../base/index.ts'
 import { fieldAt } from './field-path.ts'
-import { fieldsOf, textOf } from './fields.ts'
+import { textOf } from './fields.ts'
 import type { Report } from './finding.ts'
 import { checkHeaders } from './header-rules.ts'
 import { checkHttpMatch } from './http-match-rules.ts'

@@ -1,6 +1,7 @@
 // Judges load balancer settings, rule by rule as Istio does and with Istio's words; they are not carried out, but a wrong one is still told.
+import { type Fields, fieldsOf } from '../base/index.ts'
 import { fieldAt } from './field-path.ts'
-import { type Fields, fieldsOf, listOf, numberOf, textOf } from './fields.ts'
+import { listOf, numberOf, textOf } from './fields.ts'
 import type { Report } from './finding.ts'
 import { durationProblem } from './names.ts'
 

@@ -1,6 +1,7 @@
 // Judges the part of Sidecar that governs what comes in: it is not carried out, and still has to be what Istio takes.
+import { type Fields, fieldsOf } from '../base/index.ts'
 import { fieldAt } from './field-path.ts'
-import { type Fields, fieldsOf, listOf } from './fields.ts'
+import { listOf } from './fields.ts'
 import type { Report } from './finding.ts'
 import { ipProblem, isHttpFamily, isTlsFamily, portNameProblem, portProblem, protocolOf, quoted, unixAddressProblem } from './names.ts'
 import type { SidecarIngress, SidecarPort } from './sidecar.ts'

@@ -1,7 +1,7 @@
 // Judges the traffic policies of DestinationRules, rule by rule as Istio does and with Istio's words.
-import { parseDuration } from '../base/index.ts'
+import { type Fields, fieldsOf, parseDuration } from '../base/index.ts'
 import { fieldAt } from './field-path.ts'
-import { type Fields, fieldsOf, listOf, numberOf } from './fields.ts'
+import { listOf, numberOf } from './fields.ts'
 import type { Report } from './finding.ts'
 import { checkLoadBalancer } from './load-balancer-rules.ts'
 import { domainProblem, durationProblem, ipProblem, portProblem } from './names.ts'

@@ -1,6 +1,7 @@
 // Finds rules of a VirtualService that no traffic reaches, as Istio finds them (IST0130, IST0131).
+import { fieldsOf } from '../base/index.ts'
 import { fieldAt } from './field-path.ts'
-import { fieldsOf, textOf } from './fields.ts'
+import { textOf } from './fields.ts'
 import type { Report } from './finding.ts'
 
 interface Rule {

@@ -1,5 +1,6 @@
 // Creates, changes and deletes objects by the rules that Kubernetes has for them: what the server fills in, what nobody may change, what has to be there.
 import { randomBytes, randomUUID } from 'node:crypto'
+import { timeText } from '../base/index.ts'
 import {
   alreadyExists,
   type ApiResource,
@@ -270,9 +271,8 @@ export class ObjectWriter {
     return { manager, apiVersion: apiVersionOf({ group, version }), time: this.#time() }
   }
 
-  /** To the second, as Kubernetes tells it. */
   #time(inSeconds = 0): string {
-    return new Date(this.#now() + inSeconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+    return timeText(this.#now() + inSeconds * 1000)
   }
 }
 

@@ -1,4 +1,5 @@
 // Deletes what must not outlast something else: what belongs to an object that is gone, and what is in a namespace that is being deleted.
+import { timeText } from '../base/index.ts'
 import { findResource, type KubeObject, resources } from '../kube/index.ts'
 import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
 import { graceOf } from './pods/pod-grace.ts'
@@ -89,7 +90,7 @@ export class Reaper {
     const { finalizers = [] } = object.metadata
     const grace = stored.key.resource === 'pods' ? graceOf({ group: '', kind: 'Pod' }, object, undefined) : 0
     if (finalizers.length > 0 || grace > 0) {
-      const deletionTimestamp = new Date(Date.now() + grace * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
+      const deletionTimestamp = timeText(Date.now() + grace * 1000)
       const metadata = { ...object.metadata, deletionTimestamp, deletionGracePeriodSeconds: grace }
       await this.#quietly(
         this.#store.commit([{ key: stored.key, value: encodeObject({ ...object, metadata }), expected: stored.revision }]),

@@ -1,7 +1,7 @@
 // Holds how durations are read and printed, as Go does.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatDuration, parseDuration } from './index.ts'
+import { formatDuration, parseDuration, timeText } from './index.ts'
 
 describe('durations', () => {
   const cases: Record<string, { text: string; ms: number | undefined; printed?: string }> = {
@@ -42,4 +42,8 @@ describe('durations', () => {
       }),
     )
   })
+})
+
+test('a time is printed to the second, in UTC', () => {
+  expect(timeText(Date.UTC(2026, 0, 2, 3, 4, 5, 678))).toBe('2026-01-02T03:04:05Z')
 })

@@ -1,4 +1,4 @@
-// Reads and prints durations in the Go syntax that Istio resources use.
+// Reads and prints durations in the Go syntax that Istio resources use, and prints times as Kubernetes does.
 
 const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 const termPattern = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy
@@ -29,6 +29,11 @@ export function formatDuration(ms: number): string {
   const seconds = (ms % 60_000) / 1000
   const parts = [hours > 0 ? `${hours}h` : '', minutes > 0 ? `${minutes}m` : '', seconds > 0 ? `${trim(seconds)}s` : '']
   return parts.join('')
+}
+
+/** RFC 3339, in UTC, to the second: of milliseconds since the epoch, or of now. */
+export function timeText(ms = Date.now()): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
 function trim(value: number): string {

@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Agent, request, type RequestOptions } from 'node:https'
 import { WebSocket } from 'ws'
-import { messageOf, SallyportError } from '../base/index.ts'
+import { type Fields, fieldsOf, messageOf, SallyportError } from '../base/index.ts'
 import type { ApiAccess } from './api-access.ts'
 
 export interface ApiRequest {
@@ -38,11 +38,17 @@ export class ApiRefusal extends SallyportError {
   }
 }
 
+interface Reading {
+  readonly mostBytes: number
+  readonly mostMs: number
+}
+
 const expiredFix = 'the credentials may have expired, or be of another server: get new ones'
 const usualMs = 30_000
 /** Of a WebSocket. */
 const largestFrame = 4 * 1024 * 1024
-const mostBytes = 256 * 1024 * 1024
+const usualReading: Reading = { mostBytes: 256 * 1024 * 1024, mostMs: usualMs }
+const DOWNLOAD_MS = 600_000
 const mostQuoted = 500
 
 export class ApiClient {
@@ -59,14 +65,14 @@ export class ApiClient {
   /** Rejects with `ApiRefusal`, with SLP6202 when nobody answers, and with SLP6203 when it is not the server that is known. */
   async ask(asked: ApiRequest): Promise<ApiAnswer> {
     const response = await this.open(asked)
-    const text = await this.#read(response)
+    const text = (await this.#read(response, usualReading)).toString()
     const body = parsed(text)
     if (body === undefined) throw new ApiRefusal(response.statusCode ?? 0, `${this.server} answers: ${text.slice(0, mostQuoted)}`)
     return { body: body.value, warnings: warningsOf(response) }
   }
 
   /** An object, and undefined when it is not there. */
-  async find(path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  async find(path: string): Promise<Fields | undefined> {
     try {
       return fieldsOf((await this.ask({ path })).body)
     } catch (error) {
@@ -75,12 +81,17 @@ export class ApiClient {
     }
   }
 
+  /** The bytes of a large answer, which is given more time. Rejects as `ask` does. */
+  async download(path: string, mostBytes: number): Promise<Buffer> {
+    return this.#read(await this.open({ path, accept: '*/*' }), { mostBytes, mostMs: DOWNLOAD_MS })
+  }
+
   /** An answer that has begun; whoever asks reads it. Rejects as `ask` does. */
   async open(asked: ApiRequest): Promise<IncomingMessage> {
     const response = await this.#send(asked)
     const code = response.statusCode ?? 0
     if (code >= 200 && code < 300) return response
-    const text = await this.#read(response)
+    const text = (await this.#read(response, usualReading)).toString()
     const { message, reason } = fieldsOf(parsed(text)?.value)
     const said = typeof message === 'string' ? message : `${code} ${text.slice(0, mostQuoted)}`
     throw new ApiRefusal(code, `${this.server} answers: ${said}`, typeof reason === 'string' ? reason : '')
@@ -112,9 +123,9 @@ export class ApiClient {
     this.#agent.destroy()
   }
 
-  async #read(response: IncomingMessage): Promise<string> {
+  async #read(response: IncomingMessage, reading: Reading): Promise<Buffer> {
     try {
-      return await readWhole(response)
+      return await readWhole(response, reading)
     } catch (error) {
       throw this.#failure(error)
     }
@@ -122,11 +133,12 @@ export class ApiClient {
 
   #send(asked: ApiRequest): Promise<IncomingMessage> {
     const limit = asked.timeoutMs ?? usualMs
+    const text = asked.body === undefined ? undefined : JSON.stringify(asked.body)
     return new Promise((resolve, reject) => {
       const attempt = (): void => {
         let sent: ClientRequest
         try {
-          sent = this.#begin(asked)
+          sent = this.#begin(asked, text)
         } catch (error) {
           return reject(this.#failure(error))
         }
@@ -142,16 +154,20 @@ export class ApiClient {
           if (sent.reusedSocket && 'code' in error && error.code === 'ECONNRESET') attempt()
           else reject(this.#failure(error))
         })
-        sent.end(textOf(asked))
+        sent.end(text)
       }
       attempt()
     })
   }
 
-  #begin(asked: ApiRequest): ClientRequest {
-    const { method = 'GET', path, accept = 'application/json' } = asked
+  #begin(
+    { method = 'GET', path, contentType = 'application/json', accept = 'application/json' }: ApiRequest,
+    text?: string,
+  ): ClientRequest {
     const { headers, ...connection } = this.#connection()
-    const all = { ...headers, ...contentOf(asked), Accept: accept, 'User-Agent': 'sallyport' }
+    // Node.js says the length by itself for some methods only.
+    const content = text === undefined ? {} : { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(text) }
+    const all = { ...headers, ...content, Accept: accept, 'User-Agent': 'sallyport' }
     return request(new URL(path, this.server), { ...connection, method, agent: this.#agent, headers: all })
   }
 
@@ -171,19 +187,10 @@ export class ApiClient {
   }
 }
 
-function textOf({ body }: ApiRequest): string | undefined {
-  return body === undefined ? undefined : JSON.stringify(body)
-}
-
-/** Node.js says the length by itself for some methods only. */
-function contentOf({ body, contentType = 'application/json' }: ApiRequest): Readonly<Record<string, string | number>> {
-  return body === undefined ? {} : { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(JSON.stringify(body)) }
-}
-
-async function readWhole(response: IncomingMessage): Promise<string> {
+async function readWhole(response: IncomingMessage, { mostBytes, mostMs }: Reading): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
-  const timer = setTimeout(() => response.destroy(new Error('the rest of an answer did not come in time')), usualMs)
+  const timer = setTimeout(() => response.destroy(new Error('the rest of an answer did not come in time')), mostMs)
   try {
     for await (const chunk of response) {
       const bytes: Buffer = Buffer.from(chunk)
@@ -194,7 +201,7 @@ async function readWhole(response: IncomingMessage): Promise<string> {
   } finally {
     clearTimeout(timer)
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
 }
 
 /** `299 - "text"`, RFC 7234 §5.5; several stand in one header. */
@@ -210,8 +217,4 @@ function parsed(text: string): { readonly value: unknown } | undefined {
     // Whoever asked is told what it says instead.
     return undefined
   }
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
 }

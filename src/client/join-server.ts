@@ -1,5 +1,5 @@
 // Joins an API server as a workload: shows a token, or the certificate that it has, and is given a certificate for a new key that never leaves this process.
-import { fail, ok, type Result, SallyportError } from '../base/index.ts'
+import { fail, fieldsOf, ok, type Result, SallyportError } from '../base/index.ts'
 import { loadIssuer } from '../identity/index.ts'
 import type { ApiCredential } from './api-access.ts'
 import { ApiClient } from './api-client.ts'
@@ -47,8 +47,4 @@ function certificateIn(body: unknown): Pick<JoinCertificate, 'certificate' | 'no
   const { certificate, notAfter } = fieldsOf(status)
   const expires = typeof notAfter === 'string' ? Date.parse(notAfter) : Number.NaN
   return typeof certificate === 'string' && Number.isFinite(expires) ? { certificate, notAfter: expires } : undefined
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
 }

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse } from 'yaml'
-import { messageOf, SallyportError } from '../base/index.ts'
+import { type Fields, fieldsOf, messageOf, SallyportError } from '../base/index.ts'
 import type { ApiAccess, ApiCredential } from './api-access.ts'
 
 /** Of the current context, or of the cluster that has this server. */
 export function readKubeconfig(path: string, server?: string): ApiAccess {
-  const config = mapOf(parsed(path))
+  const config = fieldsOf(parsed(path))
   const cluster = server === undefined ? currentCluster(config, path) : clusterAt(config, path, server)
   const { server: found } = cluster.fields
   if (typeof found !== 'string' || !found.startsWith('https://'))
@@ -17,8 +17,6 @@ export function readKubeconfig(path: string, server?: string): ApiAccess {
   const user = userOf(config, cluster.name, path)
   return { server: found.replace(/\/+$/, ''), authority, credential: credentialOf(user.fields, user.name, path) }
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 interface Entry {
   readonly name: string
@@ -103,13 +101,9 @@ function entriesOf(config: Fields, list: string, kind: string): readonly Entry[]
   const entries = config[list]
   if (!Array.isArray(entries)) return []
   return entries.flatMap((entry: unknown) => {
-    const { name, [kind]: fields } = mapOf(entry)
-    return typeof name === 'string' ? [{ name, fields: mapOf(fields) }] : []
+    const { name, [kind]: fields } = fieldsOf(entry)
+    return typeof name === 'string' ? [{ name, fields: fieldsOf(fields) }] : []
   })
-}
-
-function mapOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
 }
 
 function unusable(path: string, why: string): SallyportError {

@@ -1,6 +1,6 @@
 // Reads a document by its text alone, so that equal texts need to be read only once.
-import { type FieldPath, type Fields, type Finding, isFields, parseFieldPath, rejects, type ResourceRef } from '../api/index.ts'
-import { contentHash, messageOf } from '../base/index.ts'
+import { type FieldPath, type Finding, parseFieldPath, rejects, type ResourceRef } from '../api/index.ts'
+import { contentHash, type Fields, isFields, messageOf } from '../base/index.ts'
 import { type Document, isScalar } from 'yaml'
 import { settleAmbiguities } from './ambiguity.ts'
 import { type EntryOptions, readEntry } from './entry-reader.ts'

@@ -1,7 +1,6 @@
 // Reads one object of a document: finds out its kind, checks it field by field and rule by rule, and freezes what is sound.
 import {
   checkStructure,
-  type Fields,
   type Finding,
   isKind,
   isWithin,
@@ -22,6 +21,7 @@ import {
   resourceKey,
   type Spec,
 } from '../api/index.ts'
+import { type Fields } from '../base/index.ts'
 import { readMeshTexts } from './mesh-text-reader.ts'
 import { looksLikeMeshConfig, type MeshReading, readMeshConfig } from './mesh-reader.ts'
 import { readMetadata } from './metadata-reader.ts'

@@ -1,5 +1,6 @@
 // Reads the settings that stand as YAML inside of the texts of the ConfigMap `istio`.
-import { type Fields, fieldAt, fieldsOf, type Meta } from '../api/index.ts'
+import { fieldAt, type Meta } from '../api/index.ts'
+import { type Fields, fieldsOf } from '../base/index.ts'
 import { settleAmbiguities } from './ambiguity.ts'
 import { isMeshConfigMap, meshTexts } from './mesh-reader.ts'
 import type { EntryFinding, MeshPart } from './parsed-document.ts'

@@ -1,5 +1,6 @@
 // Reads of a kind that is not carried out just enough to say what it would have governed.
-import { type Fields, type Finding, fieldsOf, type OtherKind } from '../api/index.ts'
+import { type Finding, type OtherKind } from '../api/index.ts'
+import { type Fields, fieldsOf } from '../base/index.ts'
 import type { GovernedPart } from './parsed-document.ts'
 
 export interface OtherReading {

@@ -1,6 +1,6 @@
 // Says which program of this machine stands for an image: nothing is pulled, so a name that the table does not have cannot be run.
 import { parse } from 'yaml'
-import { fail, ok, type Result } from '../base/index.ts'
+import { fail, isFields, ok, type Result } from '../base/index.ts'
 
 export interface Image {
   /** What it runs when the Pod says nothing. */
@@ -67,10 +67,6 @@ function imageOf(entry: unknown): Image | string {
   const usual = [applets ?? command[0]].filter((program) => program !== undefined)
   if (needs !== undefined && !isTexts(needs)) return 'needs is not a list of texts'
   return { command, needs: needs ?? usual, ...(applets === undefined ? {} : { applets }) }
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -1,10 +1,9 @@
 // Makes backups of what `sallyport serve` keeps, and brings them back: keys from its folder, and objects from there or, while a server uses it, from that server.
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
-import { get } from 'node:https'
 import { join } from 'node:path'
 import { makeDirectory, messageOf, SallyportError } from '../base/index.ts'
-import { type ApiAccess, findAccess } from '../client/index.ts'
+import { type ApiAccess, ApiClient, findAccess } from '../client/index.ts'
 import type { BackupOptions, RestoreOptions } from '../cli/index.ts'
 import { type BackupFile, backupLines, openLevelStore, readBackup, restoreObjects, type Stored } from '../store/index.ts'
 import { servedDirectory, servedKubeconfig } from './state-directory.ts'
@@ -77,32 +76,16 @@ async function objectsIn(directory: string): Promise<Objects> {
 
 /** A server does not tell its keys. */
 async function objectsAt(access: ApiAccess): Promise<Objects> {
-  const credential = access.credential()
-  const options = {
-    ca: access.authority,
-    ...('token' in credential
-      ? { headers: { Authorization: `Bearer ${credential.token}` } }
-      : { cert: credential.certificate, key: credential.key }),
-    timeout: QUIET_MS,
+  const client = new ApiClient(access)
+  try {
+    return readBackup(await client.download('/apis/node.sallyport.dev/v1/backup', mostBytes))
+  } finally {
+    client.close()
   }
-  const url = new URL('/apis/node.sallyport.dev/v1/backup', access.server)
-  const { code, text } = await new Promise<{ readonly code: number; readonly text: Buffer }>((resolve, reject) => {
-    const asked = get(url, options, (response) => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.once('end', () => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks) }))
-      response.once('error', reject)
-    })
-    asked.once('timeout', () => asked.destroy(new Error(`nothing came for ${QUIET_MS / 1000} seconds`)))
-    asked.once('error', reject)
-  }).catch((cause: unknown) => {
-    throw new SallyportError('SLP6202', `${access.server} cannot be reached: ${messageOf(cause)}`, { cause })
-  })
-  if (code === 200) return readBackup(text)
-  throw new SallyportError(code === 401 ? 'SLP6204' : 'SLP6205', `${access.server} answers: ${code} ${text.toString().slice(0, 500)}`)
 }
 
-const QUIET_MS = 30_000
+/** As much as is held at once. */
+const mostBytes = 2 ** 31
 
 const keys = /^pki\/[\w-]+\.(?:crt|key|token)$/
 

@@ -23,11 +23,12 @@ export async function runGateway(options: GatewayOptions): Promise<number> {
     host: { terminate: endWithin },
     isNeeded: false,
   })
-  const control = await openControl({ options, proxy: { role: 'gateway', namespace, name, labels }, ...sockets, isNeeded: false })
+  let control: Control | undefined
   try {
+    control = await openControl({ options, proxy: { role: 'gateway', namespace, name, labels }, ...sockets, isNeeded: false })
     refuseErrors(control, 'the gateway')
   } catch (error) {
-    await Promise.all([control.close(), joined.close()])
+    await Promise.all([control?.close(), joined.close()])
     throw error
   }
   const names = createNameSource(options.resolver === undefined ? {} : { server: options.resolver })

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, ftruncateSync, openSync, readFileSync, statSync } from 'node:fs'
 import type { Writable } from 'node:stream'
-import { messageOf } from '../base/index.ts'
-import { type JsonObject, type KubeObject } from '../kube/index.ts'
+import { messageOf, timeText } from '../base/index.ts'
+import { fieldAtPath, isJsonList, isJsonObject, type JsonObject, type KubeObject } from '../kube/index.ts'
 import { type Ended, Restarts, type RunOrder, statusOf, type Progress } from '../kubelet/index.ts'
 
 /** What one Pod needs of its surroundings. */
@@ -57,7 +57,7 @@ export class PodProcess {
     this.#tell({ is: 'waiting', reason: 'ContainerCreating', restarts: this.#count, ...this.#after() })
     // Its process reads the Pod as it is written now.
     void this.#writing.then(() => {
-      if (!this.#isEnding) this.#spawn()
+      if (!this.#isEnding) this.#tryStart()
     })
   }
 
@@ -68,10 +68,10 @@ export class PodProcess {
     if (deletionTimestamp === undefined) return
     // Its process sees this as well, and ends the command; who does not end in time is ended here.
     this.end(deletionGracePeriodSeconds)
-    if (this.#child === undefined) void this.#around.remove(pod)
+    if (this.#child === undefined) void this.#around.remove(pod).catch(this.#around.report)
   }
 
-  /** Resolves when nothing of it runs any more. */
+  /** Whoever has not ended some time after that is killed. */
   end(graceSeconds: number): void {
     this.#isEnding = true
     clearTimeout(this.#timer)
@@ -79,7 +79,7 @@ export class PodProcess {
     this.#timer = setTimeout(() => this.#child?.kill('SIGKILL'), graceSeconds * 1000 + lastMs)
   }
 
-  /** The server ends. */
+  /** The server ends. Resolves when nothing of it runs any more. */
   async stop(graceSeconds: number): Promise<void> {
     this.end(graceSeconds)
     const child = this.#child
@@ -97,13 +97,23 @@ export class PodProcess {
     this.#child?.kill('SIGKILL')
   }
 
+  #tryStart(): void {
+    try {
+      this.#spawn()
+    } catch (error) {
+      // A word that no process can be given, or nothing left to start one with.
+      const at = timeText()
+      this.#ended({ exitCode: 128, startedAt: at, finishedAt: at, message: messageOf(error) })
+    }
+  }
+
   #spawn(): void {
     const { env, applets, holdsInput, cwd } = this.#order
     const [program = '', ...first] = this.#around.program
     const uid = this.#pod.metadata.uid ?? ''
     const notes = openSync(this.#around.notesPath(uid), 'a', 0o600)
     ftruncateSync(notes)
-    const startedAt = now()
+    const startedAt = timeText()
     const names = applets === undefined ? [] : [this.#around.appletsOf(applets)]
     const variables = { PATH: [...names, systemPath].join(':'), HOME: process.env['HOME'] ?? '/', ...env }
     let child: ChildProcess
@@ -131,7 +141,7 @@ export class PodProcess {
       this.#child = undefined
       const exitCode = failure !== '' ? 128 : (code ?? (signal === 'SIGKILL' ? 137 : 143))
       const message = failure || ([125, 126, 127].includes(exitCode) ? readNotes(this.#around.notesPath(uid)) : '')
-      this.#ended({ exitCode, startedAt, finishedAt: now(), ...(message === '' ? {} : { message }) })
+      this.#ended({ exitCode, startedAt, finishedAt: timeText(), ...(message === '' ? {} : { message }) })
     })
   }
 
@@ -189,17 +199,17 @@ export class PodProcess {
     const { container, image } = this.#order
     const { address, setStatus, report } = this.#around
     this.#writing = this.#writing
-      .then(() => setStatus(this.#pod, statusOf(this.#pod, progress, { container, image, address, now: now() })))
+      .then(() => setStatus(this.#pod, statusOf(this.#pod, progress, { container, image, address, now: timeText() })))
       .catch(report)
   }
 }
 
+/** One more than before: it is started again. */
 function restartsOf(pod: KubeObject): number {
-  const status: unknown = pod['status']
-  const text = JSON.stringify(status ?? {})
-  const parsed: { readonly containerStatuses?: readonly { readonly restartCount?: number }[] } = JSON.parse(text)
-  const [first] = parsed.containerStatuses ?? []
-  return first?.restartCount === undefined ? 0 : first.restartCount + 1
+  const known = fieldAtPath(pod, ['status', 'containerStatuses'])
+  const [first] = isJsonList(known) ? known.filter(isJsonObject) : []
+  const count = first?.['restartCount']
+  return typeof count === 'number' ? count + 1 : 0
 }
 
 /** The sidecar's own: what finds its folders, and nothing that would load code into it. */
@@ -233,8 +243,4 @@ function readNotes(path: string): string {
     // It is one sentence less.
     return ''
   }
-}
-
-function now(): string {
-  return new Date().toISOString().replace(/\.\d+Z$/, 'Z')
 }

@@ -5,7 +5,7 @@ import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, r
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type NodeAdmission, ObjectWriter, objectOf, runnerOf } from '../apiserver/index.ts'
-import { messageOf, SallyportError } from '../base/index.ts'
+import { messageOf, SallyportError, timeText } from '../base/index.ts'
 import { findKind, isJsonObject, type JsonObject, type KubeObject, StatusError } from '../kube/index.ts'
 import { type ImageTable, type MachineFacts, parseImages, readPod, usualImages } from '../kubelet/index.ts'
 import type { ObjectStore, Stored } from '../store/index.ts'
@@ -66,7 +66,14 @@ export class PodRunner {
     const { uid = '' } = pod.metadata
     const running = this.#running.get(uid)
     if (running) return running.changed(pod)
-    if (isOver(pod) || pod.metadata.deletionTimestamp !== undefined) return
+    if (isOver(pod)) return
+    if (pod.metadata.deletionTimestamp !== undefined) {
+      // The server that was to see its end was killed before.
+      void endLeft(uid)
+        .then(() => this.#remove(pod))
+        .catch(this.#options.report)
+      return
+    }
     const { order, causes } = readPod(pod, this.#machine)
     if (order === undefined) {
       const message = causes.map(({ field, message: why }) => `${field}: ${why}`).join('; ')
@@ -141,7 +148,7 @@ export class PodRunner {
     const { name = '', namespace = '', uid = '' } = pod.metadata
     const id = createHash('sha256').update(`${uid} ${reason}`).digest('hex').slice(0, 16)
     const target = { resource, version: 'v1', namespace, name: `${name}.${id}` }
-    const at = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+    const at = timeText()
     const options = { isDryRun: false, manager: 'sallyport' }
     const stored = this.#store.get({ resource: 'events', namespace, name: target.name })
     if (stored !== undefined) {

@@ -1,10 +1,8 @@
 // Carries out one exec: frames of Kubernetes' channel protocol (v5) become the input of a process, and what it writes becomes frames.
 import type { Readable } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
+import { channels, frame } from '../client/index.ts'
 import type { ExecOrder, ExecRunning, PodHost } from './pod-host.ts'
-
-/** A byte at the beginning of each frame. */
-export const channels = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const
 
 /** What its client has not read yet; nothing more is read of the process until it has. */
 const mostUnread = 512 * 1024
@@ -51,10 +49,6 @@ export function finish(socket: WebSocket, status: Readonly<Record<string, unknow
 
 export function failure(message: string): Readonly<Record<string, unknown>> {
   return { metadata: {}, status: 'Failure', message, reason: 'InternalError', code: 500 }
-}
-
-export function frame(channel: number, bytes: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([channel]), bytes])
 }
 
 export function bytesOf(data: RawData): Buffer {

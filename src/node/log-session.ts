@@ -1,6 +1,7 @@
 // Tells one client what a command has written: the lines that it asks for, and further ones as they come.
 import type { WebSocket } from 'ws'
-import { channels, finish, frame } from './exec-session.ts'
+import { channels, frame } from '../client/index.ts'
+import { finish } from './exec-session.ts'
 import type { LogLine, LogRing } from './log-ring.ts'
 
 /** A client that has so much to read is told no more of what is new until it has. */

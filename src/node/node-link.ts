@@ -1,13 +1,12 @@
 // Keeps a Pod in touch with the server: a WebSocket by which sessions are asked for, each of which is opened from here, since nothing dials a node.
 import type { WebSocket } from 'ws'
 import { Backoff } from '../base/index.ts'
-import type { ApiClient } from '../client/index.ts'
+import { type ApiClient, execProtocol } from '../client/index.ts'
 import { bytesOf, failure, finish, orderOf, serveExec } from './exec-session.ts'
 import { serveLog } from './log-session.ts'
 import type { PodHost } from './pod-host.ts'
 
 const linkProtocol = 'v1.link.sallyport.dev'
-const sessionProtocol = 'v5.channel.k8s.io'
 /** The server asks for a sign of life four times as often. */
 const SILENT_MS = 60_000
 const mostSessions = 64
@@ -73,7 +72,13 @@ export class NodeLink {
     const message = requestOf(bytes)
     const { session, kind } = message
     if (typeof session !== 'string' || !/^[\da-f]{32}$/.test(session) || this.#sessions.size >= mostSessions) return
-    const socket = this.#client.socket(`${this.#path}/${session}`, sessionProtocol)
+    let socket: WebSocket
+    try {
+      socket = this.#client.socket(`${this.#path}/${session}`, execProtocol)
+    } catch {
+      // As above; whoever waits for the session is told that it is not picked up.
+      return
+    }
     this.#sessions.add(socket)
     socket.on('error', () => undefined)
     socket.once('close', () => this.#sessions.delete(socket))

@@ -1,12 +1,12 @@
 // Makes a program a Pod of an API server: registers it, keeps it in touch through whatever happens to either, ends it when the Pod is deleted, and takes the Pod away when it ends.
 import { createInterface } from 'node:readline'
 import type { IncomingMessage } from 'node:http'
-import { Backoff, messageOf, SallyportError, withTimeout } from '../base/index.ts'
+import { Backoff, type Fields, fieldsOf, messageOf, SallyportError, timeText, withTimeout } from '../base/index.ts'
 import { type ApiClient, ApiRefusal } from '../client/index.ts'
 import { NodeLink } from './node-link.ts'
 import { type PodEvent, PodEvents } from './pod-events.ts'
 import type { PodDescription, PodHost } from './pod-host.ts'
-import { type Fields, outerAddress, ownProcess, podStatus } from './pod-objects.ts'
+import { outerAddress, ownProcess, podStatus } from './pod-objects.ts'
 import { type Registered, registerNode, registerPod } from './registration.ts'
 
 export interface PodAgentOptions {
@@ -28,7 +28,7 @@ export class PodAgent {
   readonly #events: PodEvents
   readonly #backoff = new Backoff({ baseMs: 200, maxMs: 5000 })
   readonly #process = ownProcess()
-  readonly #created = now()
+  readonly #created = timeText()
   #registered: Registered | undefined
   #link: NodeLink | undefined
   #started: string | undefined
@@ -62,7 +62,7 @@ export class PodAgent {
   /** Its command runs, or it serves. */
   runs(isReady: boolean): void {
     if (this.#started === undefined) this.#events.tell(normal('Started', `Started container ${this.#options.pod.name}`))
-    this.#started ??= now()
+    this.#started ??= timeText()
     this.#isReady = isReady
     this.#tellStatus()
   }
@@ -107,8 +107,10 @@ export class PodAgent {
     const { client, pod, host } = this.#options
     await client.ask({ path: '/version' })
     const address = outerAddress(client.localAddress)
-    await registerNode(client, pod.nodeName, address, now())
+    await registerNode(client, pod.nodeName, address, timeText())
     const registered = await registerPod(client, { pod, process: this.#process, known: this.#registered })
+    // It has ended meanwhile, and whoever comes next finds that out.
+    if (this.#isClosed) return
     if (this.#registered?.uid !== registered.uid) {
       if (registered.name !== pod.name) this.#options.onNote(`this is pod ${pod.namespace}/${registered.name}: ${pod.name} is in use`)
       this.#link?.close()
@@ -224,12 +226,4 @@ function isRefusal(error: unknown): boolean {
 
 function normal(reason: string, message: string): PodEvent {
   return { type: 'Normal', reason, message, key: reason }
-}
-
-function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
-}
-
-function now(): string {
-  return new Date().toISOString().replace(/\.\d+Z$/, 'Z')
 }

@@ -1,7 +1,7 @@
 // Tells the server what happens to a Pod: the same thing is one Event that counts, and not more are sent than a server wants to read.
+import { type Fields, timeText } from '../base/index.ts'
 import { createHash } from 'node:crypto'
 import type { ApiClient } from '../client/index.ts'
-import type { Fields } from './pod-objects.ts'
 
 export interface PodEvent {
   readonly type: 'Normal' | 'Warning'
@@ -12,7 +12,6 @@ export interface PodEvent {
 }
 
 interface Told extends PodEvent {
-  readonly name: string
   readonly first: string
   last: string
   count: number
@@ -48,11 +47,11 @@ export class PodEvents {
   }
 
   tell({ type, reason, message, key }: PodEvent): void {
-    const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
+    const now = timeText()
     const place = this.#told.has(key) || this.#told.size < mostKeys ? key : otherKey
     const told = this.#told.get(place)
     if (told === undefined) {
-      const event = { type, reason, message, key: place, name: '', first: now, last: now, count: 1, isKnown: false, isNew: true }
+      const event = { type, reason, message, key: place, first: now, last: now, count: 1, isKnown: false, isNew: true }
       this.#told.set(place, event)
     } else {
       told.count++

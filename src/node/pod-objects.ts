@@ -1,9 +1,8 @@
 // Writes what a joined process is as Kubernetes' objects: its Pod, that Pod's status, and the Node that it runs on.
+import { type Fields } from '../base/index.ts'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { networkInterfaces, release } from 'node:os'
 import type { PodDescription } from './pod-host.ts'
-
-export type Fields = Readonly<Record<string, unknown>>
 
 /** Tells whether the process of a Pod still lives, to others of the same machine. */
 export const processAnnotation = 'sallyport.dev/process'

@@ -1,8 +1,8 @@
 // Creates the objects of a joined process, or takes them over from one that is known to have ended.
-import { SallyportError } from '../base/index.ts'
+import { type Fields, fieldsOf, SallyportError } from '../base/index.ts'
 import { type ApiClient, ApiRefusal } from '../client/index.ts'
 import type { PodDescription } from './pod-host.ts'
-import { type Fields, hasEnded, nodeObject, nodeStatus, podObject, processAnnotation } from './pod-objects.ts'
+import { hasEnded, nodeObject, nodeStatus, podObject, processAnnotation } from './pod-objects.ts'
 
 export interface Registered {
   readonly name: string
@@ -111,8 +111,4 @@ async function tolerating(status: number, asking: Promise<unknown>): Promise<voi
   } catch (error) {
     if (!(error instanceof ApiRefusal) || error.status !== status) throw error
   }
-}
-
-function fieldsOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
 }

@@ -1,5 +1,6 @@
 // Gives credentials of service accounts: tokens, as `kubectl create token` asks for them, tokens by which a workload joins once, and certificates of workloads that join.
 import type { IncomingMessage } from 'node:http'
+import { timeText } from '../../base/index.ts'
 import {
   badRequest,
   fieldAtPath,
@@ -175,8 +176,4 @@ function head(kind: string, { namespace, name }: ServiceAccountName): JsonObject
 
 function textsIn(value: Json | undefined): readonly string[] {
   return isJsonList(value) ? value.filter((one) => typeof one === 'string') : []
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 }

@@ -29,9 +29,18 @@ function take(frame: Buffer, response: ServerResponse, session: WebSocket): void
 
 /** The answer has begun: what went wrong stands at its end. */
 function complaintOf(bytes: Buffer): string {
-  const status: unknown = JSON.parse(bytes.toString())
+  const status = statusIn(bytes)
   if (!isJsonObject(status) || status['status'] !== 'Failure') return ''
   return typeof status['message'] === 'string' ? `${status['message']}\n` : ''
+}
+
+function statusIn(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    // A process may say anything; there is nothing in it to pass on.
+    return undefined
+  }
 }
 
 function bytesOf(data: RawData): Buffer {

@@ -1,4 +1,5 @@
 // Looks after the Pods whose processes are out of touch: says so after a while, and takes them away when nobody has come back for them.
+import { timeText } from '../../base/index.ts'
 import { fieldAtPath, findKind, isJsonList, isJsonObject, type JsonObject, type KubeObject, StatusError } from '../../kube/index.ts'
 import { type ObjectStore, RevisionConflict, StorageFailure, type Stored } from '../../store/index.ts'
 import type { ObjectWriter } from '../object-writer.ts'
@@ -70,12 +71,12 @@ export class PodKeeper {
   }
 
   async #judge(stored: Stored): Promise<void> {
+    const { namespace, name } = stored.key
     const resource = findKind('', 'Pod')
-    if (resource === undefined) return
+    if (resource === undefined || this.#links.has(namespace, name)) return
     const pod = objectOf(stored, resource, 'v1')
     const runner = runnerOf(pod)
     if (nodeOf(pod) === '' || (runner !== undefined && runner === this.#node)) return
-    const { namespace, name } = stored.key
     const created = Date.parse(pod.metadata.creationTimestamp ?? '')
     const awayMs = this.#links.awayMs(namespace, name, Date.now() - created)
     const target = { resource, version: 'v1', namespace, name }
@@ -113,13 +114,9 @@ function lost(pod: KubeObject): KubeObject {
   const status = isJsonObject(pod['status']) ? pod['status'] : {}
   const conditions = isJsonList(status['conditions']) ? status['conditions'].filter(isJsonObject) : []
   const message = 'the process of this pod is out of touch'
-  const ready: JsonObject = { type: 'Ready', status: 'Unknown', reason: 'NodeLost', message, lastTransitionTime: now() }
+  const ready: JsonObject = { type: 'Ready', status: 'Unknown', reason: 'NodeLost', message, lastTransitionTime: timeText() }
   const others = conditions.filter(({ type }) => type !== 'Ready')
   return { ...pod, status: { ...status, reason: 'NodeLost', message, conditions: [...others, ready] } }
-}
-
-function now(): string {
-  return new Date().toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
 /** Whoever was first has decided; what cannot be written now is looked at again. */

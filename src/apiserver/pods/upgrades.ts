@@ -99,8 +99,12 @@ export class Upgrades {
 
   #accept(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<WebSocket> {
     return new Promise((resolve, reject) => {
-      if (socket.destroyed) return reject(new StatusError(badRequest('the client has gone')))
+      const gone = (): void => reject(new StatusError(badRequest('the client has gone, or cannot begin a WebSocket')))
+      if (socket.destroyed) return gone()
+      // The library ends the connection of a request that it does not understand, and says nothing here.
+      socket.once('close', gone)
       this.#server.handleUpgrade(message, socket, head, (opened) => {
+        socket.off('close', gone)
         opened.on('error', () => undefined)
         resolve(opened)
       })

@@ -1,6 +1,6 @@
 // `sallyport x describe pod`: says what governs a Pod, and whether what it may reach really goes the declared way.
 import { analyze as findAcross } from '../../analysis/index.ts'
-import { type Fields, fieldsOf } from '../../api/index.ts'
+import { type Fields, fieldsOf } from '../../base/index.ts'
 import { readSources } from '../../config/index.ts'
 import { buildModel, type Model } from '../../model/index.ts'
 import { type DescribedPod, gatewaysOf, mostWays, policiesOf, servicesOf, type Way, waysOf } from '../describe/pod-facts.ts'

@@ -1,5 +1,5 @@
 // `sallyport token create`: asks the server that is running for a token by which a workload joins once.
-import { parseDuration } from '../../base/index.ts'
+import { fieldsOf, parseDuration } from '../../base/index.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { withServer } from '../server/open-server.ts'
 import { textOf, UsageError, type Values } from '../values.ts'
@@ -23,8 +23,4 @@ function made(body: unknown): { readonly token: string; readonly expires: string
   const { status } = fieldsOf(body)
   const { token, expirationTimestamp } = fieldsOf(status)
   return { token: String(token), expires: String(expirationTimestamp) }
-}
-
-function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
 }

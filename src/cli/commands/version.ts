@@ -1,6 +1,5 @@
 // `sallyport version`: prints the version of this program, and of the server and its proxies where there is one.
-import { fieldsOf } from '../../api/index.ts'
-import { SallyportError } from '../../base/index.ts'
+import { fieldsOf, SallyportError } from '../../base/index.ts'
 import { fetchClientStatus } from '../../xds/index.ts'
 import { writeStructured } from '../configuration/output.ts'
 import { reaching } from '../configuration/sources.ts'

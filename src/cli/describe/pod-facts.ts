@@ -1,5 +1,6 @@
 // Finds what is declared about one Pod: the Services, policies and Gateways that choose it by its labels, and which way its declared traffic goes.
-import { type Fields, fieldsOf, type Resource } from '../../api/index.ts'
+import { type Fields, fieldsOf } from '../../base/index.ts'
+import { type Resource } from '../../api/index.ts'
 import type { DeclaredObject } from '../../config/index.ts'
 import { expandHost, gatewaysSelecting, type Model } from '../../model/index.ts'
 import { covers, familyOfProtocol, hasLabels, isWildcardHost, type Service, type ServicePort } from '../../registry/index.ts'

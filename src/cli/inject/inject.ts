@@ -1,7 +1,6 @@
 // Adds the sidecar to the Pods of a manifest; every other document stays as it is to the letter, and comments stay where they are.
 import { type Document, isMap, isSeq, parseDocument } from 'yaml'
-import { type Fields, fieldsOf, isFields } from '../../api/index.ts'
-import { SallyportError } from '../../base/index.ts'
+import { type Fields, fieldsOf, isFields, SallyportError } from '../../base/index.ts'
 import { isInjected, type PodTemplate, podTemplateOf, reasonAgainst } from './pod-template.ts'
 import { type Injected, initContainer, proxyContainer, statusText, volumes } from './sidecar-parts.ts'
 

@@ -1,5 +1,5 @@
 // Finds the Pod in a manifest of any kind that has one, and says whether it is to have a sidecar.
-import { type Fields, fieldsOf } from '../../api/index.ts'
+import { type Fields, fieldsOf } from '../../base/index.ts'
 
 export interface PodTemplate {
   /** Of what has `metadata` and `spec` of the Pod; empty for a Pod itself. */

@@ -1,5 +1,5 @@
 // Brings settings into the ConfigMap of the mesh, over whatever somebody else writes there at the same time.
-import { fieldsOf, isFields } from '../../api/index.ts'
+import { fieldsOf, isFields } from '../../base/index.ts'
 import { type ApiClient, ApiRefusal } from '../../client/index.ts'
 import { type Edited, setInText } from './mesh-text.ts'
 import type { Setting } from './setting.ts'

@@ -1,8 +1,7 @@
 // Collects what `--set` and `-f values.yaml` say into settings of the mesh: the command line after the files, and the last word counts.
 import { readFileSync } from 'node:fs'
 import { parseDocument } from 'yaml'
-import { type Fields, fieldsOf, isFields } from '../../api/index.ts'
-import { messageOf } from '../../base/index.ts'
+import { type Fields, fieldsOf, isFields, messageOf } from '../../base/index.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { UsageError } from '../values.ts'
 import { isGroup, type KeyMeaning, meaningOf, type Setting, valueFor } from './setting.ts'

@@ -1,12 +1,10 @@
 // `sallyport exec`: a command in the seal of a Pod, by Kubernetes' channel protocol; this process's streams are the command's.
-import type { ApiClient } from '../../client/index.ts'
+import { type ApiClient, channels, execProtocol, frame } from '../../client/index.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { withServer } from '../server/open-server.ts'
 import { UsageError, type Values } from '../values.ts'
 import { podPath } from './pod-path.ts'
 
-const protocol = 'v5.channel.k8s.io'
-const channels = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const
 /** What the server has not taken yet; nothing more is read of standard input until it has. */
 const mostUnsent = 1024 * 1024
 
@@ -43,9 +41,9 @@ function session(
   path: string,
   { isTty, isStdin }: { readonly isTty: boolean; readonly isStdin: boolean },
 ): Promise<number> {
-  const socket = api.socket(path, protocol)
+  const socket = api.socket(path, execProtocol)
   const send = (channel: number, bytes: Uint8Array): void => {
-    socket.send(Buffer.concat([Buffer.from([channel]), bytes]), () => {
+    socket.send(frame(channel, bytes), () => {
       if (process.stdin.isPaused() && isStdin && socket.bufferedAmount < mostUnsent) process.stdin.resume()
     })
     if (socket.bufferedAmount >= mostUnsent) process.stdin.pause()
@@ -65,8 +63,8 @@ function session(
     })
     socket.on('message', (data: Buffer) => {
       const bytes = data.subarray(1)
-      if (data[0] === channels.stdout) process.stdout.write(bytes)
-      else if (data[0] === channels.stderr) process.stderr.write(bytes)
+      if (data[0] === channels.stdout) show(process.stdout, bytes, socket)
+      else if (data[0] === channels.stderr) show(process.stderr, bytes, socket)
       else if (data[0] === channels.status) code = codeOf(bytes)
     })
     socket.once('error', reject)
@@ -76,6 +74,13 @@ function session(
       resolve(code)
     })
   })
+}
+
+/** No faster than it is read. */
+function show(to: NodeJS.WriteStream, bytes: Buffer, socket: ReturnType<ApiClient['socket']>): void {
+  if (to.write(bytes) || socket.isPaused) return
+  socket.pause()
+  to.once('drain', () => socket.resume())
 }
 
 function codeOf(bytes: Buffer): number {

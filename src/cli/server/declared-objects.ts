@@ -1,5 +1,5 @@
 // Reads from an API server all objects that declare something, as the server's own control side reads them.
-import { fieldsOf } from '../../api/index.ts'
+import { fieldsOf } from '../../base/index.ts'
 import { type ApiClient, ApiRefusal } from '../../client/index.ts'
 import type { DeclaredObject } from '../../config/index.ts'
 import { declarationResources } from '../../kube/index.ts'
