@@ -27,6 +27,7 @@ const testInterval = 5000
 const countInterval = 1000
 /** How many self-tests in a row may go unanswered before it is said: a stopped sidecar answers late, and nothing leaks meanwhile. */
 const quietLimit = 3
+const mostMends = 3
 const ownFailure = 125
 const notRunning = 'exec: the workload is not running'
 
@@ -84,6 +85,7 @@ class Init {
   #mark = ''
   #unanswered = 0
   #testing: Promise<SelfTestReport> | undefined
+  #hiding: Promise<void> = Promise.resolve()
 
   constructor(setup: Setup, inside: Inside) {
     this.#setup = setup
@@ -113,7 +115,7 @@ class Init {
         for (const socket of this.#inside.sockets.values()) socket.close()
         return
       case 'test':
-        void this.#test().then((report) => tell({ kind: 'report', id: message.id, report }))
+        void this.#testMended().then((report) => tell({ kind: 'report', id: message.id, report }))
         return
       case 'start':
         void this.#start()
@@ -128,7 +130,7 @@ class Init {
         void this.#openDoor(message.port)
         return
       case 'hide':
-        void this.#hide(message.paths)
+        this.#hiding = this.#hide(message.paths)
         return
       case 'exec':
         // Rights are not what they have to be before the command has started.
@@ -160,6 +162,17 @@ class Init {
       this.#testing = undefined
     })
     return this.#testing
+  }
+
+  /** A server outside that was started again a moment ago took the mask of its socket away with it. What is no more than that can be mended, also for one that is started again and again. */
+  async #testMended(): Promise<SelfTestReport> {
+    await this.#hiding
+    let report = await this.#test()
+    for (let mended = 0; report.escaped && mended < mostMends && !this.#ended; mended++) {
+      await this.#keepMasks()
+      report = await this.#test()
+    }
+    return report
   }
 
   #runTest(): Promise<SelfTestReport> {
@@ -267,12 +280,7 @@ class Init {
 
   async #retest(): Promise<void> {
     if (this.#setup.withoutLayer !== undefined || this.#ended || this.#isPending) return
-    let report = await this.#test()
-    if (report.escaped) {
-      // A server outside that was started again a moment ago took the mask of its socket away with it. What is no more than that can be mended.
-      await this.#keepMasks()
-      report = await this.#test()
-    }
+    const report = await this.#testMended()
     if (this.#ended) return
     if (report.escaped) {
       this.#ended = true
@@ -293,7 +301,8 @@ class Init {
     try {
       await mountMasks(steps, mountLater)
       for (const step of steps) this.#covered.add(step.at)
-      await tell({ kind: 'note', text: `hidden from the workload: ${steps.map((step) => step.at).join(', ')}` })
+      // Nobody has seen what was covered before anything ran.
+      if (!this.#isPending) await tell({ kind: 'note', text: `hidden from the workload: ${steps.map((step) => step.at).join(', ')}` })
     } catch (error) {
       await tell({ kind: 'note', text: `could not be hidden from the workload: ${messageOf(error)}` })
     }

@@ -140,6 +140,8 @@ class OpenSeal implements Seal {
   }
 
   async start(): Promise<void> {
+    // What was opened since the masks were made: to make a seal takes a moment, and what the caller waits for before this may take long.
+    this.#watchHost()
     if (this.#options.withoutLayer === undefined) {
       const report = await this.selfTest()
       if (!report.ok) {

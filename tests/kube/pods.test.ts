@@ -35,6 +35,8 @@ const ask = async (args: string): Promise<string> => {
   const { out, err } = await kubectl(args.split(' '))
   return `${out}${err}`
 }
+/** Whatever the process complains of goes with it: a failure then tells why. */
+const askOf = async ({ err }: Joined, args: string): Promise<string> => `${await ask(args)}${err()}`
 const poll = { timeout: 20_000 }
 
 describe.skipIf(!hasKubectl())('a workload that has joined', () => {
@@ -142,7 +144,7 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
 
   it('ends what is executed in it when it ends, and tells who has asked', { retry: 0 }, async () => {
     const brief = run(['--name', 'brief'], ['sleep', '300'])
-    await expect.poll(() => ask('get pod brief'), poll).toMatch(/1\/1 +Running/)
+    await expect.poll(() => askOf(brief, 'get pod brief'), poll).toMatch(/1\/1 +Running/)
     const executed = kubectl(['exec', 'brief', '--', 'sh', '-c', 'echo begun; sleep 300'])
     await expect.poll(() => ask('exec brief -- pgrep -c -f begun'), poll).toMatch(/^[1-9]/)
     expect(await ask('delete pod brief --grace-period=1')).toContain('deleted')
@@ -176,7 +178,7 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
 
   it('is deleted without kubectl', { retry: 0 }, async () => {
     const brief = run(['--name', 'gone'], ['sleep', '300'])
-    await expect.poll(() => ask('get pod gone'), poll).toMatch(/1\/1 +Running/)
+    await expect.poll(() => askOf(brief, 'get pod gone'), poll).toMatch(/1\/1 +Running/)
     expect((await sallyport(['rm', 'gone'], '')).out).toBe('pod "gone" deleted\n')
     await brief.ended
     expect(await ask('get pod gone')).toMatch(/not found/)
@@ -191,7 +193,7 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
     const token = ['--token-file', tokenFile, '--ca-file', join(data.path, 'pki/ca.crt'), '--sa', 'web', '--name', 'web']
     for (const text of ['first', 'second']) {
       const web = run(token, ['sh', '-c', `echo ${text}; sleep 300`])
-      await expect.poll(() => ask('logs web'), { ...poll, message: web.err() }).toBe(`${text}\n`)
+      await expect.poll(() => askOf(web, 'logs web'), poll).toMatch(new RegExp(`^${text}\n`))
       expect(await ask('delete pod web')).toContain('deleted')
       await web.ended
     }
@@ -227,9 +229,9 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
 
   it('is ended by its deletion, also when it does not want to', { retry: 0 }, async () => {
     const stubborn = run(['--name', 'stubborn'], ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'])
-    await expect.poll(() => ask('get pod stubborn'), poll).toMatch(/1\/1 +Running/)
+    await expect.poll(() => askOf(stubborn, 'get pod stubborn'), poll).toMatch(/1\/1 +Running/)
     const deleting = kubectl(['delete', 'pod', 'stubborn', '--grace-period=2'])
-    await expect.poll(() => ask('get pod stubborn'), poll).toMatch(/Terminating/)
+    await expect.poll(() => askOf(stubborn, 'get pod stubborn'), poll).toMatch(/Terminating/)
     expect(await deleting).toMatchObject({ code: 0, out: expect.stringContaining('deleted') })
     expect(await stubborn.ended).not.toBe(0)
     expect(await ask('get pod stubborn')).toMatch(/not found/)
@@ -237,7 +239,7 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
 
   it('ends when its Pod is taken away by force', { retry: 0 }, async () => {
     const forced = run(['--name', 'forced'], ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'])
-    await expect.poll(() => ask('get pod forced'), poll).toMatch(/1\/1 +Running/)
+    await expect.poll(() => askOf(forced, 'get pod forced'), poll).toMatch(/1\/1 +Running/)
     expect(await ask('delete pod forced --grace-period=0 --force')).toContain('force deleted')
     expect(await forced.ended).not.toBe(0)
   })
@@ -245,7 +247,7 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
   it('goes with its namespace, which waits for it', { retry: 0 }, async () => {
     expect(await ask('create ns shop')).toContain('created')
     const web = run(['-n', 'shop', '--name', 'web'], ['sleep', '300'])
-    await expect.poll(() => ask('get pods -n shop'), poll).toMatch(/1\/1 +Running/)
+    await expect.poll(() => askOf(web, 'get pods -n shop'), poll).toMatch(/1\/1 +Running/)
     expect(await ask('delete ns shop')).toContain('"shop" deleted')
     await web.ended
   })
@@ -258,7 +260,7 @@ describe.skipIf(!hasKubectl())('a workload that has joined', () => {
 
   it('takes over from one that was killed', { retry: 0 }, async () => {
     const first = run(['--name', 'again'], ['sleep', '300'])
-    await expect.poll(() => ask('get pod again'), poll).toMatch(/1\/1 +Running/)
+    await expect.poll(() => askOf(first, 'get pod again'), poll).toMatch(/1\/1 +Running/)
     first.kill('SIGKILL')
     await first.ended
     run(['--name', 'again'], ['sh', '-c', 'echo second; sleep 300'])

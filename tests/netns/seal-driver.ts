@@ -1,5 +1,5 @@
 // The smallest sidecar there can be, around a real seal: says where each captured connection wanted to go, answers every name with one address, tells the test by descriptor 3.
-import { writeSync } from 'node:fs'
+import { existsSync, writeSync } from 'node:fs'
 import type net from 'node:net'
 import { join } from 'node:path'
 import koffi from 'koffi'
@@ -14,6 +14,8 @@ export interface DriverOrder extends Partial<Omit<SealOptions, 'publish' | 'onRe
   readonly mute?: boolean
   /** Tests the seal and says how it went, before it starts. */
   readonly report?: boolean
+  /** Says that the seal is open, and starts the command when there is a file of this name. */
+  readonly startsAfter?: string
   readonly entryName?: string
   /** Starts beside the command what descriptor 4 says. */
   readonly takesOrders?: boolean
@@ -30,6 +32,7 @@ async function run(): Promise<number> {
     serve(seal)
     for (const name of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const) process.on(name, () => seal.signal(name))
     if (order.report) tell({ report: await seal.selfTest() })
+    if (order.startsAfter) await fileAt(order.startsAfter)
     await seal.start().catch((error: Error) => tell({ error: error.message }))
     if (order.takesOrders) serveOrders(seal, tell)
     tell({ started: true })
@@ -42,12 +45,18 @@ async function run(): Promise<number> {
   }
 }
 
+async function fileAt(path: string): Promise<void> {
+  tell({ opened: true })
+  while (!existsSync(path)) await new Promise((done) => setTimeout(done, 20))
+}
+
 function optionsOf({
   publish = [],
   env = {},
   entryName = 'seal-entry.js',
   mute: _mute,
   report: _report,
+  startsAfter: _startsAfter,
   takesOrders: _takesOrders,
   ...rest
 }: DriverOrder): SealOptions {

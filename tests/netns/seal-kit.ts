@@ -58,6 +58,7 @@ export interface Event {
   readonly question?: string
   readonly report?: SelfTestReport
   readonly error?: string
+  readonly opened?: boolean
   readonly started?: boolean
   readonly exec?: ExecOutcome
 }

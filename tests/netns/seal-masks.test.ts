@@ -323,6 +323,21 @@ test('the driver that these tests run on is the one that was just built', () => 
   expect(spawnSync(process.execPath, ['--check', driver]).status).toBe(0)
 })
 
+test('servers outside that are started, or started again, while a seal is made are covered before the command runs', async () => {
+  const [again, fresh, go] = [join(directory, 'made-again'), join(directory, 'fresh'), join(directory, 'go')]
+  const server = await listenAt(again)
+  const running = start(connectTo(again, fresh), { order: { startsAfter: go } })
+  await until('the seal is open', () => running.events().some(({ opened }) => opened === true))
+  await new Promise((done) => server.close(done))
+  await listenAt(again)
+  await listenAt(fresh)
+  writeFileSync(go, '')
+  const { code, stdout, events } = await running.ended
+  expect(events.flatMap(({ error = [] }) => error)).toEqual([])
+  expect(stdout.trim().split('\n')).toEqual(['refused', 'refused'])
+  expect(code).toBe(0)
+})
+
 test('a server outside that is started again is covered again, and the command goes on', async () => {
   const path = join(directory, 'again')
   let server = await listenAt(path)
