@@ -6,10 +6,12 @@ import type { ApiResource } from './resources/resource.ts'
 
 export const resources: readonly ApiResource[] = [...coreResources, ...istioResources]
 
-/** Those whose objects the control side reads. */
-export const declarationResources: readonly ApiResource[] = resources.filter(
-  ({ group, kind, storedAs }) => storedAs === undefined && (Object.hasOwn(kinds, kind) || otherKind(group, kind) !== undefined),
-)
+/** Those whose objects the control side reads: kinds that are carried out, and others of which it matters that they are not. */
+export const declarationResources: readonly ApiResource[] = resources.filter(({ group, kind, storedAs }) => {
+  if (storedAs !== undefined) return false
+  const fate = otherKind(group, kind)?.fate
+  return Object.hasOwn(kinds, kind) || (fate !== undefined && fate !== 'ignore')
+})
 
 /** The resource at `/apis/GROUP/VERSION/PLURAL`. */
 export function findResource(group: string, version: string, plural: string): ApiResource | undefined {

@@ -1,8 +1,8 @@
 // Reads from an API server all objects that declare something, as the server's own control side reads them.
-import { fieldsOf } from '../../base/index.ts'
+import { type Fields, fieldsOf } from '../../base/index.ts'
 import { type ApiClient, ApiRefusal } from '../../client/index.ts'
 import type { DeclaredObject } from '../../config/index.ts'
-import { declarationResources } from '../../kube/index.ts'
+import { declarationResources, isComputed } from '../../kube/index.ts'
 
 type Resource = (typeof declarationResources)[number]
 
@@ -22,7 +22,8 @@ async function listAll(api: ApiClient, resource: Resource): Promise<readonly Dec
   do {
     const body = fieldsOf(await page(api, `${path}?limit=${pageSize}${from === '' ? '' : `&continue=${encodeURIComponent(from)}`}`))
     const items: unknown = body['items']
-    if (Array.isArray(items)) found.push(...items.map((item: unknown) => declared(item, resource, version)))
+    const declaring = Array.isArray(items) ? items.filter((item: unknown) => !isComputed(labelsOf(item))) : []
+    found.push(...declaring.map((item: unknown) => declared(item, resource, version)))
     const next = fieldsOf(body['metadata'])['continue']
     from = typeof next === 'string' ? next : ''
   } while (from !== '')
@@ -39,9 +40,13 @@ async function page(api: ApiClient, path: string): Promise<unknown> {
   }
 }
 
-/** Who has set which field is nothing that is declared. */
+function labelsOf(item: unknown): Fields {
+  return fieldsOf(fieldsOf(fieldsOf(item)['metadata'])['labels'])
+}
+
+/** Who has set which field, and what became of the object, is nothing that is declared. */
 function declared(item: unknown, { group, kind, plural }: Resource, version: string): DeclaredObject {
-  const { metadata: whole, ...rest } = fieldsOf(item)
+  const { metadata: whole, status: __, ...rest } = fieldsOf(item)
   const { managedFields: _, ...metadata } = fieldsOf(whole)
   const { namespace, name } = metadata
   const place = [namespace, name].filter((part) => typeof part === 'string' && part !== '').join('/')
