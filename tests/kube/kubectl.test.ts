@@ -16,6 +16,21 @@ spec:
   endpoints: [{address: 198.18.1.5}]
 `
 
+const webWithPod = `apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: http}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-1, namespace: default, labels: {app: web}}
+spec:
+  nodeName: elsewhere
+  containers: [{name: web, image: web, ports: [{name: http, containerPort: 8080}]}]
+`
+
 interface Step {
   readonly args: string
   readonly input?: string
@@ -175,6 +190,21 @@ describe.skipIf(!hasKubectl())('kubectl', () => {
     const replaced = await kubectl(['replace', '-n', 'istio-system', '-f', '-'], out.replace('ALLOW_ANY', 'REGISTER_ONLY'))
     expect(replaced.code).toBe(1)
     expect(replaced.err).toContain('REGISTER_ONLY')
+  })
+
+  it('shows the Pods that a Service chooses, at the port that they name', async () => {
+    expect((await kubectl(['apply', '-f', '-'], webWithPod)).code).toBe(0)
+    const status = { phase: 'Running', podIP: '198.18.1.20', conditions: [{ type: 'Ready', status: 'True' }] }
+    const headers = { 'Content-Type': 'application/merge-patch+json' }
+    await askApi(api, '/api/v1/namespaces/default/pods/web-1/status', { method: 'PATCH', headers, body: JSON.stringify({ status }) })
+    const told = async (args: string): Promise<string> => (await kubectl(args.split(' '))).out
+    await expect.poll(() => told('get endpoints web'), { timeout: 20_000 }).toMatch(/^web +198\.18\.1\.20:8080 /m)
+    expect(await told('get endpointslices')).toMatch(/^web-[a-z0-9]{5} +IPv4 +8080 +198\.18\.1\.20 /m)
+    expect(await told('describe service web')).toMatch(/Endpoints: +198\.18\.1\.20:8080/)
+    await told('delete service web')
+    await expect.poll(() => told('get endpoints,endpointslices'), { timeout: 20_000 }).not.toContain('web')
+    // Neither they nor Events are configuration.
+    expect(api.stderr()).not.toContain('ignored')
   })
 
   it('writes its files for their owner alone, and leaves another program no way in', async () => {

@@ -1,4 +1,4 @@
-// Joins what the server has to do with Pods that run somewhere: their links, sessions with them, and what becomes of those that are out of touch.
+// Joins what the server has to do with Pods that run somewhere: their links, sessions with them, the endpoints of Services, and what becomes of those that are out of touch.
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { findKind, type KubeObject, methodNotAllowed, notFound, StatusError } from '../../kube/index.ts'
@@ -8,6 +8,7 @@ import { ObjectWriter } from '../object-writer.ts'
 import type { ResourceRequest } from '../resource-requests.ts'
 import type { User } from '../access/user.ts'
 import { objectOf } from '../stored-objects.ts'
+import { EndpointsKeeper } from './endpoints-keeper.ts'
 import { streamLog } from './log-answer.ts'
 import { PodKeeper, type PodLimits, usualPodLimits } from './pod-keeper.ts'
 import { PodLinks } from './pod-links.ts'
@@ -31,6 +32,7 @@ export class PodService {
   readonly #sessions = new PodSessions(this.#links)
   readonly #upgrades: Upgrades
   readonly #keeper: PodKeeper
+  readonly #endpoints: EndpointsKeeper
 
   constructor({ store, now, limits, report, authorizer, node }: PodServiceParts) {
     this.#writer = new ObjectWriter(store, now)
@@ -42,6 +44,7 @@ export class PodService {
       report,
       node,
     })
+    this.#endpoints = new EndpointsKeeper({ store, writer: this.#writer, report })
     this.#upgrades = new Upgrades({
       links: this.#links,
       sessions: this.#sessions,
@@ -73,6 +76,7 @@ export class PodService {
   }
 
   close(): void {
+    this.#endpoints.close()
     this.#keeper.close()
     this.#sessions.close()
     this.#links.close()
