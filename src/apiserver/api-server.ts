@@ -158,9 +158,8 @@ class Handler {
   async upgrade(message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => undefined)
     try {
-      const user = this.#options.authenticate(proofOf(message))
-      if (user === undefined) throw new StatusError(unauthorized())
-      await this.#pods.upgrade(user, message, socket, head)
+      const proof = proofOf(message)
+      await this.#pods.upgrade(() => this.#options.authenticate(proof), message, socket, head)
       this.#counts.add(message.method ?? '', 101)
     } catch (error) {
       const status = statusOf(error, this.#options.report ?? (() => undefined))

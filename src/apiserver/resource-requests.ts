@@ -115,7 +115,7 @@ export class ResourceRequests {
       bookmarks: isTrue(query, 'allowWatchBookmarks'),
       marksInitialEnd: startsWithAll && isTrue(query, 'sendInitialEvents'),
       asTable: wantsTable(message),
-      timeoutMs: seconds > 0 ? seconds * 1000 : watchMs(),
+      timeoutMs: seconds > 0 ? Math.min(seconds * 1000, longestTimerMs) : watchMs(),
     })
     return undefined
   }
@@ -274,6 +274,9 @@ function wantsTable({ headers }: IncomingMessage): boolean {
   const [first = ''] = (headers.accept ?? '').split(',')
   return /;\s*as=Table\b/.test(first) && /;\s*v=v1\b/.test(first)
 }
+
+/** Timers of Node.js count no further. */
+const longestTimerMs = 2 ** 31 - 1
 
 /** As a real server does: some time between half an hour and an hour, so that not all come back at once. */
 function watchMs(): number {

@@ -96,13 +96,11 @@ export async function startServer(options: ServeOptions, served?: Served): Promi
     const { guard } = served ?? {}
     const server = await serveAds({
       ...(options.xds === undefined ? {} : { address: options.xds }),
-      viewOf: (node, { isLooking, proof }) => {
-        const refusal = proof && (guard?.refusalOf(node, proof) ?? (guard === undefined ? 'nobody is let in here' : undefined))
-        if (refusal !== undefined) return refusal
+      viewOf: (node, { isLooking, isProven }) => {
         strangers.meet(node)
-        return line.views.viewOf(node, isLooking || (proof === undefined && !isOfOwner(options)))
+        return line.views.viewOf(node, isLooking || (!isProven && !isOfOwner(options)))
       },
-      mayLook: (proof) => guard?.mayLook(proof) === true,
+      ...guard,
       onRejected: tellRejected,
     })
     return {

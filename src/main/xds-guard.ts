@@ -3,10 +3,10 @@ import type { Authenticate } from '../apiserver/index.ts'
 import type { CallProof, NodeIdentity } from '../xds/index.ts'
 
 export interface XdsGuard {
-  /** Why this client is not given what the node should have; undefined where it is. */
-  refusalOf(node: NodeIdentity, proof: CallProof): string | undefined
+  /** Why this client is not given what the node should have, or not any more; undefined where it is. */
+  readonly refusalOf: (node: NodeIdentity, proof: CallProof) => string | undefined
   /** Whether it may see what every client has. */
-  mayLook(proof: CallProof): boolean
+  readonly mayLook: (proof: CallProof) => boolean
 }
 
 const administrators = 'system:masters'

@@ -164,6 +164,14 @@ describe('lists and watches', () => {
     watch.socket.destroy()
   })
 
+  it('does not end a watch at once that asks for more time than timers count', { retry: 0 }, async () => {
+    const watch = await openWatch(`${maps}?watch=true&resourceVersion=0&timeoutSeconds=3000000`)
+    await post(map('late'))
+    await expect.poll(() => watch.events().at(-1)).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'late' } } })
+    watch.socket.destroy()
+    await askApi(api, `${maps}/late`, { method: 'DELETE' })
+  })
+
   it('turns a change out of a selection into a deletion, and into one into an addition', async () => {
     const watch = await openWatch(`${maps}?watch=true&labelSelector=in%3Dyes`)
     await post(map('chosen', { labels: { in: 'yes' } }))

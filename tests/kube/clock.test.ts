@@ -1,9 +1,7 @@
 // What hangs on the clock of `sallyport serve`: tokens of service accounts and nothing else, also when it is set back.
-import { sign } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { askApi, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
+import { newToken, signedFor } from './signed-token.ts'
 
 const HOUR_MS = 3_600_000
 const maps = '/api/v1/namespaces/default/configmaps'
@@ -18,10 +16,6 @@ afterAll(async () => {
   data.remove()
 })
 
-const newToken = async (): Promise<string> => {
-  const path = '/api/v1/namespaces/default/serviceaccounts/default/token'
-  return JSON.parse((await askApi(api, path, { method: 'POST', body: '{"spec":{}}' })).body).status.token
-}
 /** Whoever is known, and has no rights, is forbidden. */
 const codeFor = async (token: string): Promise<number> => (await askApi(api, maps, { token })).code
 const written = async (name: string): Promise<number> => {
@@ -31,15 +25,6 @@ const written = async (name: string): Promise<number> => {
 }
 
 describe('a token of a service account', () => {
-  /** As the server would have signed it at another time. */
-  const signedFor = async (fromSeconds: number, toSeconds: number): Promise<string> => {
-    const [head = '', body = ''] = (await newToken()).split('.')
-    const now = Math.floor(Date.now() / 1000)
-    const claims = { ...JSON.parse(Buffer.from(body, 'base64url').toString()), nbf: now + fromSeconds, exp: now + toSeconds }
-    const text = `${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-    const key = readFileSync(join(data.path, 'pki/token.key'))
-    return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
-  }
   const rows: readonly (readonly [string, number, number, number])[] = [
     ['is taken in its time', -600, 600, 403],
     ['is taken when the clock was set back a little', 30, 600, 403],
@@ -47,7 +32,7 @@ describe('a token of a service account', () => {
     ['is refused when it is of the future', 600, 1200, 401],
   ]
   it.each(rows)('%s', async (_name, fromSeconds, toSeconds, code) => {
-    const replied = await askApi(api, maps, { token: await signedFor(fromSeconds, toSeconds) })
+    const replied = await askApi(api, maps, { token: await signedFor(api, { fromSeconds, toSeconds }) })
     expect(replied.code).toBe(code)
     expect(JSON.parse(replied.body)).toMatchObject({ kind: 'Status', status: 'Failure', code })
   })
@@ -55,14 +40,14 @@ describe('a token of a service account', () => {
 
 describe('a clock that was set back by an hour', () => {
   it('refuses the tokens of that hour, makes others, and counts writes as before', { retry: 0 }, async () => {
-    const [token, revision] = [await newToken(), await written('before')]
+    const [token, revision] = [await newToken(api), await written('before')]
     await api.kill('SIGTERM')
     api = await serveApi(data.path, { clockMs: -HOUR_MS })
     expect(await written('after')).toBeGreaterThan(revision)
     const { items } = JSON.parse((await askApi(api, `${maps}?resourceVersion=${revision}`)).body)
     expect(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(['after', 'before'])
     expect(await codeFor(token)).toBe(401)
-    expect(await codeFor(await newToken())).toBe(403)
+    expect(await codeFor(await newToken(api))).toBe(403)
     await api.kill('SIGTERM')
     api = await serveApi(data.path)
     expect(await codeFor(token)).toBe(403)

@@ -8,6 +8,7 @@ import { startXdsControl } from '../../src/main/xds-control.ts'
 import { type SecuredBy, xdsServerName } from '../../src/xds/index.ts'
 import { makeCertificates } from '../support/certificates.ts'
 import { askApi, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
+import { newToken, signedFor } from './signed-token.ts'
 
 const data = temporaryDirectory()
 const others = temporaryDirectory()
@@ -30,7 +31,7 @@ const read = (...path: readonly string[]): string => readFileSync(join(...path),
 const authority = (): string => read(data.path, 'pki/ca.crt')
 const token = (): string => read(data.path, 'pki/admin.token').trim()
 
-async function open(securedBy: SecuredBy): Promise<Control> {
+async function open(securedBy: SecuredBy, serviceAccount = 'default'): Promise<Control> {
   const control = await startXdsControl({
     server: new URL(api.url).host,
     securedBy,
@@ -39,7 +40,7 @@ async function open(securedBy: SecuredBy): Promise<Control> {
       name: 'web',
       namespace: 'default',
       labels: {},
-      serviceAccount: 'default',
+      serviceAccount,
       agent: { name: 'sallyport', version: '0' },
     },
     stateDirectory: join(others.path, `state-${controls.length}`),
@@ -84,6 +85,20 @@ it.each(Object.entries(refused))('gives nothing to %s', { retry: 0 }, async (_na
   const control = await open(securedBy())
   await expect.poll(() => control.discovery()?.state.why, { timeout: 10_000 }).toMatch(says)
   expect(control.view()).toBeUndefined()
+})
+
+it('cuts a stream when its token has expired, or its service account is gone', async () => {
+  const accounts = '/api/v1/namespaces/default/serviceaccounts'
+  await askApi(api, accounts, { method: 'POST', body: '{"metadata":{"name":"brief"}}' })
+  const [expiring, orphaned] = [await signedFor(api, { fromSeconds: -60, toSeconds: 4 }), await newToken(api, 'brief')]
+  const with_ = (text: string, account: string): Promise<Control> =>
+    open({ authority: authority(), credential: () => ({ token: text }) }, account)
+  const both = await Promise.all([with_(expiring, 'default'), with_(orphaned, 'brief')])
+  const whys = (): unknown => both.map((control) => control.discovery()?.state.why)
+  await expect.poll(() => both.map((control) => control.view() !== undefined), { timeout: 3500 }).toEqual([true, true])
+  await askApi(api, `${accounts}/brief`, { method: 'DELETE' })
+  const over = expect.stringContaining('Unauthorized')
+  await expect.poll(whys, { timeout: 20_000 }).toEqual([over, over])
 })
 
 const protocols: Record<string, { name: string; offered: readonly string[]; agreed: string | false | RegExp }> = {

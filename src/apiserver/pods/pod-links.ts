@@ -11,28 +11,44 @@ export interface SessionRequest {
 
 /** A process that has not answered a sign of life for so long is gone, or its network is. */
 const LINK_MS = 40_000
+/** How often it is looked whether a process still may be in touch: what it has proven itself with may expire. */
+const JUDGE_MS = 5000
 const mostMessageBytes = 64 * 1024
 
 export const linkProtocol = 'v1.link.sallyport.dev'
 
+/** RFC 6455, 7.4.1. */
+const POLICY_VIOLATION = 1008
+
+interface PodName {
+  readonly namespace: string
+  readonly name: string
+}
+
+interface Link {
+  readonly socket: WebSocket
+  readonly mayStay: () => boolean
+}
+
 export class PodLinks {
-  readonly #links = new Map<string, WebSocket>()
+  readonly #links = new Map<string, Link>()
   readonly #away = new Map<string, number>()
   readonly #began = performance.now()
+  readonly #judging: NodeJS.Timeout
+
+  constructor(judgeMs = JUDGE_MS) {
+    this.#judging = setInterval(() => this.#judge(), judgeMs).unref()
+  }
 
   /** The newest counts: whoever comes anew has noticed what happened to the link before. */
-  attach(namespace: string, name: string, socket: WebSocket): void {
+  attach({ namespace, name }: PodName, { socket, mayStay }: Link): void {
     const key = keyOf(namespace, name)
-    this.#links.get(key)?.terminate()
-    this.#links.set(key, socket)
+    this.#links.get(key)?.socket.terminate()
+    this.#links.set(key, { socket, mayStay })
     this.#away.delete(key)
     keepAlive(socket, LINK_MS)
     socket.on('error', () => undefined)
-    socket.once('close', () => {
-      if (this.#links.get(key) !== socket) return
-      this.#links.delete(key)
-      this.#away.set(key, performance.now())
-    })
+    socket.once('close', () => this.#lose(key, socket))
   }
 
   has(namespace: string, name: string): boolean {
@@ -50,8 +66,8 @@ export class PodLinks {
 
   /** False when there is nobody to ask. */
   ask(namespace: string, name: string, request: SessionRequest): boolean {
-    const socket = this.#links.get(keyOf(namespace, name))
-    if (socket === undefined || socket.bufferedAmount > mostMessageBytes) return false
+    const { socket, mayStay } = this.#links.get(keyOf(namespace, name)) ?? {}
+    if (socket === undefined || socket.bufferedAmount > mostMessageBytes || mayStay?.() !== true) return false
     socket.send(JSON.stringify(request))
     return true
   }
@@ -59,10 +75,10 @@ export class PodLinks {
   /** Of a Pod that is gone. */
   forget(namespace: string, name: string): void {
     const key = keyOf(namespace, name)
-    const socket = this.#links.get(key)
+    const link = this.#links.get(key)
     this.#links.delete(key)
     this.#away.delete(key)
-    socket?.close(1000, 'the Pod is gone')
+    link?.socket.close(1000, 'the Pod is gone')
   }
 
   /** Of all Pods but these, which are there (`NAMESPACE/NAME`), nothing has to be known. */
@@ -71,7 +87,22 @@ export class PodLinks {
   }
 
   close(): void {
-    for (const socket of this.#links.values()) socket.terminate()
+    clearInterval(this.#judging)
+    for (const { socket } of this.#links.values()) socket.terminate()
+  }
+
+  #judge(): void {
+    for (const [key, { socket, mayStay }] of this.#links) {
+      if (mayStay()) continue
+      this.#lose(key, socket)
+      socket.close(POLICY_VIOLATION, 'what this was opened with is not good any more')
+    }
+  }
+
+  #lose(key: string, socket: WebSocket): void {
+    if (this.#links.get(key)?.socket !== socket) return
+    this.#links.delete(key)
+    this.#away.set(key, performance.now())
   }
 }
 

@@ -71,8 +71,8 @@ export class PodService {
     return undefined
   }
 
-  upgrade(user: User, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    return this.#upgrades.take(user, message, socket, head)
+  upgrade(who: () => User | undefined, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    return this.#upgrades.take(who, message, socket, head)
   }
 
   close(): void {

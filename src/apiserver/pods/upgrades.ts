@@ -12,6 +12,7 @@ import {
   type ResourceName,
   StatusError,
   type Status,
+  unauthorized,
 } from '../../kube/index.ts'
 import type { Authorizer } from '../access/authorizer.ts'
 import { administrators, type User, workloadOf } from '../access/user.ts'
@@ -52,11 +53,13 @@ export class Upgrades {
   }
 
   /** Rejects with a StatusError when it is refused; then nothing was written. */
-  async take(user: User, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async take(who: () => User | undefined, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const user = who()
+    if (user === undefined) throw new StatusError(unauthorized())
     const [path = '', search = ''] = (message.url ?? '').split('?', 2)
     const accept = (): Promise<WebSocket> => this.#accept(message, socket, head)
     const [, namespace, name, session] = linkPath.exec(path) ?? []
-    if (namespace !== undefined && name !== undefined) return this.#link({ user, namespace, name, session }, message, accept)
+    if (namespace !== undefined && name !== undefined) return this.#link({ who, namespace, name, session }, message, accept)
     const place = readResourcePath(path)
     if (place?.resource.kind !== 'Pod' || place.subresource === '') throw new StatusError(noSuchPath())
     const query = new URLSearchParams(search)
@@ -67,17 +70,29 @@ export class Upgrades {
   }
 
   async #link(
-    { user, namespace, name, session }: { user: User; namespace: string; name: string; session: string | undefined },
+    { who, namespace, name, session }: { who: () => User | undefined; namespace: string; name: string; session: string | undefined },
     message: IncomingMessage,
     accept: () => Promise<WebSocket>,
   ): Promise<void> {
     const { links, sessions, podAt } = this.#parts
-    if (!isProcessOf(user, podAt(namespace, name)))
-      throw new StatusError(forbiddenBecause(pods, name, `${user.name} is not the service account of this pod`))
+    const pod = podAt(namespace, name)
+    if (!isProcessOf(who(), pod))
+      throw new StatusError(forbiddenBecause(pods, name, `${who()?.name ?? ''} is not the service account of this pod`))
+    const mayStay = (): boolean => this.#isThere(pod) && isProcessOf(who(), pod)
     requireProtocol(message, session === undefined ? [linkProtocol] : [sessionProtocol])
-    if (session === undefined) return links.attach(namespace, name, await accept())
+    if (session === undefined) return links.attach({ namespace, name }, { socket: await accept(), mayStay })
     if (!sessions.isWanted(namespace, name, session)) throw new StatusError(badRequest('nobody waits for this session'))
     sessions.pickUp(session, await accept())
+  }
+
+  /** Another Pod of its name may be another's. */
+  #isThere({ metadata: { namespace = '', name = '', uid } }: KubeObject): boolean {
+    try {
+      return this.#parts.podAt(namespace, name).metadata.uid === uid
+    } catch (error) {
+      if (error instanceof StatusError) return false
+      throw error
+    }
   }
 
   async #exec(
@@ -125,7 +140,8 @@ export function refuseUpgrade(socket: Duplex, status: Status): void {
 }
 
 /** Whoever acts as a process has its identity; the administrator may be anybody. */
-function isProcessOf(user: User, pod: KubeObject): boolean {
+function isProcessOf(user: User | undefined, pod: KubeObject): boolean {
+  if (user === undefined) return false
   if (user.groups.includes(administrators)) return true
   const account = fieldAtPath(pod, ['spec', 'serviceAccountName']) ?? 'default'
   const own = workloadOf(user)

@@ -20,7 +20,7 @@ import { isObserver, type NodeIdentity } from '../node-id.ts'
 import type { TypeUrl } from '../type-urls.ts'
 import type { DeltaRequest, StateRequest } from './discovery-stream.ts'
 import { PushQueue } from './push-queue.ts'
-import { type NodeView, ServedStream, type ServedStreamOptions, type StreamLimits } from './served-stream.ts'
+import { type Admitted, type NodeView, ServedStream, type ServedStreamOptions, type StreamLimits } from './served-stream.ts'
 import { type ClientStatus, statusService, writeClientStatus } from './status-service.ts'
 import type { Rejected } from './type-stream.ts'
 
@@ -29,6 +29,8 @@ export interface AdsServerOptions {
   readonly address?: string
   /** The view for a node, or why there is none for it. */
   readonly viewOf: (node: NodeIdentity, asked: Asked) => NodeView | string
+  /** Why somebody on a connection that was handed over is not given what the node should have, or not any more; absent: nobody is. */
+  readonly refusalOf?: (node: NodeIdentity, proof: CallProof) => string | undefined
   /** Whether somebody on a connection that was handed over may see what all clients have; absent: nobody. */
   readonly mayLook?: (proof: CallProof) => boolean
   /** A client has refused what it was sent. */
@@ -39,8 +41,8 @@ export interface AdsServerOptions {
 export interface Asked {
   /** For whoever looks at what the node has, and is not to be given its secrets. */
   readonly isLooking: boolean
-  /** Of a connection that was handed over; whoever comes by the address is asked for nothing. */
-  readonly proof?: CallProof
+  /** By a connection that was handed over; whoever comes by the address is asked for nothing. */
+  readonly isProven: boolean
 }
 
 export interface AdsLimits extends StreamLimits {
@@ -67,6 +69,7 @@ const defaultLimits: AdsLimits = {
   firstRequestMs: 10_000,
   writeMs: 30_000,
   answerMs: 60_000,
+  judgeMs: 5000,
   keepaliveMs: 20_000,
 }
 
@@ -168,7 +171,7 @@ class Serving implements AdsServer {
       'grpc.keepalive_time_ms': this.#limits.keepaliveMs,
       'grpc.keepalive_timeout_ms': this.#limits.keepaliveMs / 2,
     })
-    const proof = (call: ProvenCall): { readonly proof?: CallProof } => (isSecured ? { proof: proofOf(call) } : {})
+    const proof = (call: ProvenCall): Proven => (isSecured ? { proof: proofOf(call) } : {})
     server.addService(discoveryService, {
       streamAggregatedResources: (call: ServerDuplexStream<StateRequest, Uint8Array>) =>
         this.#accept(ServedStream.state(call, this.#streamOptions(proof(call)))),
@@ -181,14 +184,17 @@ class Serving implements AdsServer {
         mayLook(call) ? answer(null, writeClientStatus(this.clients())) : answer(forbidden),
       streamClientStatus: (call: ServerDuplexStream<unknown, unknown>) => {
         if (!mayLook(call)) return void call.emit('error', forbidden)
-        call.on('data', () => void call.write(writeClientStatus(this.clients())))
+        call.on('data', () => {
+          if (mayLook(call)) call.write(writeClientStatus(this.clients()))
+          else call.emit('error', forbidden)
+        })
         call.on('end', () => call.end())
       },
     })
     return server
   }
 
-  #streamOptions(proven: { readonly proof?: CallProof }): ServedStreamOptions {
+  #streamOptions(proven: Proven): ServedStreamOptions {
     return {
       queue: this.#queue,
       limits: this.#limits,
@@ -199,10 +205,16 @@ class Serving implements AdsServer {
   }
 
   /** Who looks at what a connected node has need not know its labels. */
-  #admit(identity: NodeIdentity, id: string, proven: { readonly proof?: CallProof }): NodeView | string {
+  #admit(identity: NodeIdentity, id: string, { proof }: Proven): Admitted | string {
     const isLooking = isObserver(identity)
     const looked = isLooking ? Array.from(this.#streams).find(({ nodeId }) => nodeId === id)?.identity : undefined
-    return this.#options.viewOf(looked ?? identity, { isLooking, ...proven })
+    const node = looked ?? identity
+    const { viewOf, refusalOf = () => 'nobody is let in here' } = this.#options
+    const refusal = (): string | undefined => proof && refusalOf(node, proof)
+    const refused = refusal()
+    if (refused !== undefined) return refused
+    const view = viewOf(node, { isLooking, isProven: proof !== undefined })
+    return typeof view === 'string' ? view : { view, refusal }
   }
 
   #accept(stream: ServedStream): void {
@@ -220,6 +232,10 @@ class Serving implements AdsServer {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port))),
     )
   }
+}
+
+interface Proven {
+  readonly proof?: CallProof
 }
 
 type ProvenCall = Parameters<typeof proofOf>[0]

@@ -26,6 +26,13 @@ export interface NodeView {
   release(): void
 }
 
+/** Who was let in. */
+export interface Admitted {
+  readonly view: NodeView
+  /** Why it may not have that any more. */
+  refusal(): string | undefined
+}
+
 export interface StreamLimits {
   /** Names that a stream may subscribe to. */
   readonly mostNames: number
@@ -35,13 +42,15 @@ export interface StreamLimits {
   readonly writeMs: number
   /** and to answer what it was sent. */
   readonly answerMs: number
+  /** How often it is looked whether it still may have what it has: what it has proven itself with may expire. */
+  readonly judgeMs: number
 }
 
 export interface ServedStreamOptions {
   readonly queue: PushQueue
   readonly limits: StreamLimits
   /** A view for a node, or why there is none for it. */
-  readonly admit: (node: NodeIdentity, id: string) => NodeView | string
+  readonly admit: (node: NodeIdentity, id: string) => Admitted | string
   readonly rejected: (node: Node, typeUrl: TypeUrl, rejected: Rejected) => void
   readonly closed: (stream: ServedStream) => void
 }
@@ -52,7 +61,15 @@ interface Introduced {
 }
 
 /** Codes of gRPC (https://grpc.github.io/grpc/core/md_doc_statuscodes.html), named here so that the package is loaded by the server only. */
-const codes = { invalidArgument: 3, deadlineExceeded: 4, resourceExhausted: 8, aborted: 10, internal: 13, unavailable: 14 } as const
+const codes = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  resourceExhausted: 8,
+  aborted: 10,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const
 
 /** What is needed of a call, whatever its requests are. */
 interface Call {
@@ -68,7 +85,8 @@ export class ServedStream implements Pushing {
   readonly #began = performance.now()
   #node: Node | undefined
   #identity: NodeIdentity | undefined
-  #nodeView: NodeView | undefined
+  #admitted: Admitted | undefined
+  #judged = 0
   #stream: DiscoveryStream | undefined
   #isWriting = false
   #isClosed = false
@@ -125,11 +143,18 @@ export class ServedStream implements Pushing {
     const { limits, queue } = this.#options
     const now = performance.now()
     const isOver = (since: number | undefined, limit: number): boolean => since !== undefined && now - since > limit
-    if (this.#stream === undefined && isOver(this.#began, limits.firstRequestMs))
+    const refusal = isOver(this.#judged, limits.judgeMs) ? this.#judge(now) : undefined
+    if (refusal !== undefined) this.end(codes.unauthenticated, refusal)
+    else if (this.#stream === undefined && isOver(this.#began, limits.firstRequestMs))
       this.end(codes.deadlineExceeded, `no request came in ${limits.firstRequestMs} ms`)
     else if (isOver(queue.writesSince(this), limits.writeMs)) this.end(codes.deadlineExceeded, `nothing was read for ${limits.writeMs} ms`)
     else if (isOver(this.#stream?.waitsSince, limits.answerMs))
       this.end(codes.deadlineExceeded, `a response was not answered in ${limits.answerMs} ms`)
+  }
+
+  #judge(now: number): string | undefined {
+    this.#judged = now
+    return this.#admitted?.refusal()
   }
 
   end(code: number, details: string): void {
@@ -146,16 +171,17 @@ export class ServedStream implements Pushing {
   ): S | undefined {
     if (this.#isClosed) return undefined
     const identity = readNode(node)
-    const nodeView = typeof identity === 'string' ? identity : this.#options.admit(identity, node?.id ?? '')
-    if (node === undefined || typeof identity === 'string' || typeof nodeView === 'string') {
-      this.end(codes.invalidArgument, typeof nodeView === 'string' ? nodeView : 'the first request has no node')
+    const admitted = typeof identity === 'string' ? identity : this.#options.admit(identity, node?.id ?? '')
+    if (node === undefined || typeof identity === 'string' || typeof admitted === 'string') {
+      this.end(codes.invalidArgument, typeof admitted === 'string' ? admitted : 'the first request has no node')
       return undefined
     }
     this.#node = node
     this.#identity = identity
-    this.#nodeView = nodeView
+    this.#admitted = admitted
+    this.#judged = performance.now()
     const stream = new Stream({
-      view: nodeView.view,
+      view: admitted.view.view,
       wake: () => this.#options.queue.add(this),
       rejected: (typeUrl, rejected) => this.#options.rejected(node, typeUrl, rejected),
       mostNames: this.#options.limits.mostNames,
@@ -192,7 +218,7 @@ export class ServedStream implements Pushing {
     this.#isClosed = true
     this.#options.queue.remove(this)
     this.#stream?.close()
-    this.#nodeView?.release()
+    this.#admitted?.view.release()
     this.#options.closed(this)
   }
 }
