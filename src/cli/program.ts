@@ -94,6 +94,8 @@ function runCommand(roles: Roles, finish: (code: number) => void): Command {
     .addOption(list('--expose <path>', 'keeps a Unix socket or a path under /run visible to CMD (repeatable)'))
     .addOption(list('--read-only <path>', 'makes a path read-only for CMD (repeatable)'))
     .option('--private-tmp', 'gives CMD an empty /tmp of its own')
+    .option('--rootfs <dir[:rw]>', 'gives CMD this directory as its root, read-only unless :rw, with a /tmp and /run of its own')
+    .option('--workdir <dir>', 'where CMD starts (default: here, or / of --rootfs)')
     .option('--http-proxy-port <port>', 'opens an HTTP and SOCKS5 proxy at this port of CMD’s loopback')
     .option('--proxy-env', 'tells CMD of that proxy: http_proxy, https_proxy, all_proxy')
     .option('--user <name>', 'runs CMD as this user (root only)')

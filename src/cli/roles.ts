@@ -53,6 +53,10 @@ export interface RunOptions extends ProxyOptions {
   readonly expose: readonly string[]
   readonly readOnly: readonly string[]
   readonly privateTmp: boolean
+  /** What CMD sees as /, in the place of the machine's files. */
+  readonly rootfs?: { readonly path: string; readonly isWritable: boolean }
+  /** Where CMD starts: in its own root, when it has one. */
+  readonly workdir?: string
   /** Port of the workload's loopback where an HTTP and SOCKS5 proxy listens. */
   readonly httpProxyPort?: number
   /** CMD's environment names that proxy. */

@@ -43,9 +43,14 @@ export function judgePod(pod: KubeObject): Judged {
       injectedInit.includes(init['name']) ? [] : [forbiddenField(`spec.initContainers[${index}]`, 'init containers are not run here')],
     ),
     ...present(pod, 'spec.', refusedOfPod),
-    ...(workload === undefined ? [] : [...present(workload.container, `${workload.path}.`, refusedOfContainer), ...envCauses(workload)]),
+    ...(workload === undefined
+      ? []
+      : [
+          ...present(workload.container, `${workload.path}.`, refusedOfContainer),
+          ...readOnlyCauses(pod, workload),
+          ...envCauses(workload),
+        ]),
     ...volumeCauses(pod, workload),
-    ...rootCauses(pod),
   ]
   return { causes, warnings: workload === undefined ? [] : warningsOf(pod, workload) }
 }
@@ -82,10 +87,20 @@ const refusedOfContainer: Refusals = {
   'lifecycle.stopSignal': 'it is ended by SIGTERM here',
   'securityContext.privileged': 'a sealed workload has no such rights',
   'securityContext.capabilities.add': 'a sealed workload gets no capabilities',
-  'securityContext.readOnlyRootFilesystem': notNarrowed,
   'securityContext.runAsGroup': 'the group is that of the user',
   'securityContext.seLinuxOptions': notNarrowed,
   'securityContext.appArmorProfile': notNarrowed,
+}
+
+/** Names a directory of the machine that is the Pod's root. */
+export const rootAnnotation = 'sallyport.dev/rootfs'
+
+/** The machine's own files cannot be kept from their user; a root directory can. */
+function readOnlyCauses({ metadata }: KubeObject, { container, path }: PlacedContainer): readonly StatusCause[] {
+  const isReadOnly = fieldAtPath(container, ['securityContext', 'readOnlyRootFilesystem']) === true
+  if (!isReadOnly || metadata.annotations?.[rootAnnotation] !== undefined) return []
+  const why = `the machine’s own files are its user’s to write; name a root directory by the annotation ${rootAnnotation}`
+  return [forbiddenField(`${path}.securityContext.readOnlyRootFilesystem`, why)]
 }
 
 function present(from: KubeObject | JsonObject, prefix: string, refusals: Refusals): readonly StatusCause[] {
@@ -132,13 +147,6 @@ function isServiceAccountToken(volume: JsonObject): boolean {
   return listAt(volume, ['projected', 'sources']).some((source) => source['serviceAccountToken'] !== undefined)
 }
 
-/** The seal has no root directory of its own. */
-function rootCauses({ metadata }: KubeObject): readonly StatusCause[] {
-  if (metadata.annotations?.['sallyport.dev/rootfs'] === undefined) return []
-  const why = 'a root directory of its own is not carried out: a Pod of this machine sees the machine’s files'
-  return [forbiddenField('metadata.annotations[sallyport.dev/rootfs]', why)]
-}
-
 const leftOutOfPod: Refusals = {
   hostAliases: 'names are looked up as everywhere in the mesh',
   dnsConfig: 'names are looked up as everywhere in the mesh',
@@ -154,7 +162,7 @@ const leftOutOfContainer: Refusals = {
   startupProbe: 'it is not probed',
   'resources.limits': 'its resources are not limited',
   tty: 'it has no terminal; kubectl exec -t has one',
-  volumeMounts: 'nothing is mounted: it sees the machine’s own files there',
+  volumeMounts: 'nothing is mounted: it sees there what it sees without',
 }
 
 function warningsOf(pod: KubeObject, { container, path }: PlacedContainer): readonly string[] {

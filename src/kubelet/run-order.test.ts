@@ -1,9 +1,16 @@
 // Holds what a Pod is read as: the command that is run, and every field for which it is refused by name.
 import { expect, test } from 'vitest'
+import { fail, ok } from '../base/index.ts'
 import type { Json, JsonObject, KubeObject } from '../kube/index.ts'
 import { type MachineFacts, parseImages, readPod, type RunOrder, usualImages } from './index.ts'
 
-const machine: MachineFacts = { images: usualImages, uid: 1000, hasProgram: (name) => name !== 'nginx', hasUser: (uid) => uid < 3000 }
+const machine: MachineFacts = {
+  images: usualImages,
+  uid: 1000,
+  hasProgram: (name) => name !== 'nginx',
+  hasUser: (uid) => uid < 3000,
+  rootOf: (path) => (path.startsWith('/srv/') ? ok(`/real${path}`) : fail('others may write to it')),
+}
 const asRoot: Partial<MachineFacts> = { uid: 0 }
 
 interface Sent {
@@ -73,6 +80,21 @@ const read: Record<string, Sent & { order: Partial<RunOrder> }> = {
       serviceAccount: 'till',
       env: { HOSTNAME: 'w1' },
     },
+  },
+  'a root directory, in which its image is no more than a name': {
+    annotations: { 'sallyport.dev/rootfs': '/srv/root' },
+    container: {
+      image: 'quay.io/acme/nginx',
+      command: ['/bin/app'],
+      workingDir: '/data',
+      securityContext: { readOnlyRootFilesystem: true },
+    },
+    order: { command: ['/bin/app'], cwd: '/data', rootfs: { path: '/real/srv/root', isWritable: false } },
+  },
+  'a root directory that says by itself what an image would': {
+    annotations: { 'sallyport.dev/rootfs': '/srv/root' },
+    container: { command: [], securityContext: { readOnlyRootFilesystem: false } },
+    order: { command: ['sh'], rootfs: { path: '/real/srv/root', isWritable: true } },
   },
   'a manifest with the sidecar in it': {
     spec: {
@@ -152,10 +174,15 @@ const refused: Record<string, Sent & { on?: Partial<MachineFacts>; field: string
   },
   'a hook': { container: { lifecycle: { preStop: { exec: { command: ['true'] } } } }, field: 'spec.containers[0].lifecycle.preStop' },
   'an end by time': { spec: { activeDeadlineSeconds: 10 }, field: 'spec.activeDeadlineSeconds' },
-  'a root directory of its own': {
-    annotations: { 'sallyport.dev/rootfs': '/srv/root' },
+  'a root directory that may not be one': {
+    annotations: { 'sallyport.dev/rootfs': '/open' },
     field: 'metadata.annotations[sallyport.dev/rootfs]',
-    says: /not carried out/,
+    says: /"\/open": others may write to it/,
+  },
+  'a root directory and nothing to run in it': {
+    annotations: { 'sallyport.dev/rootfs': '/srv/root' },
+    container: { image: 'quay.io/acme/app', command: [] },
+    field: 'spec.containers[0].command',
   },
 }
 
@@ -178,7 +205,7 @@ const warned: Record<string, Sent & { warning: string }> = {
   'an empty directory': {
     spec: { volumes: [{ name: 'v', emptyDir: {} }] },
     container: { volumeMounts: [{ name: 'v', mountPath: '/v' }] },
-    warning: 'spec.containers[0].volumeMounts: nothing is mounted: it sees the machine’s own files there',
+    warning: 'spec.containers[0].volumeMounts: nothing is mounted: it sees there what it sees without',
   },
   'a choice of nodes': {
     spec: { nodeSelector: { a: 'b' } },

@@ -1,4 +1,5 @@
 // Reads a Pod as an order to run one command on this machine, or says why that cannot be done. Pure.
+import type { Result } from '../base/index.ts'
 import {
   fieldAtPath,
   forbiddenField,
@@ -11,7 +12,7 @@ import {
 } from '../kube/index.ts'
 import type { StatusCause } from '../kube/index.ts'
 import { findImage, type Image, type ImageTable } from './image-table.ts'
-import { judgePod, type Judged, knownFields, listAt, workloadOf } from './pod-rules.ts'
+import { judgePod, type Judged, knownFields, listAt, rootAnnotation, workloadOf } from './pod-rules.ts'
 import { type RestartPolicy, restartPolicyOf } from './restart.ts'
 
 /** What this machine has. */
@@ -20,6 +21,8 @@ export interface MachineFacts {
   readonly uid: number
   readonly hasProgram: (name: string) => boolean
   readonly hasUser: (uid: number) => boolean
+  /** The real path of a directory that may be a Pod's root, or why it may not. */
+  readonly rootOf: (path: string) => Result<string, string>
 }
 
 export interface RunOrder {
@@ -28,6 +31,8 @@ export interface RunOrder {
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
+  /** What it sees as /. */
+  readonly rootfs?: { readonly path: string; readonly isWritable: boolean }
   /** Number of the user; absent: the server's own. */
   readonly user?: number
   readonly applets?: string
@@ -52,24 +57,34 @@ export function readPod(pod: KubeObject, machine: MachineFacts): ReadPod {
   const reference = textAt(container, ['image'])
   const image = findImage(machine.images, reference)
   const user = userOf(pod, container)
-  const order = orderOf(pod, { container, image: image ?? { command: [], needs: [] }, reference, user })
+  const wanted = pod.metadata.annotations?.[rootAnnotation]
+  const rootfs = wanted === undefined ? undefined : machine.rootOf(wanted)
+  const root = rootfs?.ok === true ? rootfs.value : undefined
+  const order = orderOf(pod, { container, image: image ?? { command: [], needs: [] }, reference, user, root })
   const causes = [
     ...judged.causes,
-    ...imageCauses(`${path}.image`, reference, image, machine),
-    ...(image !== undefined && order.command.length === 0 ? [required(`${path}.command`, 'its image says nothing to run')] : []),
+    // In the place of an image: nothing is pulled.
+    ...(rootfs === undefined ? imageCauses(`${path}.image`, reference, image, machine) : []),
+    ...(rootfs?.ok === false
+      ? [forbiddenField(`metadata.annotations[${rootAnnotation}]`, `${JSON.stringify(wanted)}: ${rootfs.error}`)]
+      : []),
+    ...(order.command.length === 0 && (image !== undefined || rootfs !== undefined) ? [required(`${path}.command`, nothingToRun)] : []),
     ...userCauses(pod, workload, { user, machine }),
   ]
   return { ...judged, causes, ...(causes.length === 0 ? { order } : {}) }
 }
+
+const nothingToRun = 'its image, or its root directory, says nothing to run'
 
 interface Parts {
   readonly container: JsonObject
   readonly image: Image
   readonly reference: string
   readonly user: number | undefined
+  readonly root: string | undefined
 }
 
-function orderOf(pod: KubeObject, { container, image, reference, user }: Parts): RunOrder {
+function orderOf(pod: KubeObject, { container, image, reference, user, root }: Parts): RunOrder {
   const { metadata } = pod
   const env = environmentOf(pod, container)
   const command = textsAt(container, ['command'])
@@ -84,7 +99,12 @@ function orderOf(pod: KubeObject, { container, image, reference, user }: Parts):
     env: { HOSTNAME: textAt(pod, ['spec', 'hostname']) || (metadata.name ?? ''), ...env },
     cwd: textAt(container, ['workingDir']) || '/',
     ...(user === undefined ? {} : { user }),
-    ...(image.applets === undefined ? {} : { applets: image.applets }),
+    // Of the machine, which is not seen in a root directory; there the image is no more than a name.
+    ...(image.applets === undefined || root !== undefined ? {} : { applets: image.applets }),
+    // Kubernetes' own word for whether a root can be written to; but only who says that it can gets one that keeps what is written.
+    ...(root === undefined
+      ? {}
+      : { rootfs: { path: root, isWritable: fieldAtPath(container, ['securityContext', 'readOnlyRootFilesystem']) === false } }),
     holdsInput: container['stdin'] === true,
     publish: listAt(container, ['ports']).flatMap((port) =>
       typeof port['hostPort'] === 'number' ? [`${addressOf(port)}:${port['hostPort']}:${Number(port['containerPort'])}`] : [],

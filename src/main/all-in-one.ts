@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { makeDirectory, SallyportError } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import type { LogRing } from '../node/index.ts'
-import { openSeal, parsePublish, type Publish, type Seal } from '../seal/index.ts'
+import { openSeal, parsePublish, type Publish, type Seal, type SealOptions } from '../seal/index.ts'
 import { recordRefusal } from './refused.ts'
 import { authorityDirectory, servedDirectory, usualStateDirectory } from './state-directory.ts'
 import { searchDomains } from './search-domains.ts'
@@ -39,12 +39,12 @@ interface SealParts {
   readonly log: LogRing | undefined
 }
 
-function sealOf({ options, publish, nonce, log }: SealParts): Promise<Seal> {
+async function sealOf({ options, publish, nonce, log }: SealParts): Promise<Seal> {
   const source = { namespace: options.namespace, workload: options.name, labels: options.labels }
   return openSeal({
     command: options.command,
     env: { ...(options.env ?? process.env), ...(options.proxyEnv ? proxyEnvironment(options.httpProxyPort) : {}) },
-    cwd: process.cwd(),
+    ...(await placeOf(options)),
     ...(options.user === undefined ? {} : { user: options.user }),
     expose: options.expose,
     publish,
@@ -75,6 +75,14 @@ function sealOf({ options, publish, nonce, log }: SealParts): Promise<Seal> {
   })
 }
 
+/** Where the command stands, and in what. */
+async function placeOf({ rootfs, workdir }: RunOptions): Promise<Pick<SealOptions, 'cwd' | 'root'>> {
+  if (rootfs === undefined) return { cwd: workdir ?? process.cwd() }
+  const { systemBundles } = await import('../identity/index.ts')
+  const authorities = systemBundles.find((path) => existsSync(path))
+  return { cwd: workdir ?? '/', root: { ...rootfs, ...(authorities === undefined ? {} : { authorities }) } }
+}
+
 /** Programs differ in which of them they read, and in whether they read capital letters. */
 function proxyEnvironment(port = 0): Readonly<Record<string, string>> {
   const proxy = `http://127.0.0.1:${port}`
@@ -83,7 +91,8 @@ function proxyEnvironment(port = 0): Readonly<Record<string, string>> {
 }
 
 /** `-f .` is allowed, and what it means is told before the command wonders why it cannot write. */
-function noteReadOnlyWork({ files }: RunOptions): void {
+function noteReadOnlyWork({ files, rootfs }: RunOptions): void {
+  if (rootfs !== undefined) return
   const here = realpathSync('.')
   const around = files.find((path) => path !== '-' && isKept(path) && `${here}/`.startsWith(`${realpathSync(path)}/`))
   if (around !== undefined)

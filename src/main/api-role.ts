@@ -42,7 +42,8 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
     const files = await openServerFiles(join(directory, 'pki'), names)
     const tokens = new ServiceAccountTokens(files.tokenKey, store, Date.now)
     const authenticate = authenticator({ adminToken: files.adminToken, tokens, store, now: Date.now })
-    const machine = options.node === undefined ? undefined : machineFacts(options.images)
+    const unseen = [directory, ...(options.kubeconfigOut === undefined ? [] : [options.kubeconfigOut])]
+    const machine = options.node === undefined ? undefined : machineFacts(options.images, unseen)
     const consequences = new Consequences(declaredObjects(store))
     const server = await startApiServer({
       store,

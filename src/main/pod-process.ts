@@ -108,18 +108,19 @@ export class PodProcess {
   }
 
   #spawn(): void {
-    const { env, applets, holdsInput, cwd } = this.#order
+    const { env, applets, holdsInput, cwd, rootfs } = this.#order
     const [program = '', ...first] = this.#around.program
     const uid = this.#pod.metadata.uid ?? ''
     const notes = openSync(this.#around.notesPath(uid), 'a', 0o600)
     ftruncateSync(notes)
     const startedAt = timeText()
     const names = applets === undefined ? [] : [this.#around.appletsOf(applets)]
-    const variables = { PATH: [...names, systemPath].join(':'), HOME: process.env['HOME'] ?? '/', ...env }
+    const variables = { PATH: [...names, systemPath].join(':'), HOME: rootfs === undefined ? (process.env['HOME'] ?? '/') : '/', ...env }
     let child: ChildProcess
     try {
       child = spawn(program, [...first, ...this.#arguments(names)], {
-        cwd,
+        // In a root directory of its own it is found there.
+        cwd: rootfs === undefined ? cwd : '/',
         // What the Pod says is for its command, not for the sidecar.
         env: ownEnvironment(),
         stdio: [holdsInput ? 'pipe' : 'ignore', 'ignore', notes, 'pipe'],
@@ -147,7 +148,7 @@ export class PodProcess {
 
   #arguments(applets: readonly string[]): readonly string[] {
     const { metadata } = this.#pod
-    const { user, publish, serviceAccount, command } = this.#order
+    const { user, publish, serviceAccount, command, rootfs, cwd } = this.#order
     return [
       ...this.#around.options,
       '--pod-uid',
@@ -162,6 +163,7 @@ export class PodProcess {
       ...publish.flatMap((port) => ['--publish', port]),
       ...applets.flatMap((path) => ['--read-only', path]),
       ...(user === undefined ? [] : ['--user', String(user)]),
+      ...(rootfs === undefined ? [] : ['--rootfs', `${rootfs.path}:${rootfs.isWritable ? 'rw' : 'ro'}`, '--workdir', cwd]),
       '--env-fd',
       '3',
       '--',

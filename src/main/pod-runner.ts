@@ -9,6 +9,7 @@ import { messageOf, SallyportError, timeText } from '../base/index.ts'
 import { findKind, isJsonObject, type JsonObject, type KubeObject, StatusError } from '../kube/index.ts'
 import { type ImageTable, type MachineFacts, parseImages, readPod, usualImages } from '../kubelet/index.ts'
 import type { ObjectStore, Stored } from '../store/index.ts'
+import { checkRootDirectory } from '../seal/index.ts'
 import { endLeft } from './left-processes.ts'
 import { PodProcess, type PodSurroundings } from './pod-process.ts'
 
@@ -176,11 +177,13 @@ export class PodRunner {
   }
 }
 
-/** Reads what this machine has. Rejects a file of images that cannot be understood. */
-export function machineFacts(images: string | undefined): MachineFacts {
+/** Reads what this machine has. Rejects a file of images that cannot be understood. `kept`: paths of which no Pod sees anything. */
+export function machineFacts(images: string | undefined, kept: readonly string[]): MachineFacts {
+  const uid = process.getuid?.() ?? 0
   return {
     images: images === undefined ? usualImages : readImages(images),
-    uid: process.getuid?.() ?? 0,
+    uid,
+    rootOf: (path) => checkRootDirectory(path, { uid, kept: [...kept, process.execPath, import.meta.dirname] }),
     hasProgram: (name) => findProgram(name) !== undefined,
     hasUser: (uid) => new RegExp(`^[^:]*:[^:]*:${uid}:`, 'm').test(readFileSync('/etc/passwd', 'utf8')),
   }

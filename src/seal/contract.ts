@@ -18,6 +18,7 @@ export interface SealOptions {
   /** Folders of which nothing is seen inside, and which cannot be replaced there. */
   readonly hidden?: readonly string[]
   readonly privateTmp?: boolean
+  readonly root?: RootOptions
   /** The search list of resolv.conf, kept for the workload. */
   readonly search: readonly string[]
   /** What the sidecar answers on `probeAddresses`. */
@@ -30,6 +31,16 @@ export interface SealOptions {
   readonly onOutput?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void
   /** For the escape suite, with an entry of its own: shows that its attacks succeed where a layer is missing. The shipped entry refuses it. */
   readonly withoutLayer?: Layer
+}
+
+/** Another root directory for the workload than the machine's. */
+export interface RootOptions {
+  /** As `checkRootDirectory` has it. */
+  readonly path: string
+  /** Whether the workload may change what is in it; else only its own /tmp, /run and /dev/shm. */
+  readonly isWritable: boolean
+  /** File of trusted certificates, for a root that has none. */
+  readonly authorities?: string
 }
 
 export const layers = ['seccomp', 'masks', 'nft', 'namespaces'] as const

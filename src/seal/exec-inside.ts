@@ -4,13 +4,14 @@ import { closeSync, fchownSync, readdirSync, readFileSync, statSync } from 'node
 import net from 'node:net'
 import { messageOf } from '../base/index.ts'
 import type { ExecRequest, TerminalSize } from './contract.ts'
+import { sendOrder, startEntering } from './enter-root.ts'
 import { makePipe } from './libc.ts'
 import type { Owner } from './masks.ts'
 import type { ExecNews, ExecOrder, Setup, StreamName } from './messages.ts'
 import { startWithoutRights } from './privileges.ts'
 import { openPty, type Pty } from './pty.ts'
 import { privilegeCommand } from './stages.ts'
-import { exitCodeOf, whyUnstartable } from './workload.ts'
+import { exitCodeOf, noPlace, type Unstartable, whyUnstartable } from './workload.ts'
 
 export type TellNews = (news: ExecNews, stream?: net.Socket) => Promise<void>
 
@@ -44,13 +45,12 @@ export class ExecInside {
     const refuse = (code: number, message: string) => void this.#tell({ kind: 'unexecuted', id, code, message })
     const env: Record<string, string> = { ...(request.tty ? { TERM: 'xterm' } : {}), ...this.#setup.env, ...request.env }
     const cwd = request.cwd ?? this.#setup.cwd
-    if (!isDirectory(cwd)) return refuse(126, `chdir to cwd (${JSON.stringify(cwd)}) failed: no such directory`)
-    const why = whyUnstartable(request.argv[0] ?? '', env['PATH'], cwd)
+    const why = this.#setup.root ? undefined : whyNot(request.argv[0] ?? '', env['PATH'], cwd)
     if (why) return refuse(why.code, why.asRuntimes)
     const streams = new Streams(request, this.#setup.user)
     try {
       streams.open()
-      const child = this.#spawn(request, { env, cwd, stdio: streams.inner })
+      const { child, refused } = this.#spawn(request, { env, cwd, stdio: streams.inner })
       this.#running.set(id, { child, pty: streams.pty })
       child.on('error', (error) => {
         this.#running.delete(id)
@@ -59,10 +59,10 @@ export class ExecInside {
       })
       streams.closeInner()
       // The end is not told before the streams: whoever hears of it looks whether they have ended too.
-      const handedOver = child.pid === undefined ? Promise.resolve() : this.#handOver(id, streams)
+      const begun = child.pid === undefined ? Promise.resolve(false) : this.#begin(id, streams, refused)
       child.on('exit', (code, signal) => {
         this.#running.delete(id)
-        void handedOver.then(() => this.#tell({ kind: 'ended', id, code: exitCodeOf(code, signal) }))
+        void begun.then((hasRun) => (hasRun ? this.#tell({ kind: 'ended', id, code: exitCodeOf(code, signal) }) : undefined))
       })
     } catch (error) {
       streams.close()
@@ -70,17 +70,35 @@ export class ExecInside {
     }
   }
 
+  /** Whether it runs, or has run. */
+  async #begin(id: number, streams: Streams, refused: Promise<Unstartable | undefined> | undefined): Promise<boolean> {
+    const why = await refused
+    if (why) {
+      streams.close()
+      await this.#tell({ kind: 'unexecuted', id, code: why.code, message: why.asRuntimes })
+      return false
+    }
+    await this.#handOver(id, streams)
+    return true
+  }
+
   /**
    * `setpriv` gets none of the environment, which the request may name: what LD_PRELOAD loads must not run before the rights are gone. A session of its
    * own, so that neither its signals nor the command's reach the other.
    */
-  #spawn({ argv, tty }: ExecRequest, { env, cwd, stdio }: { env: Record<string, string>; cwd: string; stdio: Stdio }): ChildProcess {
-    const { tools, isRoot, user } = this.#setup
-    const [program, ...privileges] = privilegeCommand({ setpriv: tools.setpriv, isRoot, ...(user ? { user } : {}) })
+  #spawn({ argv, tty }: ExecRequest, { env, cwd, stdio }: { env: Record<string, string>; cwd: string; stdio: Stdio }): Spawned {
+    const { tools, isRoot, user, root } = this.#setup
+    const identity = { isRoot, ...(user ? { user } : {}) }
+    if (root) {
+      const entering = startWithoutRights(isRoot, () => startEntering(isRoot, stdio))
+      const refused = sendOrder(entering, { argv, env, cwd, ...identity, session: tty ? 'terminal' : 'none' })
+      return { child: entering, refused }
+    }
+    const [program, ...privileges] = privilegeCommand({ setpriv: tools.setpriv, ...identity })
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
     const session = [tools.setsid, ...(tty ? ['--ctty'] : []), '--', ...argv]
     const args = [...privileges, tools.env, '-i', ...variables, ...session]
-    return startWithoutRights(isRoot, () => spawn(program, args, { stdio: [...stdio], env: { LC_ALL: 'C' }, cwd }))
+    return { child: startWithoutRights(isRoot, () => spawn(program, args, { stdio: [...stdio], env: { LC_ALL: 'C' }, cwd })) }
   }
 
   async #handOver(id: number, streams: Streams): Promise<void> {
@@ -106,6 +124,12 @@ export class ExecInside {
     }
     running.pty?.hangUp()
   }
+}
+
+interface Spawned {
+  readonly child: ChildProcess
+  /** Where that is told later: why it has not become what it was to be. */
+  readonly refused?: Promise<Unstartable | undefined>
 }
 
 interface Running {
@@ -207,6 +231,10 @@ function* sessionOf(session: number): Generator<number> {
       continue
     }
   }
+}
+
+function whyNot(command: string, path: string | undefined, cwd: string): Unstartable | undefined {
+  return isDirectory(cwd) ? whyUnstartable(command, path, cwd) : noPlace(cwd)
 }
 
 function isDirectory(path: string): boolean {

@@ -5,6 +5,7 @@ import net from 'node:net'
 import { messageOf, SallyportError } from '../base/index.ts'
 import { type CaptureState, compareCapture, isToolProcess, listRuleset, readCapture } from '../intercept/index.ts'
 import type { SelfTestReport } from './contract.ts'
+import { enterRoot, enterWord, sendOrder, startEntering } from './enter-root.ts'
 import { ExecInside } from './exec-inside.ts'
 import { leadOwnGroup, mountLater, setForegroundGroup, startThreads, takeStop } from './libc.ts'
 import { planKept, planSocketMasks } from './masks.ts'
@@ -16,13 +17,14 @@ import { allowReadingRules, shrinkPrivileges } from './privileges.ts'
 import { icmpMark, RefusalLedger } from './refusals.ts'
 import { ownRefusals, runSelfTest } from './self-test.ts'
 import { privilegeCommand } from './stages.ts'
-import { exitCodeOf, startWorkload, whyUnstartable } from './workload.ts'
+import { exitCodeOf, startWorkload, type Unstartable, whyUnstartable } from './workload.ts'
 
 export interface InitOptions {
   /** The entry that ships passes nothing here, so that no message can take a layer off. */
   readonly allowWithout?: boolean
 }
 
+const inherited = ['inherit', 'inherit', 'inherit'] as const
 const testInterval = 5000
 const countInterval = 1000
 /** How many self-tests in a row may go unanswered before it is said: a stopped sidecar answers late, and nothing leaks meanwhile. */
@@ -33,6 +35,7 @@ const notRunning = 'exec: the workload is not running'
 
 /** Runs until the command has ended; the process ends with its exit code. */
 export async function runInit(options: InitOptions = {}): Promise<void> {
+  if (process.argv[2] === enterWord) enterRoot()
   process.on('disconnect', () => process.exit(ownFailure))
   process.on(
     'uncaughtException',
@@ -191,27 +194,37 @@ class Init {
   }
 
   async #start(): Promise<void> {
-    const { command, env, cwd, isRoot, user, tools } = this.#setup
+    const { command, env, cwd, isRoot, user, tools, root } = this.#setup
     const [program = ''] = command
-    const why = whyUnstartable(program, env['PATH'], cwd)
+    const why = root ? undefined : whyUnstartable(program, env['PATH'], cwd)
     if (why) return this.#refuseToStart(why.code, why.message)
+    let refused: Promise<Unstartable | undefined> | undefined
     try {
       // The command can signal its own process group: none of the caller's processes may be in it.
       leadOwnGroup()
       await startThreads()
       if (this.#setup.terminal?.lent) this.#lendTerminal()
-      shrinkPrivileges(isRoot)
-      const privileges = privilegeCommand({ setpriv: tools.setpriv, isRoot, ...(user ? { user } : {}) })
-      this.#workload = startWorkload([...privileges, ...command], env, cwd)
+      shrinkPrivileges(isRoot, root !== undefined)
+      const identity = { isRoot, ...(user ? { user } : {}) }
+      const privileges = privilegeCommand({ setpriv: tools.setpriv, ...identity })
+      this.#workload = root ? startEntering(isRoot, inherited) : startWorkload([...privileges, ...command], env, cwd)
+      if (root) refused = sendOrder(this.#workload, { argv: command, env, cwd, ...identity })
       this.#workload.on('error', (error) => void this.#refuseToStart(ownFailure, messageOf(error)))
-      this.#workload.on('exit', (code, signal) => void this.#finish(exitCodeOf(code, signal)))
+      this.#workload.on('exit', (code, signal) => void this.#exited(exitCodeOf(code, signal), refused))
       allowReadingRules(isRoot)
     } catch (error) {
       return this.#refuseToStart(ownFailure, messageOf(error))
     }
+    const failure = await refused
+    if (failure) return this.#refuseToStart(failure.code, failure.message)
     this.#isPending = false
     this.#watch()
     await tell({ kind: 'started' })
+  }
+
+  /** Whoever has not become the command has said why. */
+  async #exited(code: number, refused: Promise<Unstartable | undefined> | undefined): Promise<void> {
+    if ((await refused) === undefined) await this.#finish(code)
   }
 
   async #refuseToStart(code: number, message: string): Promise<void> {

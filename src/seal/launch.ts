@@ -1,13 +1,16 @@
 // Starts the chain that ends in the init, and gathers outside what the init could no longer find out inside.
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
 import { fstatSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
 import { SallyportError, withTimeout } from '../base/index.ts'
-import type { SealOptions } from './contract.ts'
+import type { RootOptions, SealOptions } from './contract.ts'
 import { findHostSockets } from './host-sockets.ts'
 import { socketKind } from './libc.ts'
 import type { Setup } from './messages.ts'
+import { isWithin } from './mount-info.ts'
 import { hasCapability, sysAdmin } from './own-capabilities.ts'
+import { checkRootDirectory } from './root-directory.ts'
 import { launchCommand } from './stages.ts'
 import { Terminal } from './terminal.ts'
 import { findTools } from './tools.ts'
@@ -34,7 +37,8 @@ export function launch(options: SealOptions): Launch {
     uid,
     env: options.env,
     ...(options.user === undefined ? {} : { requested: options.user }),
-    isRealRoot: isFirstUserNamespace(readFileSync('/proc/self/uid_map', 'utf8')),
+    // With a root directory of its own it does not see those of the machine.
+    isRealRoot: options.root === undefined && isFirstUserNamespace(readFileSync('/proc/self/uid_map', 'utf8')),
     lookUp: lookUpUser,
   })
   const user = withUserNamespace ? undefined : choice.user
@@ -67,14 +71,16 @@ export function launch(options: SealOptions): Launch {
     expose: options.expose.map(realPath),
     readOnly: (options.readOnly ?? []).map(realPath),
     hidden: (options.hidden ?? []).map(realPath),
-    privateTmp: options.privateTmp ?? false,
+    // With a root of its own it has a /tmp of its own there.
+    privateTmp: options.privateTmp === true && options.root === undefined,
+    ...(options.root ? { root: rootOf(options.root, options) } : {}),
     resolvConf: resolvConf(options.search),
     ...runtimeDirectory(env['XDG_RUNTIME_DIR'], user, uid),
     ...(terminal === undefined ? {} : terminalOf(terminal)),
     command: options.command,
     env,
     cwd: options.cwd,
-    ...(user ? { user: { uid: user.uid, gid: user.gid } } : {}),
+    ...(user ? { user: { name: user.name, uid: user.uid, gid: user.gid } } : {}),
     isRoot: !withUserNamespace,
     ...without,
   }
@@ -139,6 +145,23 @@ function terminalOf(fd: number): Pick<Setup, 'terminal'> {
   const path = readlinkSync(`/proc/self/fd/${fd}`)
   if (!lstatSync(path, { throwIfNoEntry: false })?.isCharacterDevice()) return {}
   return { terminal: { path, fd, lent: isatty(0) && isatty(1) && new Terminal(fd).isOurs() } }
+}
+
+/** Judged again here, since this is where it is used. */
+function rootOf(root: RootOptions, { expose, hidden = [], readOnly = [], entry }: SealOptions): RootOptions {
+  const uid = process.getuid?.() ?? 0
+  const kept = [...hidden, ...(root.isWritable ? readOnly : []), process.execPath, dirname(entry)]
+  const checked = checkRootDirectory(root.path, { uid, kept })
+  const refuse = (why: string): never => {
+    throw new SallyportError('SLP0008', `the root directory ${root.path}: ${why}`, {
+      fix: 'name a directory with its own /bin, as root has made it',
+    })
+  }
+  if (!checked.ok) return refuse(checked.error)
+  const outside = expose.map(realPath).find((path) => !['/run', '/tmp', '/dev'].some((tree) => isWithin(path, tree)))
+  if (outside !== undefined) return refuse(`${outside} cannot be exposed in it: what is below /run, /tmp and /dev can`)
+  if ([0, 1, 2].some((fd) => fstatSync(fd).isDirectory())) return refuse('a directory outside of it is given as a stream')
+  return { ...root, path: checked.value }
 }
 
 function realPath(path: string): string {

@@ -13,6 +13,8 @@ export class SystemCallError extends Error {
 export const errno = {
   EPERM: 1,
   ENOENT: 2,
+  E2BIG: 7,
+  ENOEXEC: 8,
   EBADF: 9,
   EACCES: 13,
   EFAULT: 14,
@@ -103,6 +105,13 @@ export function makePipe(): { readonly read: number; readonly write: number } {
   return { read, write }
 }
 
+/** What is started later in this process inherits it. */
+export function keepAtExec(fd: number): void {
+  const setDescriptorFlags = 2
+  const result = resultOf(libc().fcntl(fd, setDescriptorFlags, 0))
+  if (result < 0 && result !== -errno.EBADF) throw new SystemCallError(`fcntl ${fd}`, -result)
+}
+
 /** For a descriptor of which Node believes that it may wait. */
 export function neverWait(fd: number): void {
   const [getFlags, setFlags, nonBlocking] = [3, 4, 0o4000]
@@ -156,6 +165,48 @@ export function setCapabilities(permitted: bigint, inheritable: bigint): void {
     data.writeUInt32LE(halfOf(inheritable), half * 12 + 8)
   }
   check('capset', libc().capset(header, data))
+}
+
+/** Of the calling thread; what it starts inherits it, and nothing takes it off. */
+export function gainNoPrivileges(): void {
+  const setNoNewPrivileges = 38
+  check('prctl PR_SET_NO_NEW_PRIVS', libc().prctl(setNoNewPrivileges, 1, 0, 0, 0))
+}
+
+/** Until the next program: nobody without rights looks at this process. */
+export function hideFromTracers(): void {
+  const setDumpable = 4
+  check('prctl PR_SET_DUMPABLE', libc().prctl(setDumpable, 0, 0, 0, 0))
+}
+
+/** By the directory that this process stands in. */
+export function changeRoot(): void {
+  check('chroot', libc().chroot('.'))
+}
+
+export function leadSession(): void {
+  if (resultOf(libc().setsid()) < 0) throw new SystemCallError('setsid', koffi.errno())
+}
+
+/** All groups of this user, of the whole process. */
+export function initGroups(user: string, group: number): void {
+  check('initgroups', libc().initgroups(user, group))
+}
+
+/** Makes the terminal the session's own. */
+export function takeTerminal(fd: number): void {
+  const setControlling = 0x540e
+  check('ioctl TIOCSCTTY', libc().ioctl(fd, setControlling, 0))
+}
+
+/** Whatever this process does with it. */
+export function resetSignal(signal: number): void {
+  libc().signal(signal, 0)
+}
+
+/** Becomes another program. Returns, with the errno, only when that could not be. */
+export function execute(path: string, argv: readonly string[], env: readonly string[]): number {
+  return -resultOf(libc().execve(path, [...argv, null], [...env, null]))
 }
 
 /** The first ended child that nobody has waited for, or zero; it stays waitable. */
@@ -258,6 +309,10 @@ interface Libc {
   readonly tcsetpgrp: (fd: number, group: number) => number
   readonly getpgrp: GetGroup
   readonly setpgid: (pid: number, group: number) => number
+  readonly setsid: () => number
+  readonly initgroups: (user: string, group: number) => number
+  readonly chroot: (path: string) => number
+  readonly execve: (path: string, argv: readonly (string | null)[], env: readonly (string | null)[]) => number
   readonly signal: (signal: number, action: number) => number
 }
 
@@ -290,6 +345,10 @@ function bindLibc(): Libc {
     tcsetpgrp: library.func('int tcsetpgrp(int, int)'),
     getpgrp: library.func('int getpgrp()'),
     setpgid: library.func('int setpgid(int, int)'),
+    setsid: library.func('int setsid()'),
+    initgroups: library.func('int initgroups(const char*, uint32_t)'),
+    chroot: library.func('int chroot(const char*)'),
+    execve: library.func('int execve(const char*, const char**, const char**)'),
     signal: library.func('intptr signal(int, intptr)'),
   }
 }

@@ -19,6 +19,10 @@ export type MaskStep =
   | { readonly do: 'freeze'; readonly at: string }
   /** Nothing is left to see: an empty file or directory lies over it. Absent already: nothing to do. */
   | { readonly do: 'cover'; readonly at: string }
+  /** Shows `from` with everything mounted in it, without devices, and unless it is writable so that nothing in it can be written. */
+  | { readonly do: 'tree'; readonly from: string; readonly at: string; readonly isWritable: boolean }
+  /** Shows each entry of `from` but these in the directory `at`; links as links, whatever they lead to. */
+  | { readonly do: 'entries'; readonly from: string; readonly at: string; readonly except: readonly string[] }
 
 export interface Owner {
   readonly uid: number
@@ -60,6 +64,9 @@ export const emptyDirectory = `${ownDirectory}/none`
 export const hostsPath = '/etc/hosts'
 /** Root may write to it, as to the real one. */
 const hostsCopy = '/run/.sallyport-hosts'
+/** Where the root of a workload stands that has one of its own, and before that the directory that it is made of. */
+export const workloadRoot = '/run/.sallyport-root'
+const rootTree = '/run/.sallyport-tree'
 /** Sources of binds that a step of the plan makes first. */
 export const ownFiles = [ownDirectory, hostsCopy] as const
 
@@ -84,6 +91,52 @@ export function planKept(facts: MaskFacts): readonly MaskStep[] {
   return [...nameSteps(facts).filter((step) => !isWithin(step.at, '/run')), ...readOnlySteps(facts), ...hiddenSteps(facts)]
 }
 
+export interface ShownRoot {
+  readonly path: string
+  readonly isWritable: boolean
+  /** A file outside of it, and whether it has such files itself. */
+  readonly authorities?: string
+  readonly hasAuthorities: boolean
+}
+
+/**
+ * The root of a workload that has one of its own: a directory of ours that shows what is in the other, and in the places of what the seal makes, that. So
+ * nothing is ever mounted on, or made in, a directory that somebody else could change meanwhile. Carried out after all other masks: it shows them too.
+ */
+export function planRoot(root: ShownRoot, facts: Pick<MaskFacts, 'expose' | 'hosts' | 'runtimeDirectory'>): readonly MaskStep[] {
+  const at = (path: string): string => `${workloadRoot}${path}`
+  const exposed = (['/run', '/tmp'] as const).flatMap((directory) => keptBelow(directory, facts.expose))
+  return [
+    { do: 'directory', at: rootTree, mode: 0o700 },
+    { do: 'tree', from: root.path, at: rootTree, isWritable: root.isWritable },
+    { do: 'directory', at: workloadRoot, mode: 0o755 },
+    { do: 'tmpfs', at: workloadRoot, mode: 0o755 },
+    { do: 'entries', from: rootTree, at: workloadRoot, except: ['dev', 'etc', 'proc', 'run', 'sys', 'tmp'] },
+    { do: 'directory', at: at('/etc'), mode: 0o755 },
+    { do: 'entries', from: `${rootTree}/etc`, at: at('/etc'), except: ['resolv.conf', ...(facts.hosts === undefined ? [] : ['hosts'])] },
+    { do: 'bind', from: `${ownDirectory}/resolv.conf`, at: at('/etc/resolv.conf') },
+    ...(facts.hosts === undefined ? [] : [{ do: 'bind', from: hostsCopy, at: at(hostsPath) } satisfies MaskStep]),
+    ...(root.authorities === undefined || root.hasAuthorities ? [] : authoritySteps(root.authorities, at)),
+    ...['/dev', '/proc', '/sys'].map((tree): MaskStep => ({ do: 'bind', from: tree, at: at(tree) })),
+    { do: 'tmpfs', at: at('/run'), mode: 0o755 },
+    { do: 'directory', at: at('/run/lock'), mode: 0o1777 },
+    { do: 'tmpfs', at: at('/tmp'), mode: 0o1777 },
+    ...(facts.runtimeDirectory
+      ? [{ do: 'directory', at: at(facts.runtimeDirectory.path), mode: 0o700, owner: facts.runtimeDirectory.owner } satisfies MaskStep]
+      : []),
+    ...exposed.map((step) => ({ ...step, at: at(step.at) })),
+    { do: 'freeze', at: workloadRoot },
+  ]
+}
+
+/** Where most programs look for them; some ask for the second. */
+function authoritySteps(from: string, at: (path: string) => string): readonly MaskStep[] {
+  return [
+    { do: 'bind', from, at: at('/etc/ssl/certs/ca-certificates.crt') },
+    { do: 'symlink', at: at('/etc/ssl/cert.pem'), to: 'certs/ca-certificates.crt' },
+  ]
+}
+
 /** Further sockets to cover later, when something outside has opened them. */
 export function planSocketMasks(
   sockets: readonly string[],
@@ -92,7 +145,7 @@ export function planSocketMasks(
   const covered = coveredDirectories(facts)
   const paths = new Set(sockets.flatMap((path) => [path, ...aliasesOf(path, facts.mounts)]))
   return [...paths]
-    .filter((path) => !covered.some((directory) => isWithin(path, directory)))
+    .filter((path) => isWithin(path, workloadRoot) || !covered.some((directory) => isWithin(path, directory)))
     .filter((path) => !facts.expose.some((exposed) => isWithin(path, exposed)))
     .map((at) => ({ do: 'cover', at }))
 }
@@ -213,7 +266,7 @@ function coveredDirectories(facts: Pick<MaskFacts, 'privateTmp' | 'hasOwnVarRun'
 }
 
 /** A kept directory comes before what is kept inside it, which needs no step of its own. */
-function keptBelow(directory: string, paths: readonly string[]): MaskStep[] {
+function keptBelow(directory: string, paths: readonly string[]): Extract<MaskStep, { do: 'bind' }>[] {
   const inside = paths.filter((path) => path !== directory && isWithin(path, directory))
   const outermost = inside.filter((path) => !inside.some((other) => other !== path && isWithin(path, other)))
   return [...new Set(outermost)].map((path) => ({ do: 'bind', from: path, at: path, optional: true }))

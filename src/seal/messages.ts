@@ -1,5 +1,5 @@
 // What sidecar and init say to each other over their channel; the init is trusted no more than its messages are well-formed.
-import type { ExecRequest, Layer, Refusal, SelfTestReport, TerminalSize } from './contract.ts'
+import type { ExecRequest, Layer, Refusal, RootOptions, SelfTestReport, TerminalSize } from './contract.ts'
 import type { NetworkTools } from '../intercept/index.ts'
 import type { Owner } from './masks.ts'
 
@@ -16,6 +16,7 @@ export interface Setup {
   readonly readOnly: readonly string[]
   readonly hidden: readonly string[]
   readonly privateTmp: boolean
+  readonly root?: RootOptions
   readonly resolvConf: string
   readonly runtimeDirectory?: { readonly path: string; readonly owner: Owner }
   /** The caller's terminal, if there is one, and whether the command gets it at once. */
@@ -23,7 +24,7 @@ export interface Setup {
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
-  readonly user?: { readonly uid: number; readonly gid: number }
+  readonly user?: { readonly name: string; readonly uid: number; readonly gid: number }
   /** Whether the init is root without a user namespace of its own: then it keeps a short list of capabilities. */
   readonly isRoot: boolean
   readonly withoutLayer?: Layer

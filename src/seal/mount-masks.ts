@@ -8,7 +8,9 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -81,6 +83,10 @@ async function carryOut(step: MaskStep, tools: Tools): Promise<void> {
         return await mounter({ source: 'none', target: step.at, flags: mountFlags.remount | mountFlags.readOnly | quiet })
       case 'cover':
         return await cover(step.at, tools)
+      case 'tree':
+        return await mountTree(step, tools)
+      case 'entries':
+        return await showEntries(step, tools)
     }
   } catch (error) {
     throw failure(step, error)
@@ -129,18 +135,44 @@ async function mountTerminals({ at, ttyGroup }: Extract<MaskStep, { do: 'termina
 async function makeReadOnly({ at, optional }: Extract<MaskStep, { do: 'read-only' }>, { mounter }: Tools): Promise<void> {
   if (optional && !exists(at)) return
   await mounter({ source: at, target: at, flags: mountFlags.bind | mountFlags.recursive })
+  await restrict(at, mountFlags.readOnly, mounter)
+}
+
+async function mountTree({ from, at, isWritable }: Extract<MaskStep, { do: 'tree' }>, { mounter }: Tools): Promise<void> {
+  await mounter({ source: from, target: at, flags: mountFlags.bind | mountFlags.recursive })
+  await restrict(at, isWritable ? quiet : quiet | mountFlags.readOnly, mounter)
+}
+
+/** The mount at this place and all below it. */
+async function restrict(at: string, flags: number, mounter: Mounter): Promise<void> {
   const here = new Map(readMounts().map((entry) => [entry.point, entry]))
   for (const entry of here.values()) {
     if (!isWithin(entry.point, at)) continue
     try {
-      await mounter({
-        source: 'none',
-        target: entry.point,
-        flags: flagsOf(entry) | mountFlags.remount | mountFlags.bind | mountFlags.readOnly,
-      })
+      await mounter({ source: 'none', target: entry.point, flags: flagsOf(entry) | mountFlags.remount | mountFlags.bind | flags })
     } catch (error) {
       // Hidden below a later mount (the path is gone, or is no mount there): nobody can reach it to write either.
       if (entry.point === at || !isHidden(error)) throw error
+    }
+  }
+}
+
+/** By descriptors that do not follow links: what is a link is shown as one, and read inside. Sockets, pipes and devices are left out. */
+async function showEntries({ from, at, except }: Extract<MaskStep, { do: 'entries' }>, { mounter }: Tools): Promise<void> {
+  if (statOrNothing(from)?.isDirectory() !== true) return
+  for (const name of readdirSync(from)) {
+    if (except.includes(name)) continue
+    const fd = openSync(`${from}/${name}`, openPath | constants.O_NOFOLLOW)
+    try {
+      const entry = fstatSync(fd)
+      const target = `${at}/${name}`
+      if (entry.isSymbolicLink()) symlinkSync(readlinkSync(`${from}/${name}`), target)
+      else if (entry.isDirectory() || entry.isFile()) {
+        makeMountPoint(target, entry.isDirectory())
+        await mounter({ source: `/proc/self/fd/${fd}`, target, flags: mountFlags.bind | mountFlags.recursive })
+      }
+    } finally {
+      closeSync(fd)
     }
   }
 }

@@ -7,7 +7,7 @@ import { deferred, messageOf, SallyportError, withTimeout } from '../base/index.
 import { applyRuleset, type CapturePorts, configureLinks, loopbackBatch, probeHosts, renderRuleset } from '../intercept/index.ts'
 import type { Layer } from './contract.ts'
 import { closeOnExec, installFilter } from './libc.ts'
-import { hostsPath, type MaskFacts, planMasks } from './masks.ts'
+import { hostsPath, type MaskFacts, planMasks, planRoot } from './masks.ts'
 import type { DoorName, Setup, SocketName } from './messages.ts'
 import { mountMasks, readMounts } from './mount-masks.ts'
 import { isWithin } from './mount-info.ts'
@@ -154,6 +154,11 @@ async function expectQuestion(resolver: dgram.Socket, type: 'udp4' | 'udp6', hos
 async function mask(setup: Setup, isOn: boolean): Promise<MaskFacts> {
   const facts = gatherMaskFacts(setup)
   if (isOn) await mountMasks(planMasks(facts))
+  if (setup.root) {
+    await mountMasks(planRoot({ ...setup.root, hasAuthorities: hasAuthorities(setup.root.path) }, facts))
+    process.chdir('/')
+    return facts
+  }
   // By its path, anew: a directory that was entered before would still lead below what now lies over it.
   try {
     process.chdir(setup.cwd)
@@ -164,6 +169,11 @@ async function mask(setup: Setup, isOn: boolean): Promise<MaskFacts> {
     })
   }
   return facts
+}
+
+/** As a program of this root would find them; a link counts, whatever is behind it. */
+function hasAuthorities(root: string): boolean {
+  return ['ssl', 'pki'].some((name) => lstatSync(`${root}/etc/${name}`, { throwIfNoEntry: false }) !== undefined)
 }
 
 function gatherMaskFacts(setup: Setup): MaskFacts {
@@ -183,7 +193,7 @@ function gatherMaskFacts(setup: Setup): MaskFacts {
     ...(setup.runtimeDirectory ? { runtimeDirectory: setup.runtimeDirectory } : {}),
     ...(setup.terminal ? { terminal: setup.terminal.path } : {}),
     hasTtyGroup: mapsId(readFileSync('/proc/self/gid_map', 'utf8'), 5),
-    inUse: [setup.cwd, setup.env['HOME'] ?? '/'],
+    inUse: setup.root ? [setup.root.path] : [setup.cwd, setup.env['HOME'] ?? '/'],
   }
 }
 

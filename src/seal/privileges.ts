@@ -1,24 +1,26 @@
 // Takes from the init itself what it no longer needs, so that not even a program that it starts later could use it.
 import { readFileSync } from 'node:fs'
-import { clearAmbient, dropBounding, raiseAmbient, setCapabilities } from './libc.ts'
+import { clearAmbient, dropBounding, gainNoPrivileges, raiseAmbient, setCapabilities } from './libc.ts'
 import { rootCapabilities } from './stages.ts'
 
 /** linux/capability.h */
 const netAdmin = 12
 const netRaw = 13
 const setPcap = 8
+const sysChroot = 18
 
 /**
  * Before the command starts. As root without a user namespace a program of root gets back whatever the bounding set allows, and the workload may change
  * programs: so nothing is left but what it has anyway, the right to read the rules, raw sockets for the self-test, and what `setpriv` needs to take those off.
  * In a user namespace the command's own chain of programs must get nothing (LD_PRELOAD would run in it), hence no ambient capabilities.
  */
-export function shrinkPrivileges(isRoot: boolean): void {
-  const kept = isRoot ? [...Object.values(rootCapabilities), netAdmin, netRaw, setPcap] : []
+export function shrinkPrivileges(isRoot: boolean, changesRoot: boolean): void {
+  const forRoot = changesRoot ? [sysChroot] : []
+  const kept = isRoot ? [...Object.values(rootCapabilities), netAdmin, netRaw, setPcap, ...forRoot] : []
   const permitted = isRoot ? maskOf(kept) : permittedNow()
   for (let capability = 0; capability < 64; capability++) if (!kept.includes(capability)) dropBounding(capability)
   clearAmbient()
-  setCapabilities(permitted, isRoot ? 0n : maskOf([netAdmin]))
+  setCapabilities(permitted, isRoot ? 0n : maskOf([netAdmin, ...forRoot]))
 }
 
 /** After the command has started: `nft`, which reads the counts, gets this one and no other. */
@@ -34,6 +36,32 @@ export function startWithoutRights<T>(isRoot: boolean, start: () => T): T {
   } finally {
     allowReadingRules(isRoot)
   }
+}
+
+/** For a program that changes its root before it becomes one of the workload's: it gets that right, and takes it off itself. */
+export function startWithRoot<T>(isRoot: boolean, start: () => T): T {
+  if (isRoot) return start()
+  clearAmbient()
+  raiseAmbient(sysChroot)
+  try {
+    return start()
+  } finally {
+    clearAmbient()
+  }
+}
+
+/** What `setpriv` takes off, of the calling thread: for a program that it cannot start, since it is not there. */
+export function takeRightsOff(isRoot: boolean, user: { readonly uid: number; readonly gid: number } | undefined): void {
+  gainNoPrivileges()
+  const kept: readonly number[] = isRoot && user === undefined ? Object.values(rootCapabilities) : []
+  // In a user namespace the init has done that for all of its children.
+  if (isRoot) for (let capability = 0; capability < 64; capability++) if (!kept.includes(capability)) dropBounding(capability)
+  clearAmbient()
+  if (user) {
+    process.setgid?.(user.gid)
+    process.setuid?.(user.uid)
+  }
+  setCapabilities(maskOf(kept), 0n)
 }
 
 function maskOf(capabilities: readonly number[]): bigint {

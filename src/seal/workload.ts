@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import os from 'node:os'
 import { resolve } from 'node:path'
+import { fail, ok, type Result } from '../base/index.ts'
 
 export interface Unstartable {
   readonly code: 126 | 127
@@ -13,20 +14,30 @@ export interface Unstartable {
 
 /** What a shell would say before it tries; absent when the command can be tried. */
 export function whyUnstartable(command: string, path: string | undefined, cwd: string): Unstartable | undefined {
+  const found = findCommand(command, path, cwd)
+  return found.ok ? undefined : found.error
+}
+
+/** The path of the program that would be tried. */
+export function findCommand(command: string, path: string | undefined, cwd: string): Result<string, Unstartable> {
   const candidates = command.includes('/')
     ? [resolve(cwd, command)]
     : (path ?? defaultPath).split(':').map((directory) => resolve(cwd, directory, command))
   const found = candidates.filter((candidate) => statOrNothing(candidate)?.isFile())
-  if (found.some(isExecutable)) return undefined
-  const say = (code: 126 | 127, why: string, asRuntimes: string): Unstartable => ({
-    code,
-    message: `${command}: ${why}`,
-    asRuntimes: `exec: ${JSON.stringify(command)}: ${asRuntimes}`,
-  })
+  const program = found.find(isExecutable)
+  if (program !== undefined) return ok(program)
+  const say = (code: 126 | 127, why: string, asRuntimes: string): Result<string, Unstartable> =>
+    fail({ code, message: `${command}: ${why}`, asRuntimes: `exec: ${JSON.stringify(command)}: ${asRuntimes}` })
   if (found.length > 0) return say(126, 'not executable', 'permission denied')
   if (!command.includes('/')) return say(127, 'command not found', 'executable file not found in $PATH')
   if (statOrNothing(resolve(cwd, command))?.isDirectory()) return say(126, 'is a directory', 'is a directory')
   return say(127, 'command not found', `stat ${command}: no such file or directory`)
+}
+
+/** The directory in which it was to start is none. */
+export function noPlace(cwd: string): Unstartable {
+  const message = `chdir to cwd (${JSON.stringify(cwd)}) failed: no such directory`
+  return { code: 126, message, asRuntimes: message }
 }
 
 /** As execvp(3) has it when there is no PATH. */

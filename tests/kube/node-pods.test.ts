@@ -1,10 +1,13 @@
 // Pods that are applied to a server and run on its own machine, by real kubectl: what they run, how they end and begin again, and what is refused by name.
 import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeBusyboxRoot } from '../support/root-directory.ts'
 import { hasKubectl, kubectlOf, type Ran, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
 
 const data = temporaryDirectory()
 const home = temporaryDirectory()
+const roots = temporaryDirectory()
 const poll = { timeout: 40_000 }
 let api: ServedApi
 let kubectl: (args: readonly string[], input?: string) => Promise<Ran>
@@ -64,6 +67,7 @@ describe.skipIf(!hasKubectl())('on the server’s own machine', () => {
     await api.kill('SIGTERM')
     data.remove()
     home.remove()
+    roots.remove()
   })
 
   it('a Pod runs as a sealed workload, with its variables and the names of its image’s programs', async () => {
@@ -126,6 +130,30 @@ describe.skipIf(!hasKubectl())('on the server’s own machine', () => {
     expect(warned.err).toContain('Warning: spec.containers[0].livenessProbe: it is not probed')
     expect(await ask('get', 'pod', 'refused')).toContain('not found')
     await ask('delete', 'pod', 'warned', '--force', '--grace-period=0')
+  })
+
+  it('a Pod has a directory of the machine as its root, where its annotation names one', async () => {
+    const path = join(roots.path, 'root')
+    makeBusyboxRoot(path)
+    const rooted = (name: string, root: string): string => {
+      const containers = [{ name: 'main', image: 'acme/anything', command: ['sh', '-c', 'cat greeting; sleep 1000'], workingDir: '/srv' }]
+      return JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name, annotations: { 'sallyport.dev/rootfs': root } },
+        spec: { containers },
+      })
+    }
+    const injected = spawnSync(process.execPath, ['dist/bin.js', 'kube-inject', '-f', '-'], {
+      input: rooted('rooted', path),
+      encoding: 'utf8',
+    })
+    expect((await kubectl(['apply', '-f', '-'], injected.stdout)).out).toBe('pod/rooted created\n')
+    await expect.poll(() => ask('logs', 'rooted'), poll).toBe('from the root directory\n')
+    expect(await ask('exec', 'rooted', '--', 'sh', '-c', 'pwd; echo x >/srv/new || echo $HOME $PATH')).toMatch(/^\/srv\n\/ \S*:\/bin\n/)
+    const { err } = await kubectl(['apply', '-f', '-'], rooted('refused', data.path))
+    expect(err).toContain(`metadata.annotations[sallyport.dev/rootfs]: Forbidden: "${data.path}": it is in`)
+    await ask('delete', 'pod', 'rooted', '--wait=false')
   })
 
   it('only who may do everything has commands run on this machine', async () => {

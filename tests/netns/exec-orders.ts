@@ -56,6 +56,7 @@ async function carryOut(seal: Seal, { id, stdin, steps = [], megabytes, tty, ...
   const process = started.value
   if (megabytes !== undefined) return { id, stdout: '', stderr: '', ...(await passThrough(process, patternOf(megabytes))) }
   const [out, err] = [collect(process.stdout), collect(process.stderr)]
+  const read = [process.stdout, process.stderr].map((stream) => new Promise((done) => (stream ? stream.once('close', done) : done(true))))
   if (stdin !== undefined) process.stdin?.end(stdin)
   let seen = 0
   for (const step of steps) {
@@ -67,6 +68,7 @@ async function carryOut(seal: Seal, { id, stdin, steps = [], megabytes, tty, ...
   }
   if (steps.length > 0 && !tty) process.stdin?.end()
   const { exitCode } = await process.ended
+  await Promise.all(read)
   return { id, exitCode, stdout: out(), stderr: err() }
 }
 

@@ -1,6 +1,6 @@
 // `sallyport run`: turns the command line into a workload and has the role started.
 import { closeSync, readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { Roles, RunOptions } from '../roles.ts'
 import { listOf, optional, proxyOf, textOf, UsageError, type Values } from '../values.ts'
 
@@ -13,11 +13,20 @@ export async function run(command: readonly string[], values: Values, roles: Rol
     expose: listOf(values, 'expose'),
     readOnly: listOf(values, 'readOnly'),
     privateTmp: values['privateTmp'] === true,
+    ...rootOf(values),
+    ...optional(values, 'workdir'),
     hide: listOf(values, 'hide'),
     ...variablesOf(values),
     ...doorOf(values),
     command,
   })
+}
+
+/** `DIR`, `DIR:ro` or `DIR:rw`, as volumes are written. */
+function rootOf(values: Values): Pick<RunOptions, 'rootfs'> {
+  const text = textOf(values, 'rootfs')
+  if (text === undefined) return {}
+  return { rootfs: { path: resolve(text.replace(/:r[ow]$/, '')), isWritable: text.endsWith(':rw') } }
 }
 
 function doorOf(values: Values): Pick<RunOptions, 'httpProxyPort' | 'proxyEnv'> {
