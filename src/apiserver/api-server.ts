@@ -132,7 +132,7 @@ class Handler {
     this.#authorizer = new Authorizer(store)
     this.#credentials = new CredentialRequests({ store, now, authorizer: this.#authorizer, tokens, clientAuthority })
     this.#requests = new ResourceRequests({ store, now, consequences, nodePods })
-    this.#pods = new PodService({ store, now, limits, report, authorizer: this.#authorizer, node: nodePods?.node })
+    this.#pods = new PodService({ store, now, limits, report, authorizer: this.#authorizer, nodePods })
   }
 
   async handle(message: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -15,6 +15,11 @@ export interface NodeAdmission {
   readonly node: string
   /** Undefined for a Pod that is another’s: one of a process that has joined, or of another node. */
   readonly admit: (pod: KubeObject) => Admitted | undefined
+  /**
+   * What the command of such a Pod, whose process has gone, has written last: of its present or last run, or of the one before. `wanted` chooses of it, as a
+   * session of the process would be asked. Undefined when nothing was kept.
+   */
+  readonly keptLog: (pod: KubeObject, run: 'last' | 'previous', wanted: Readonly<Record<string, unknown>>) => Buffer | undefined
 }
 
 export function runnerOf({ metadata }: KubeObject): string | undefined {

@@ -101,6 +101,7 @@ function runCommand(roles: Roles, finish: (code: number) => void): Command {
     .option('--user <name>', 'runs CMD as this user (root only)')
     .addOption(new Option('--env-fd <fd>').hideHelp())
     .addOption(list('--hide <path>', '').hideHelp())
+    .addOption(new Option('--log-file <file>').hideHelp())
     .argument('<command...>', 'CMD and its arguments')
     .passThroughOptions()
     .addHelpText(

@@ -64,6 +64,8 @@ export interface RunOptions extends ProxyOptions {
   readonly user?: string
   /** CMD's variables, in the place of this process's own. */
   readonly env?: Readonly<Record<string, string>>
+  /** Gets what CMD has written last, when it ends. */
+  readonly logFile?: string
   /** Of which CMD sees nothing. */
   readonly hide: readonly string[]
   readonly command: readonly string[]

@@ -17,6 +17,7 @@ import type { ApiOptions } from '../cli/index.ts'
 import { type ObjectStore, openLevelStore } from '../store/index.ts'
 import { Consequences } from './consequences.ts'
 import { declaredObjects } from './declared-objects.ts'
+import { KeptLogs } from './kept-logs.ts'
 import { machineFacts, nodeAdmission, PodRunner } from './pod-runner.ts'
 import { servedDirectory } from './state-directory.ts'
 
@@ -44,6 +45,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
     const authenticate = authenticator({ adminToken: files.adminToken, tokens, store, now: Date.now })
     const unseen = [directory, ...(options.kubeconfigOut === undefined ? [] : [options.kubeconfigOut])]
     const machine = options.node === undefined ? undefined : machineFacts(options.images, unseen)
+    const logs = new KeptLogs(directory)
     const consequences = new Consequences(declaredObjects(store))
     const server = await startApiServer({
       store,
@@ -55,7 +57,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
       clientAuthority: files.clientAuthority,
       authenticate,
       xds,
-      ...(machine === undefined || options.node === undefined ? {} : { nodePods: nodeAdmission(options.node, machine) }),
+      ...(machine === undefined || options.node === undefined ? {} : { nodePods: nodeAdmission(options.node, machine, logs) }),
       consequences: (object) => consequences.of(object),
       report,
     })
@@ -72,7 +74,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
         if (machine === undefined || options.node === undefined) return
         live.runner = new PodRunner(
           store,
-          { node: options.node, address: reachable.replace(/:\d+$/, ''), directory, kubeconfig, report },
+          { node: options.node, address: reachable.replace(/:\d+$/, ''), directory, kubeconfig, logs, report },
           machine,
         )
       },

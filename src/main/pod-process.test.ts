@@ -40,6 +40,7 @@ test.each(Object.entries(cases))('%s', async (_name, { command, program = ['/bin
       program,
       options: [],
       notesPath: (uid) => join(folder, uid),
+      logPath: (uid, run) => join(folder, `${uid}-${run}`),
       appletsOf: () => folder,
       setStatus: (_pod, status) => Promise.resolve(void told.push(status)),
       tell: () => undefined,

@@ -16,6 +16,8 @@ export interface PodSurroundings {
   readonly options: readonly string[]
   /** A file of its own for what its process says. */
   readonly notesPath: (uid: string) => string
+  /** A file for what its command writes last, in the run after so many others. */
+  readonly logPath: (uid: string, run: number) => string
   /** Folder with the names of a program that has many. */
   readonly appletsOf: (program: string) => string
   readonly setStatus: (pod: KubeObject, status: JsonObject) => Promise<void>
@@ -162,6 +164,8 @@ export class PodProcess {
       ...Object.entries(metadata.labels ?? {}).flatMap(([name, value]) => ['-l', `${name}=${value}`]),
       ...publish.flatMap((port) => ['--publish', port]),
       ...applets.flatMap((path) => ['--read-only', path]),
+      '--log-file',
+      this.#around.logPath(metadata.uid ?? '', this.#count),
       ...(user === undefined ? [] : ['--user', String(user)]),
       ...(rootfs === undefined ? [] : ['--rootfs', `${rootfs.path}:${rootfs.isWritable ? 'rw' : 'ro'}`, '--workdir', cwd]),
       '--env-fd',

@@ -10,6 +10,7 @@ import { findKind, isJsonObject, type JsonObject, type KubeObject, StatusError }
 import { type ImageTable, type MachineFacts, parseImages, readPod, usualImages } from '../kubelet/index.ts'
 import type { ObjectStore, Stored } from '../store/index.ts'
 import { checkRootDirectory } from '../seal/index.ts'
+import type { KeptLogs } from './kept-logs.ts'
 import { endLeft } from './left-processes.ts'
 import { PodProcess, type PodSurroundings } from './pod-process.ts'
 
@@ -21,6 +22,7 @@ export interface PodRunnerOptions {
   /** Folder of the server. */
   readonly directory: string
   readonly kubeconfig: string
+  readonly logs: KeptLogs
   readonly report: (error: unknown) => void
 }
 
@@ -47,6 +49,7 @@ export class PodRunner {
     // Pods of other users find the names of their programs below it, and nothing else.
     chmodSync(this.#directory, 0o711)
     const { items, revision } = store.list('pods')
+    options.logs.keepOnly(new Set(items.map((stored) => podOf(stored)?.metadata.uid ?? '')))
     for (const stored of items) this.#take(stored, true)
     this.#stopWatching = store.watch(revision, ({ key, before, after }) => {
       if (key.resource !== 'pods') return
@@ -92,6 +95,7 @@ export class PodRunner {
     const uid = podOf(stored)?.metadata.uid ?? ''
     this.#running.get(uid)?.kill()
     this.#running.delete(uid)
+    this.#options.logs.drop(uid)
   }
 
   #around(): PodSurroundings {
@@ -103,6 +107,7 @@ export class PodRunner {
       address,
       program: [process.execPath, programs.bin, 'run'],
       options: ['--join', '--kubeconfig', kubeconfig, '--node-name', node, '--hide', directory, '--hide', kubeconfig, ...state],
+      logPath: (uid, run) => this.#options.logs.pathFor(uid, run),
       notesPath: (uid) => join(this.#directory, uid),
       appletsOf: (program) => this.#appletsOf(program),
       setStatus: (pod, status) => this.#setStatus(pod, status),
@@ -190,7 +195,7 @@ export function machineFacts(images: string | undefined, kept: readonly string[]
 }
 
 /** Gives a Pod that names no other node to this one, with what forbids it. */
-export function nodeAdmission(node: string, machine: MachineFacts): NodeAdmission {
+export function nodeAdmission(node: string, machine: MachineFacts, logs: KeptLogs): NodeAdmission {
   const admit: NodeAdmission['admit'] = (pod) => {
     const spec = isJsonObject(pod['spec']) ? pod['spec'] : {}
     const wanted = spec['nodeName'] ?? ''
@@ -198,7 +203,7 @@ export function nodeAdmission(node: string, machine: MachineFacts): NodeAdmissio
     const { causes, warnings } = readPod(pod, machine)
     return { object: { ...pod, spec: { ...spec, nodeName: node } }, causes, warnings }
   }
-  return { node, admit }
+  return { node, admit, keptLog: logs.find }
 }
 
 function readImages(path: string): ImageTable {

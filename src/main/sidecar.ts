@@ -1,6 +1,6 @@
 // Composes a sidecar: control side, names and a data plane around a seal, and the gateways beside it.
 import { basename } from 'node:path'
-import { cidrContains, fail, type Ip, parseCidr, SallyportError, warnOfListener } from '../base/index.ts'
+import { cidrContains, fail, messageOf, parseCidr, SallyportError, type Ip, warnOfListener } from '../base/index.ts'
 import type { RunOptions } from '../cli/index.ts'
 import { createNameSource, createRefusalAddresses, type DnsClient, type RefusalAddresses, serveDns } from '../dns/index.ts'
 import type { LogRing, PodPort } from '../node/index.ts'
@@ -66,8 +66,20 @@ export async function runSidecar({ options, nonce, seal, log }: SidecarOptions):
     }
   } finally {
     inside.close()
-    log?.close()
+    await keepLog(log, options.logFile)
     await Promise.all([control?.close(), gateways.close(), joined.close()])
+  }
+}
+
+/** Before its Pod is told to have ended: whoever reads that may ask for it at once. */
+async function keepLog(log: LogRing | undefined, path: string | undefined): Promise<void> {
+  log?.close()
+  if (log === undefined || path === undefined) return
+  const { writeLogFile } = await import('../node/index.ts')
+  try {
+    writeLogFile(path, log.lines())
+  } catch (error) {
+    process.stderr.write(`sallyport: what the command has written is not kept: ${messageOf(error)}\n`)
   }
 }
 

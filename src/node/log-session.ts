@@ -38,12 +38,23 @@ export function serveLog(socket: WebSocket, message: Readonly<Record<string, unk
     send(line)
     if (left <= 0) end()
   }
-  const recent = ring.lines().filter(({ at }) => at >= order.since)
-  for (const line of order.tailLines < recent.length ? recent.slice(recent.length - order.tailLines) : recent) send(line)
+  for (const line of chosenOf(ring.lines(), order)) send(line)
   let stop = (): void => undefined
   if (!order.follow || left <= 0) return end()
   stop = ring.follow(hear)
   socket.once('close', () => stop())
+}
+
+/** What such a client would be told of a command that has ended. */
+export function selectLog(lines: readonly LogLine[], message: Readonly<Record<string, unknown>>): Buffer {
+  const order = logOrderOf(message)
+  const text = Buffer.concat(chosenOf(lines, order).map((line) => textOf(line, order)))
+  return text.subarray(0, Math.min(order.limitBytes, text.length))
+}
+
+function chosenOf(lines: readonly LogLine[], { since, tailLines }: LogOrder): readonly LogLine[] {
+  const recent = lines.filter(({ at }) => at >= since)
+  return tailLines < recent.length ? recent.slice(recent.length - tailLines) : recent
 }
 
 function logOrderOf(message: Readonly<Record<string, unknown>>): LogOrder {

@@ -1,5 +1,6 @@
 // Pods that are applied to a server and run on its own machine, by real kubectl: what they run, how they end and begin again, and what is refused by name.
 import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeBusyboxRoot } from '../support/root-directory.ts'
@@ -34,6 +35,7 @@ const ask = async (...args: readonly string[]): Promise<string> => {
 const field = (name: string, path: string): Promise<string> => ask('get', 'pod', name, '-o', `jsonpath={${path}}`)
 
 const busybox = {
+  command: ['sh', '-c', 'echo begun; exec sleep infinity'],
   container: {
     env: [
       { name: 'A', value: 'a b' },
@@ -43,8 +45,8 @@ const busybox = {
 }
 
 const ends = [
-  ['done', 'exit 0', 'Succeeded', '0 Completed'],
-  ['broken', 'exit 3', 'Failed', '3 Error'],
+  ['done', 'echo first; echo all done; exit 0', 'Succeeded', '0 Completed'],
+  ['broken', 'echo why >&2; exit 3', 'Failed', '3 Error'],
 ] as const
 
 describe.skipIf(!hasKubectl())('on the server’s own machine', () => {
@@ -56,7 +58,7 @@ describe.skipIf(!hasKubectl())('on the server’s own machine', () => {
     const pods = [
       podOf('busybox', busybox),
       podOf('stubborn', { command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'], spec: { terminationGracePeriodSeconds: 2 } }),
-      podOf('looping', { command: ['sh', '-c', 'exit 4'] }),
+      podOf('looping', { command: ['sh', '-c', 'cat /proc/sys/kernel/random/uuid; exit 4'] }),
       ...ends.map(([name, script]) => podOf(name, { command: ['sh', '-c', script], spec: once })),
     ]
     const { err } = await kubectl(['apply', '-f', '-'], pods.join('\n---\n'))
@@ -76,7 +78,8 @@ describe.skipIf(!hasKubectl())('on the server’s own machine', () => {
     expect(await ask('exec', 'busybox', '--', 'sh', '-c', script)).toMatch(/^busybox a b a b! \S+\n\S+\/telnet\nlo:\n$/)
     await expect.poll(() => ask('describe', 'pod', 'busybox'), poll).toMatch(/Started/)
     expect(await field('busybox', '.status.containerStatuses[0].name')).toBe('main')
-    expect(await ask('logs', 'busybox')).toBe('')
+    expect(await ask('logs', 'busybox')).toBe('begun\n')
+    expect(await ask('logs', '-p', 'busybox')).toContain('previous terminated container "main" in pod "busybox" not found')
   })
 
   it('what the server proves itself with is not seen inside', async () => {
@@ -86,7 +89,7 @@ describe.skipIf(!hasKubectl())('on the server’s own machine', () => {
 
   it('the same manifest changes nothing, and another one is refused', async () => {
     expect((await apply('busybox', busybox)).out).toBe('pod/busybox unchanged\n')
-    expect((await apply('busybox', { command: ['sleep', '5'], ...busybox })).err).toMatch(/spec: Forbidden: pod updates may not change/)
+    expect((await apply('busybox', { ...busybox, command: ['sleep', '5'] })).err).toMatch(/spec: Forbidden: pod updates may not change/)
   })
 
   it('who ignores SIGTERM is ended after its grace, and its Pod is gone', async () => {
@@ -103,13 +106,26 @@ describe.skipIf(!hasKubectl())('on the server’s own machine', () => {
     expect(`${await field(name, `${path}.exitCode`)} ${await field(name, `${path}.reason`)}`).toBe(terminated)
   })
 
+  it('what it has written last is told when its process has gone', async () => {
+    expect(await ask('logs', 'done')).toBe('first\nall done\n')
+    expect(await ask('logs', '-f', '--tail=1', '--timestamps', 'done')).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z all done\n$/)
+    expect(await ask('logs', 'broken')).toBe('why\n')
+  })
+
   it('who fails is started again, at once and then later, which is told', async () => {
     await expect.poll(() => ask('get', 'pod', 'looping'), poll).toMatch(/CrashLoopBackOff +[2-9]/)
     expect(await field('looping', '.status.containerStatuses[0].lastState.terminated.exitCode')).toBe('4')
     await expect
       .poll(() => ask('describe', 'pod', 'looping'), poll)
       .toMatch(/BackOff .*Back-off restarting failed container main in pod looping/)
+    const [last, before] = await Promise.all([ask('logs', 'looping'), ask('logs', '--previous', 'looping')])
+    expect(last).toMatch(/^[\da-f-]{36}\n$/)
+    expect(before).toBe(last)
+    const uid = await field('looping', '.metadata.uid')
+    const logs = join(data.path, 'logs', uid)
+    expect(readdirSync(logs).length).toBeLessThanOrEqual(2)
     expect(await ask('delete', 'pod', 'looping', '--timeout=5s')).toContain('deleted')
+    await expect.poll(() => existsSync(logs), poll).toBe(false)
     expect(await ask('get', 'pod', 'looping')).toContain('not found')
   })
 
@@ -173,5 +189,8 @@ describe.skipIf(!hasKubectl())('on the server’s own machine', () => {
     api = await serveApi(data.path, { more: ['--node', 'here'] })
     await expect.poll(() => ask('get', 'pod', 'busybox'), poll).toMatch(/busybox +1\/1 +Running +1 /)
     expect(await field('done', '.status.phase')).toBe('Succeeded')
+    expect(await ask('logs', 'done')).toBe('first\nall done\n')
+    await expect.poll(() => ask('logs', 'busybox'), poll).toBe('begun\n')
+    expect(await ask('logs', '-p', 'busybox')).toBe('begun\n')
   })
 })

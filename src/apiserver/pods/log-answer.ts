@@ -3,13 +3,19 @@ import type { ServerResponse } from 'node:http'
 import type { RawData, WebSocket } from 'ws'
 import { isJsonObject } from '../../kube/index.ts'
 
-/** Nothing more is asked of the process before the client has read this. */
+const head = { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' }
 const STANDARD_OUTPUT = 1
 const STATUS = 3
 
+/** Of a process that has gone. */
+export function answerLog(response: ServerResponse, text: Buffer): void {
+  response.writeHead(200, head)
+  response.end(text)
+}
+
 /** Ends the answer when the process ends the session, and the session when the client goes. */
 export function streamLog(response: ServerResponse, session: WebSocket): void {
-  response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' })
+  response.writeHead(200, head)
   response.flushHeaders()
   response.once('close', () => {
     session.resume()

@@ -1,5 +1,5 @@
 // Reads what is asked of the process behind a Pod: to execute something, or to tell what it has written.
-import { badRequest, fieldAtPath, isJsonList, isJsonObject, type KubeObject, StatusError } from '../../kube/index.ts'
+import { badRequest, fieldAtPath, isJsonList, isJsonObject, type Json, type KubeObject, StatusError } from '../../kube/index.ts'
 import { isTrue, numberOf } from '../query.ts'
 import type { SessionRequest } from './pod-links.ts'
 
@@ -25,10 +25,6 @@ export function execRequest(pod: KubeObject, subresource: string, query: URLSear
 
 export function logRequest(pod: KubeObject, query: URLSearchParams): Asked {
   checkContainer(pod, query)
-  if (isTrue(query, 'previous'))
-    throw new StatusError(
-      badRequest(`previous terminated container in pod "${pod.metadata.name ?? ''}" not found: nothing is started again here`),
-    )
   const sinceTime = query.get('sinceTime') ?? ''
   if (sinceTime !== '' && Number.isNaN(Date.parse(sinceTime)))
     throw new StatusError(badRequest(`sinceTime: Invalid value: ${JSON.stringify(sinceTime)}`))
@@ -43,6 +39,13 @@ export function logRequest(pod: KubeObject, query: URLSearchParams): Asked {
   }
 }
 
+/** As Kubernetes says that there was no run before this one, or that nothing of it was kept. */
+export function previousNotFound(pod: KubeObject): StatusError {
+  const [container] = listOf(fieldAtPath(pod, ['spec', 'containers']))
+  const name = isJsonObject(container) ? container['name'] : ''
+  return new StatusError(badRequest(`previous terminated container ${JSON.stringify(name)} in pod "${pod.metadata.name ?? ''}" not found`))
+}
+
 /** Throws for what Kubernetes has below a Pod and this server has not. */
 export function refuseOthers(subresource: string, ...offered: readonly string[]): void {
   if (offered.includes(subresource)) return
@@ -53,10 +56,13 @@ export function refuseOthers(subresource: string, ...offered: readonly string[])
 
 function checkContainer(pod: KubeObject, query: URLSearchParams): void {
   const wanted = query.get('container') ?? ''
-  const containers = fieldAtPath(pod, ['spec', 'containers'])
-  const names = (isJsonList(containers) ? containers : []).map((one) => (isJsonObject(one) ? one['name'] : undefined))
+  const names = listOf(fieldAtPath(pod, ['spec', 'containers'])).map((one) => (isJsonObject(one) ? one['name'] : undefined))
   if (wanted !== '' && !names.includes(wanted))
     throw new StatusError(badRequest(`container ${wanted} is not valid for pod ${pod.metadata.name ?? ''}`))
+}
+
+function listOf(value: Json | undefined): readonly Json[] {
+  return isJsonList(value) ? value : []
 }
 
 function given(name: string, value: number | undefined): Readonly<Record<string, number>> {

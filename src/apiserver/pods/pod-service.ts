@@ -4,15 +4,17 @@ import type { Duplex } from 'node:stream'
 import { findKind, type KubeObject, methodNotAllowed, notFound, StatusError } from '../../kube/index.ts'
 import type { ObjectStore } from '../../store/index.ts'
 import type { Authorizer } from '../access/authorizer.ts'
+import { type NodeAdmission, runnerOf } from '../node-admission.ts'
 import { ObjectWriter } from '../object-writer.ts'
+import { isTrue } from '../query.ts'
 import type { ResourceRequest } from '../resource-requests.ts'
 import type { User } from '../access/user.ts'
 import { objectOf } from '../stored-objects.ts'
 import { EndpointsKeeper } from './endpoints-keeper.ts'
-import { streamLog } from './log-answer.ts'
+import { answerLog, streamLog } from './log-answer.ts'
 import { PodKeeper, type PodLimits, usualPodLimits } from './pod-keeper.ts'
 import { PodLinks } from './pod-links.ts'
-import { execRequest, logRequest, refuseOthers } from './pod-requests.ts'
+import { execRequest, logRequest, previousNotFound, refuseOthers } from './pod-requests.ts'
 import { PodSessions } from './pod-sessions.ts'
 import { Upgrades } from './upgrades.ts'
 
@@ -22,8 +24,8 @@ export interface PodServiceParts {
   readonly limits?: Partial<PodLimits> | undefined
   readonly report: (error: unknown) => void
   readonly authorizer: Authorizer
-  /** Whose Pods the server itself looks after. */
-  readonly node?: string | undefined
+  /** Of those Pods that the server itself looks after. */
+  readonly nodePods?: Pick<NodeAdmission, 'node' | 'keptLog'> | undefined
 }
 
 export class PodService {
@@ -33,8 +35,10 @@ export class PodService {
   readonly #upgrades: Upgrades
   readonly #keeper: PodKeeper
   readonly #endpoints: EndpointsKeeper
+  readonly #nodePods: PodServiceParts['nodePods']
 
-  constructor({ store, now, limits, report, authorizer, node }: PodServiceParts) {
+  constructor({ store, now, limits, report, authorizer, nodePods }: PodServiceParts) {
+    this.#nodePods = nodePods
     this.#writer = new ObjectWriter(store, now)
     this.#keeper = new PodKeeper({
       store,
@@ -42,7 +46,7 @@ export class PodService {
       links: this.#links,
       limits: { ...usualPodLimits, ...limits },
       report,
-      node,
+      node: nodePods?.node,
     })
     this.#endpoints = new EndpointsKeeper({ store, writer: this.#writer, report })
     this.#upgrades = new Upgrades({
@@ -67,8 +71,22 @@ export class PodService {
     // Everything else about exec is said to who asks for it in the right way.
     if (subresource === 'exec') execRequest(pod, subresource, query)
     if (subresource === 'exec' || message.method !== 'GET') throw new StatusError(methodNotAllowed(path.resource))
-    streamLog(response, await this.#sessions.open(namespace, name, logRequest(pod, query)))
+    const wanted = logRequest(pod, query)
+    const kept = this.#keptLog(pod, isTrue(query, 'previous'), wanted)
+    if (kept !== undefined) answerLog(response, kept)
+    else streamLog(response, await this.#sessions.open(namespace, name, wanted))
     return undefined
+  }
+
+  /** Of a run that has ended; undefined when there is a process to ask. */
+  #keptLog(pod: KubeObject, isPrevious: boolean, wanted: Readonly<Record<string, unknown>>): Buffer | undefined {
+    const { namespace = '', name = '' } = pod.metadata
+    const isOurs = this.#nodePods !== undefined && runnerOf(pod) === this.#nodePods.node
+    const keptOf = (run: 'last' | 'previous'): Buffer | undefined => (isOurs ? this.#nodePods?.keptLog(pod, run, wanted) : undefined)
+    if (!isPrevious) return this.#links.has(namespace, name) ? undefined : keptOf('last')
+    const kept = keptOf('previous')
+    if (kept === undefined) throw previousNotFound(pod)
+    return kept
   }
 
   upgrade(who: () => User | undefined, message: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -14,7 +14,7 @@ export async function run(command: readonly string[], values: Values, roles: Rol
     readOnly: listOf(values, 'readOnly'),
     privateTmp: values['privateTmp'] === true,
     ...rootOf(values),
-    ...optional(values, 'workdir'),
+    ...optional(values, 'workdir', 'logFile'),
     hide: listOf(values, 'hide'),
     ...variablesOf(values),
     ...doorOf(values),
