@@ -19,6 +19,8 @@ export interface KubectlStage {
 
 const readyMs = 60_000
 const serverPort = 6443
+/** As Istio's installation has it. */
+const gatewayAccount = 'istio-egressgateway-service-account'
 
 export async function setKubectlStage(folder: string, onWorld: (world: World) => void): Promise<KubectlStage> {
   const world = await createWorld(topology())
@@ -29,7 +31,7 @@ export async function setKubectlStage(folder: string, onWorld: (world: World) =>
   const outside = await startOutside(world.node('outside'), join(folder, 'outside'))
   const env = environment(folder, home)
   await startServer(world.node('application'), folder, env)
-  await startGateway(world.node('gateway'), folder, env)
+  await startGateway(world, folder, env)
   const shell = await openShell(world.node('application'), home, env)
   return { outside, gateway: openRecords('gateway', join(folder, 'gateway.jsonl')), shell: () => shell }
 }
@@ -64,12 +66,30 @@ async function startServer(node: WorldNode, folder: string, env: Environment): P
   await server.says('API at', readyMs)
 }
 
-/** Its Pod is ready when the server says so. */
-async function startGateway(node: WorldNode, folder: string, env: Environment): Promise<void> {
+/**
+ * What a person carries to the machine of the gateway: a token that is good once, for the service account of the gateway, and the certificate of the server's
+ * authority. Its Pod is ready when the server says so.
+ */
+async function startGateway(world: World, folder: string, env: Environment): Promise<void> {
+  const machine = join(folder, 'gateway')
+  mkdirSync(machine)
+  const server = world.node('application')
+  const { stdout: token, stderr } = await server.exec('sallyport', ['token', 'create', '-n', 'istio-system', '--sa', gatewayAccount], {
+    env,
+  })
+  if (token === '') throw new Error(`no token for the gateway: ${stderr}`)
+  writeFileSync(join(machine, 'token'), token, { mode: 0o600 })
+  cpSync(join(folder, 'data/pki/ca.crt'), join(machine, 'ca.crt'))
   const place = ['-n', 'istio-system', '--name', 'istio-egressgateway', '-l', 'istio=egressgateway', '-l', 'app=istio-egressgateway']
   const joined = [
     '--join',
     `https://${addresses.application}:${serverPort}`,
+    '--token-file',
+    join(machine, 'token'),
+    '--ca-file',
+    join(machine, 'ca.crt'),
+    '--sa',
+    gatewayAccount,
     '--node-name',
     'gateway',
     '--from',
@@ -86,9 +106,11 @@ async function startGateway(node: WorldNode, folder: string, env: Environment): 
     '--drain',
     '1',
   ]
-  const gateway = node.spawn(process.execPath, [bundled('bin.js'), ...words], { detached: true, env })
+  // Of its own: nothing of the administrator's is on that machine.
+  const own = { ...env, HOME: machine, XDG_STATE_HOME: join(machine, 'state'), KUBECONFIG: undefined }
+  const gateway = world.node('gateway').spawn(process.execPath, [bundled('bin.js'), ...words], { detached: true, env: own })
   const ask = ['get', 'pod', 'istio-egressgateway', '-n', 'istio-system', '-o', 'jsonpath={.status.phase}']
-  await until(gateway, async () => (await node.exec('kubectl', ask, { env })).stdout === 'Running')
+  await until(gateway, async () => (await server.exec('kubectl', ask, { env })).stdout === 'Running')
 }
 
 async function until(running: NodeProcess, isDone: () => Promise<boolean>): Promise<void> {

@@ -13,15 +13,16 @@ export const httpAct: Act<KubectlStage> = {
   steps: [
     {
       name: 'kubectl-pods',
-      shows: 'a gateway that has joined from another machine is a Pod with its node',
+      shows: 'a gateway that has joined from another machine, by a token, is a Pod with its node, behind its Service',
       async play(stage, notebook) {
-        await type(stage, notebook, 'kubectl apply -f gateway-node.yaml', /service\/istio-egressgateway configured/)
+        await type(stage, notebook, 'kubectl apply -f gateway-service.yaml', /service\/istio-egressgateway configured/)
         await type(
           stage,
           notebook,
           'kubectl get pods -n istio-system -o wide',
           new RegExp(`istio-egressgateway .*Running.* ${gateway} +gateway `),
         )
+        await type(stage, notebook, 'kubectl get endpointslices -n istio-system', new RegExp(`istio-egressgateway.* ${gateway}`))
       },
     },
     {
