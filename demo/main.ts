@@ -1,9 +1,9 @@
 // `make demo`: plays both walk-throughs for real in a world of its own and says whether every step went as expected.
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findEnvoy } from '../tests/support/envoy.ts'
+import { findKubectl } from '../tests/support/kubectl.ts'
 import type { World } from '../tests/support/world.ts'
 import { acts } from './acts.ts'
 import { type Breakage, breakages, isBreakage } from './breakage.ts'
@@ -65,8 +65,8 @@ function walkThroughs(breakage: Breakage | undefined, engine: readonly string[])
 
 async function playKubectl([word]: readonly string[]): Promise<number> {
   if (word === '--list') return listSteps(kubectlActs)
-  if (spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore' }).status !== 0) {
-    process.stderr.write('demo: there is no kubectl on PATH\n')
+  if (!findKubectl()) {
+    process.stderr.write('demo: there is no kubectl 1.30 or newer: put one on PATH, or run tools/setup.sh kubectl\n')
     return 1
   }
   return playShow({

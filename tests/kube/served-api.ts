@@ -1,9 +1,10 @@
 // Starts `sallyport serve` as a process of its own, and runs kubectl against it with a home that nobody else has.
-import { execFile, spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findKubectl } from '../support/kubectl.ts'
 
 /** A server, and the folder with its authority and the token of its administrator. */
 export interface Reached {
@@ -140,7 +141,7 @@ export function temporaryDirectory(): { readonly path: string; remove(): void } 
 }
 
 export function hasKubectl(): boolean {
-  const has = spawnSync('kubectl', ['version', '--client']).status === 0
-  if (!has && process.env['CI'] === 'true') throw new Error('kubectl is not on PATH')
+  const has = findKubectl()
+  if (!has && process.env['CI'] === 'true') throw new Error('there is no kubectl: tools/setup.sh kubectl')
   return has
 }
