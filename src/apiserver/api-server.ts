@@ -37,6 +37,8 @@ export interface ApiServerOptions {
   readonly tokens: ServiceAccountTokens
   /** Signs the certificates of clients. */
   readonly clientAuthority: KeyPair
+  /** How long a certificate of a workload is good. */
+  readonly certificateMs?: number | undefined
   /** Takes connections that are not for the API. */
   readonly xds?: XdsDoor
   readonly pods?: Partial<PodLimits>
@@ -124,13 +126,14 @@ class Handler {
       now = Date.now,
       tokens,
       clientAuthority,
+      certificateMs,
       consequences = () => [],
       pods: limits,
       nodePods,
       report = () => undefined,
     } = options
     this.#authorizer = new Authorizer(store)
-    this.#credentials = new CredentialRequests({ store, now, authorizer: this.#authorizer, tokens, clientAuthority })
+    this.#credentials = new CredentialRequests({ store, now, authorizer: this.#authorizer, tokens, clientAuthority, certificateMs })
     this.#requests = new ResourceRequests({ store, now, consequences, nodePods })
     this.#pods = new PodService({ store, now, limits, report, authorizer: this.#authorizer, nodePods })
   }

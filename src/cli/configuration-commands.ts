@@ -15,6 +15,7 @@ export function serveCommand(roles: Roles, finish: Finish): Command {
     .option('--data <dir>', 'folder of the objects of the API (usually ~/.local/state/sallyport/serve)')
     .option('--listen <addr>', 'HOST:PORT of the API (usually 127.0.0.1:6443)')
     .option('--kubeconfig-out <file>', 'where the kubeconfig goes, into one that is there already as well (usually into the folder)')
+    .option('--certificate-ttl <duration>', 'how long certificates are good by which workloads join, 24h at the most (usually 24h)')
     .option('--node [name]', 'runs Pods on this machine, as the node of this name (usually its host name)')
     .option('--images <file>', 'says which programs of this machine stand for further images of Pods')
     .option('--xds <addr>', 'where proxies are served: HOST:PORT, or the path of a Unix socket')

@@ -86,6 +86,8 @@ export interface ApiOptions {
   readonly listen: { readonly host: string; readonly port: number }
   /** Where the kubeconfig goes; into the folder if absent. */
   readonly kubeconfigOut?: string
+  /** How long a certificate is good that a workload has joined by; a day if absent. */
+  readonly certificateMs?: number
   /** Pods that name no other node are run on this machine, under this name. */
   readonly node?: string
   /** File that says which programs stand for further images. */

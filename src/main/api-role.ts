@@ -55,6 +55,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
       key: files.key,
       tokens,
       clientAuthority: files.clientAuthority,
+      certificateMs: options.certificateMs,
       authenticate,
       xds,
       ...(machine === undefined || options.node === undefined ? {} : { nodePods: nodeAdmission(options.node, machine, logs) }),

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join as joinPath } from 'node:path'
-import { makeDirectory, messageOf, servedKubeconfig } from '../base/index.ts'
+import { Backoff, makeDirectory, messageOf, servedKubeconfig } from '../base/index.ts'
 import type { JoinOptions, ProxyOptions } from '../cli/index.ts'
 import { type ApiAccess, type ApiCredential, findAccess, joinServer } from '../client/index.ts'
 import { authorityDirectory } from './state-directory.ts'
@@ -25,7 +25,8 @@ interface Kept {
   readonly token: string
 }
 
-const RETRY_MS = 60_000
+/** Of a renewal: not at once, and then no more seldom than this. */
+const [SOONEST_MS, RETRY_MS] = [1000, 60_000]
 const bootstrap = /^sallyport-join-/
 
 async function openAccess(options: ProxyOptions, join: JoinOptions): Promise<ApiAccess> {
@@ -42,6 +43,7 @@ class WorkloadCertificate {
   readonly #access: ApiAccess
   readonly #options: ProxyOptions
   readonly #path: string
+  readonly #backoff = new Backoff({ baseMs: SOONEST_MS, maxMs: RETRY_MS })
   #kept: Kept | undefined
 
   constructor(access: ApiAccess, options: ProxyOptions) {
@@ -65,7 +67,7 @@ class WorkloadCertificate {
         this.#kept = kept
       }
     }
-    this.#plan()
+    this.#planNext()
   }
 
   credential(): ApiCredential {
@@ -88,20 +90,34 @@ class WorkloadCertificate {
     }
   }
 
-  /** When a third of its time is left, and then until it is renewed. */
-  #plan(): void {
-    const left = (this.#kept?.notAfter ?? 0) - Date.now()
-    // Timers of Node.js count no further than 24 days.
-    setTimeout(() => void this.#renew(), Math.min(Math.max((left * 2) / 3, RETRY_MS), 2 ** 31 - 1)).unref()
+  /** When a third of its time is left. */
+  #planNext(): void {
+    this.#backoff.reset()
+    this.#plan(Math.max((((this.#kept?.notAfter ?? 0) - Date.now()) * 2) / 3, SOONEST_MS))
+  }
+
+  /** Timers of Node.js count no further than 24 days. */
+  #plan(afterMs: number): void {
+    setTimeout(() => void this.#renew(), Math.min(afterMs, 2 ** 31 - 1)).unref()
   }
 
   async #renew(): Promise<void> {
     try {
-      await this.#have(this.credential(), this.#kept?.token ?? '')
+      const { credential, token } = this.#proof()
+      await this.#have(credential, token)
+      this.#planNext()
     } catch (error) {
       this.#note(`the certificate by which this has joined is not renewed yet: ${messageOf(error)}`)
+      this.#plan(this.#backoff.next())
     }
-    this.#plan()
+  }
+
+  /** One that has expired proves nothing any more: somebody may have put a new token in the place of the first. */
+  #proof(): { readonly credential: ApiCredential; readonly token: string } {
+    const kept = this.#kept
+    if (kept !== undefined && kept.notAfter > Date.now()) return { credential: this.credential(), token: kept.token }
+    const credential = this.#access.credential()
+    return { credential, token: 'token' in credential ? hashOf(credential.token) : '' }
   }
 
   #note(text: string): void {

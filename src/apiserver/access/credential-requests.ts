@@ -37,6 +37,8 @@ export interface CredentialParts {
   readonly tokens: ServiceAccountTokens
   /** Signs the certificates of clients. */
   readonly clientAuthority: KeyPair
+  /** How long a certificate of a workload is good; a day if absent. */
+  readonly certificateMs?: number | undefined
 }
 
 export interface NodePath {
@@ -57,7 +59,7 @@ export function readNodePath(path: string): NodePath | undefined {
 const [LEAST_SECONDS, MOST_SECONDS, USUAL_SECONDS] = [600, 2 ** 32, 3600]
 /** Of tokens by which a workload joins. */
 const [USUAL_JOIN_SECONDS, MOST_JOIN_SECONDS] = [900, 86_400]
-const CERTIFICATE_MS = 86_400_000
+const USUAL_CERTIFICATE_MS = 86_400_000
 
 export class CredentialRequests {
   readonly #parts: CredentialParts
@@ -122,13 +124,13 @@ export class CredentialRequests {
 
   async #certificate(account: ServiceAccountName, uid: string, request: CertificateRequest): Promise<Answer> {
     const { ExtendedKeyUsage, openIssuer } = await loadIssuer()
-    const { clientAuthority, now } = this.#parts
+    const { clientAuthority, now, certificateMs = USUAL_CERTIFICATE_MS } = this.#parts
     const issuer = await openIssuer(clientAuthority)
     const { certificate, expires } = await issuer.sign(request, {
       subject: [{ CN: [serviceAccountUserName(account)] }, { O: [workloads] }, { OU: [uid] }],
       names: [],
       usages: [ExtendedKeyUsage.clientAuth],
-      lifetimeMs: CERTIFICATE_MS,
+      lifetimeMs: certificateMs,
       now: now(),
     })
     return json({ ...head('Join', account), status: { certificate, notAfter: timeText(expires) } }, 201)

@@ -46,6 +46,7 @@ function refuseApiOptions(values: Values): void {
     data: '--data',
     listen: '--listen',
     kubeconfigOut: '--kubeconfig-out',
+    certificateTtl: '--certificate-ttl',
     node: '--node',
     images: '--images',
   }))
@@ -61,8 +62,19 @@ function apiOf(values: Values): ApiOptions {
   return {
     listen: { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) },
     ...optional(values, 'data', 'kubeconfigOut'),
+    ...certificateOf(values),
     ...nodeOf(values),
   }
+}
+
+/** What is given away is not given for longer than usual; and less than this is no time to renew it in. */
+const [LEAST_CERTIFICATE_MS, MOST_CERTIFICATE_MS] = [5000, 86_400_000]
+
+function certificateOf(values: Values): Pick<ApiOptions, 'certificateMs'> {
+  if (textOf(values, 'certificateTtl') === undefined) return {}
+  const certificateMs = durationOf(values, 'certificateTtl')
+  if (certificateMs >= LEAST_CERTIFICATE_MS && certificateMs <= MOST_CERTIFICATE_MS) return { certificateMs }
+  throw new UsageError('SLP0002', '--certificate-ttl is between 5s and 24h', { fix: 'write --certificate-ttl 1h' })
 }
 
 function nodeOf(values: Values): Pick<ApiOptions, 'node' | 'images'> {
