@@ -10,6 +10,7 @@ import { type Place, versions } from './peers.ts'
 import { stopAll } from './processes.ts'
 import { formatSection, isMet, type Section } from './report.ts'
 import { measureScale } from './scale.ts'
+import { measureServe } from './serve.ts'
 import { measureStarts } from './starts.ts'
 import { measureTcp } from './tcp.ts'
 import { measureWarmStart } from './warm-start.ts'
@@ -26,6 +27,7 @@ const sections: Readonly<Record<string, (place: Place, rounds: number) => Sectio
   scale: measureScale,
   warm: measureWarmStart,
   xds: measureXds,
+  serve: measureServe,
 }
 
 const rounds = Number(process.env['ROUNDS'] ?? '5')

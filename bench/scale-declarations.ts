@@ -30,7 +30,7 @@ export function writeEntries(folder: string, count: number, layout: Layout): Dec
   }
 }
 
-function watchedEntry(address: string): string {
+export function watchedEntry(address: string): string {
   return (
     head('watched', watchedName) +
     `  addresses: [${address}]\n  resolution: STATIC\n  endpoints:\n  - address: ${address}\n${port(6379, 'tcp', 'TCP')}`
@@ -38,7 +38,7 @@ function watchedEntry(address: string): string {
 }
 
 /** Of ten, seven speak HTTP and TLS, one is a wildcard, one has an address and one is found by its name. */
-function entry(i: number): string {
+export function entry(i: number): string {
   const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`
   switch (i % 10) {
     case 7:

@@ -6,7 +6,7 @@ import { generatorFile, generatorPath } from './generator.ts'
 import { lateness, type Lateness } from './lateness.ts'
 import type { Place } from './peers.ts'
 import { cpuOf, type Program, rssOf, start, stopAll, treeOf } from './processes.ts'
-import { type Aim, median, type Row, type Section } from './report.ts'
+import { type Aim, median, quantile, type Row, type Section } from './report.ts'
 import { type Declarations, type Layout, watchedName, writeEntries } from './scale-declarations.ts'
 
 const counts = [100, 1000, 10_000]
@@ -148,11 +148,6 @@ async function change(declarations: Declarations, watcher: Watcher, i: number): 
 
 function sidecarOf({ pid }: Program): readonly number[] {
   return treeOf(pid, generatorFile).slice(0, 1)
-}
-
-function quantile(samples: readonly number[], q: number): number {
-  const sorted = samples.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
 }
 
 function settle(): Promise<void> {

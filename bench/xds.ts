@@ -1,15 +1,15 @@
 // Measures the configuration server: the first push of ten thousand entries, and a change of one entry to five hundred streams.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { typeUrls } from '../src/xds/type-urls.ts'
 import { generatorPath } from './generator.ts'
 import { lateness } from './lateness.ts'
 import type { Granted, Wish } from './load/xds-client.ts'
 import type { Place } from './peers.ts'
 import { freePorts, type Program, rssOf, start, stopAll } from './processes.ts'
-import { median, type Section } from './report.ts'
+import { median, quantile, type Section } from './report.ts'
 import { writeEntries } from './scale-declarations.ts'
+import { startTalker } from './talk.ts'
 
 const FIRST_ENTRIES = 10_000
 const STREAM_ENTRIES = 1000
@@ -140,7 +140,7 @@ async function measureStreams(folder: string): Promise<Streamed> {
   return { took, bytes, kilobytes: (after - before) / (STREAMS - 1) / 1000, loop }
 }
 
-interface Holder {
+export interface Holder {
   readonly program: Program
   wish(wish: Wish): Promise<Granted>
 }
@@ -167,24 +167,10 @@ async function startServer(folder: string, count: number) {
   return { server, holder: await startHolder(address), late, change: (to: string) => declarations.change(to) }
 }
 
-async function startHolder(address: string): Promise<Holder> {
-  const program = start('holder of streams', [process.execPath, generatorPath, 'xds', address], { stdio: ['pipe', 'pipe', 'pipe'] })
-  const { stdin, stdout } = program.child
-  if (!stdin || !stdout) throw new Error('the holder of streams has no pipes')
-  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]()
-  const next = async (): Promise<string> => {
-    const line = await lines.next()
-    if (line.done === true) throw new Error(`the holder of streams has ended: ${program.said()}`)
-    return line.value
-  }
-  await next()
-  return {
-    program,
-    async wish(wish) {
-      stdin.write(`${JSON.stringify(wish)}\n`)
-      return JSON.parse(await next()) as Granted
-    },
-  }
+/** `data`: the folder of a server of the API, at whose port configuration is served. */
+export async function startHolder(address: string, data = ''): Promise<Holder> {
+  const { program, ask } = await startTalker('holder of streams', [process.execPath, generatorPath, 'xds', address, data])
+  return { program, wish: async (wish) => (await ask(wish)) as Granted }
 }
 
 async function samplesOf(read: () => number): Promise<readonly number[]> {
@@ -194,11 +180,6 @@ async function samplesOf(read: () => number): Promise<readonly number[]> {
     samples.push(read())
   }
   return samples
-}
-
-function quantile(samples: readonly number[], q: number): number {
-  const sorted = samples.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
 }
 
 function pause(ms: number): Promise<void> {

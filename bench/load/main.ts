@@ -1,19 +1,23 @@
 // Makes the load of a measurement, outside of what is measured: reads jobs from stdin, one line of JSON each, and answers each with one line.
 import { createInterface } from 'node:readline'
 import { closed2 } from './h2load.ts'
+import { askServer } from './api-client.ts'
 import { ask, paced, pressed } from './http-client.ts'
 import { ask2 } from './http2-client.ts'
 import type { Done, Job } from './jobs.ts'
 import { watchName } from './names.ts'
 import { serveOrigin } from './origin.ts'
+import { replay } from './replay.ts'
 import { bulk, connections, dribble, hold, release } from './tcp-client.ts'
 import { closed } from './wrk.ts'
 import { holdStreams } from './xds-client.ts'
 
-const [mode, what = ''] = process.argv.slice(2)
+const [mode, what = '', more = ''] = process.argv.slice(2)
 if (mode === 'origin') serveOrigin(Number(what))
-else if (mode === 'names') await watchName(what)
-else if (mode === 'xds') await holdStreams(what)
+else if (mode === 'names') await watchName(what, Number(more || '1'))
+else if (mode === 'xds') await holdStreams(what, more === '' ? undefined : more)
+else if (mode === 'api') await askServer(what)
+else if (mode === 'replay') await replay(what)
 else await serveJobs()
 
 async function serveJobs(): Promise<void> {

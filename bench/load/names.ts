@@ -1,10 +1,8 @@
 // Asks the workload's resolver for one name over and over, and tells each new answer with the moment in which it came.
 import { Resolver } from 'node:dns/promises'
 
-const EVERY_MS = 1
-
 /** One line per new answer: the address, and the monotonic clock of the machine in nanoseconds. Ends with its standard input. */
-export async function watchName(name: string): Promise<void> {
+export async function watchName(name: string, everyMs: number): Promise<void> {
   let isWanted = true
   process.stdin.resume().once('end', () => {
     isWanted = false
@@ -18,7 +16,7 @@ export async function watchName(name: string): Promise<void> {
     )
     if (address !== known) process.stdout.write(`${address} ${process.hrtime.bigint()}\n`)
     known = address
-    await new Promise((resolve) => setTimeout(resolve, EVERY_MS))
+    await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
   process.exit()
 }

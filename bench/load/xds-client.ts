@@ -1,14 +1,15 @@
 // Holds streams of configuration, accepts what comes on them, and says when the last has what it waits for: one line of JSON each way.
 import { createInterface } from 'node:readline'
 import { BinaryReader, type WireType } from '@bufbuild/protobuf/wire'
-import { Client, credentials } from '@grpc/grpc-js'
+import { Client, credentials, Metadata } from '@grpc/grpc-js'
 import { DeltaDiscoveryRequestSchema } from '../../src/xds/gen/envoy/service/discovery/v3/discovery_pb.js'
-import { create, discoveryService, typeUrls, writeNode } from '../../src/xds/index.ts'
+import { create, discoveryService, typeUrls, writeNode, xdsServerName } from '../../src/xds/index.ts'
+import { readServed } from './served-files.ts'
 
 /** What is asked of the holder. */
 export type Wish =
-  /** So many streams more; answered when each has everything that traffic is judged by, */
-  | { readonly open: number }
+  /** So many streams more, of so many kinds of nodes; answered when each has everything that traffic is judged by, */
+  | { readonly open: number; readonly kinds?: number }
   /** and when each has names and places, too. */
   | { readonly complete: true }
   /** Answered when each stream was sent something of this type since the last answer. */
@@ -29,10 +30,12 @@ const endMark = 'bench/end'
 const streamsOnConnection = 50
 /** One of ours: what others are told is made for them out of it. */
 const agent = { name: 'sallyport', version: 'bench' }
-const node = writeNode({ role: 'sidecar', name: 'bench', namespace: 'default', labels: { app: 'bench' }, agent })
+const nodeOf = (kind: number) =>
+  writeNode({ role: 'sidecar', name: 'bench', namespace: 'default', labels: { app: kind === 0 ? 'bench' : `bench-${kind}` }, agent })
 
-export async function holdStreams(address: string): Promise<void> {
-  const holder = new Holder(address)
+/** `data`: the folder of a server of the API, by whose port and to whose administrator configuration is given, each stream on a connection of its own. */
+export async function holdStreams(address: string, data?: string): Promise<void> {
+  const holder = new Holder(address, data)
   process.stdout.write('{"ready":true}\n')
   for await (const line of createInterface({ input: process.stdin })) {
     const wish = JSON.parse(line) as Wish
@@ -42,12 +45,13 @@ export async function holdStreams(address: string): Promise<void> {
 }
 
 function grant(holder: Holder, wish: Wish): Promise<Granted> {
-  if ('open' in wish) return holder.open(wish.open)
+  if ('open' in wish) return holder.open(wish.open, wish.kinds)
   return 'complete' in wish ? holder.complete() : holder.await(wish.await)
 }
 
 class Holder {
   readonly #address: string
+  readonly #served: { readonly authority: string; readonly token: string } | undefined
   readonly #clients: Client[] = []
   #streams = 0
   #bytes = 0
@@ -58,12 +62,13 @@ class Holder {
   readonly #got = new Map<string, Set<number>>()
   #check: () => void = () => undefined
 
-  constructor(address: string) {
+  constructor(address: string, data: string | undefined) {
     this.#address = address
+    this.#served = data === undefined ? undefined : readServed(data)
   }
 
-  async open(count: number): Promise<Granted> {
-    for (let i = 0; i < count; i++) this.#openOne()
+  async open(count: number, kinds = 1): Promise<Granted> {
+    for (let i = 0; i < count; i++) this.#openOne(nodeOf(i % kinds))
     await new Promise<void>((resolve) => {
       this.#check = () => {
         if (this.#ended.traffic === this.#streams * ofTraffic) resolve()
@@ -102,10 +107,12 @@ class Holder {
     return granted
   }
 
-  #openOne(): void {
+  #openOne(node: ReturnType<typeof nodeOf>): void {
     const id = this.#streams++
     const { path, requestSerialize, responseDeserialize } = discoveryService.deltaAggregatedResources
-    const stream = this.#client().makeBidiStreamRequest(path, requestSerialize, responseDeserialize)
+    const metadata = new Metadata()
+    if (this.#served !== undefined) metadata.set('authorization', `Bearer ${this.#served.token}`)
+    const stream = this.#client().makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
     stream.on('error', (error) => process.stderr.write(`${error.message}\n`))
     stream.on('data', (bytes: Uint8Array) => {
       const { typeUrl, nonce, isEnd } = read(bytes)
@@ -121,14 +128,19 @@ class Holder {
   }
 
   #client(): Client {
-    if (this.#streams % streamsOnConnection === 1)
-      this.#clients.push(
-        new Client(this.#address, credentials.createInsecure(), {
-          'grpc.use_local_subchannel_pool': 1,
-          'grpc.max_receive_message_length': -1,
-        }),
-      )
-    return this.#clients.at(-1) ?? new Client(this.#address, credentials.createInsecure())
+    const last = this.#clients.at(-1)
+    if (last !== undefined && this.#served === undefined && this.#streams % streamsOnConnection !== 1) return last
+    const client = new Client(
+      this.#address,
+      this.#served ? credentials.createSsl(Buffer.from(this.#served.authority)) : credentials.createInsecure(),
+      {
+        'grpc.use_local_subchannel_pool': 1,
+        'grpc.max_receive_message_length': -1,
+        ...(this.#served && { 'grpc.ssl_target_name_override': xdsServerName, 'grpc.default_authority': xdsServerName }),
+      },
+    )
+    this.#clients.push(client)
+    return client
   }
 }
 
