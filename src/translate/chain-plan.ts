@@ -1,5 +1,5 @@
 // Describes one filter chain before it is placed in a listener: its match, in a form that tells equal matches, and the message.
-import { equals } from '@bufbuild/protobuf'
+import { clone, equals } from '@bufbuild/protobuf'
 import { formatCidr, parseCidr } from '../base/index.ts'
 import { create, type SallyportMetadata } from '../xds/index.ts'
 import type { TransportSocket } from '../xds/gen/envoy/config/core/v3/base_pb.js'
@@ -47,6 +47,16 @@ export function forPlainBytes(plan: ChainPlan): ChainPlan {
   chain.filters = filters
   if (metadata !== undefined) chain.metadata = metadata
   return { ...plan, key: `plain${plan.key}`, chain }
+}
+
+/** The same chain for a range of destinations, unless it says ranges itself. */
+export function within(plan: ChainPlan, range: string): ChainPlan {
+  const { chain } = plan
+  if ((chain.filterChainMatch?.prefixRanges.length ?? 0) > 0) return plan
+  const made = clone(FilterChainSchema, chain)
+  made.filterChainMatch ??= create(FilterChainMatchSchema)
+  made.filterChainMatch.prefixRanges = [cidrRange(range) ?? []].flat()
+  return { ...plan, key: `${plan.key}${masked(range)}`, chain: made }
 }
 
 export interface ChainPlanInit {

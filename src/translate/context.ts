@@ -10,7 +10,7 @@ import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_
 import type { DnsTable_DnsVirtualDomain } from '../xds/gen/envoy/data/dns/v3/dns_table_pb.js'
 import type { TranslationCode } from './issue-codes.ts'
 import type { Arrival } from './listener-entry.ts'
-import type { Closed, ClosedContext, ClosedPorts, KeptListeners, KeptTables, Wildcards } from './kept-parts.ts'
+import type { Closed, ClosedContext, ClosedPorts, KeptListeners, KeptTables, NarrowerChains, Wildcards } from './kept-parts.ts'
 import type { PartMap } from '../base/index.ts'
 import type { PlacedHost, Want } from './plain-table.ts'
 import type { Assemblies, Memo, Parallel } from './memo.ts'
@@ -63,6 +63,7 @@ export interface Kept {
   readonly wants: Parallel<Context, Service, Want>
   wildcards: Wildcards
   readonly closed: Parallel<ClosedContext, Destination, readonly Closed[]>
+  readonly narrower: Parallel<Context, Closed, NarrowerChains>
   closedPorts: ClosedPorts
   /** As `assemblies`, of what is not asked for each time. */
   readonly lasting: Assemblies

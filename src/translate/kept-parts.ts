@@ -2,15 +2,28 @@
 import type { HostIndex, Service } from '../registry/index.ts'
 import type { Listener } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import type { RouteConfiguration } from '../xds/gen/envoy/config/route/v3/route_pb.js'
+import type { ChainPlan } from './chain-plan.ts'
 import type { ListenerTracker } from './listener-tracker.ts'
+import type { Place } from './places.ts'
 import type { PlainTable, Want } from './plain-table.ts'
 
-/** A declared host, and a port that only a wider wildcard opens for it. */
+/** A declared host, and a port for which a wider wildcard does not speak for it. */
 export interface Closed {
   readonly service: Service
   readonly wider: string
   readonly port: number
   readonly family: 'http' | 'tls'
+  /** Where the wildcard listens. */
+  readonly place: Place
+  /** The host has the port itself and is reached there by its own chains; otherwise there is no way. */
+  readonly isOwn: boolean
+}
+
+/** The chains of a declared host in a listener in which a wider wildcard has its own. */
+export interface NarrowerChains {
+  readonly bind: string
+  readonly port: number
+  readonly plans: readonly ChainPlan[]
 }
 
 export interface Wildcards {
@@ -33,7 +46,7 @@ export interface ClosedContext {
 /** What the listeners were made of last time. */
 export interface KeptListeners {
   readonly inputs: readonly unknown[]
-  readonly closed: readonly Closed[]
+  readonly narrower: readonly NarrowerChains[]
   readonly tracker: ListenerTracker
   readonly map: ReadonlyMap<string, Listener>
 }

@@ -4,8 +4,8 @@ import { fieldsUnder, type RuleSet } from '../model/index.ts'
 import { defaultPort, hasLabels, type Service, type ServicePort } from '../registry/index.ts'
 import type { SallyportMetadata } from '../xds/index.ts'
 import { type ChainMatch, type ChainPlan, planChain } from './chain-plan.ts'
-import { type Context, refMetadata, refuseUnsupported } from './context.ts'
-import { idleTimeout, idleTimeoutOf, portOfDestination, type Reach, unreachable, weightedClusters } from './destinations.ts'
+import { type Context, policyOf, refMetadata, refuseUnsupported } from './context.ts'
+import { idleTimeout, idleTimeoutOf, portOfDestination, type Reach, routeInputs, unreachable, weightedClusters } from './destinations.ts'
 import { tcpProxy } from './messages.ts'
 import { clusterName } from './names.ts'
 
@@ -19,6 +19,15 @@ export interface ChainSite {
   readonly isOwnAddress: boolean
   /** Take the connection only when the destination is an address of this name. */
   readonly resolvesTo?: string
+}
+
+/** What the chains of a service are made of. */
+export function chainInputs(ctx: Context, service: Service): { readonly inputs: readonly unknown[]; readonly isRuled: boolean } {
+  const rules = ctx.scope.rules('mesh').about(service.host)
+  const routes = rules.flatMap((one) => [...one.tls, ...one.tcp].flatMap((rule) => rule.route ?? []))
+  const destinations = routes.map((route) => route.destination)
+  const own = [ctx.strict, ctx.scope.destination(service.host), policyOf(ctx, service)]
+  return { inputs: [...own, ...rules, ...routeInputs(ctx, destinations)], isRuled: rules.length > 0 }
 }
 
 export function tlsChains(ctx: Context, site: ChainSite): ChainPlan[] {

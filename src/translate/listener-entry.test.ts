@@ -58,7 +58,7 @@ const cases: Record<string, readonly [arriving: readonly Protocol[], chains: rea
 test.each(Object.entries(cases))('%s', (_, [arriving, chains]) => {
   const entries = new ListenerEntries()
   for (const [i, protocol] of arriving.entries()) entries.arrive(arrival('abc'[i] ?? '', protocol))
-  const found = entries.onPort(80)?.chains.map((plan) => {
+  const found = entries.at('0.0.0.0', 80)?.chains.map((plan) => {
     if (plan.looksAtHttp) return 'http'
     const name = plan.chain.metadata?.filterMetadata['dev.sallyport']?.['name']
     return `${plan.looksAtNames ? 'sni' : 'all'} ${typeof name === 'string' ? name : '-'}`

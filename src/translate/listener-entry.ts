@@ -2,7 +2,7 @@
 import { spliced } from '../base/index.ts'
 import type { Protocol, ServicePort } from '../registry/index.ts'
 import type { ChainPlan } from './chain-plan.ts'
-import { anyV4 } from './names.ts'
+import { anyV4, listenerName } from './names.ts'
 
 /** What an entry has become: an entry with HTTP or sniffed chains on the wildcard address counts as sniffing from its first service on. */
 export type EntryKind = 'sniffing' | 'tcp'
@@ -151,15 +151,14 @@ export class ListenerEntries {
   readonly #byPort = new Map<number, ListenerEntry>()
   readonly #byName = new Map<string, ListenerEntry>()
 
-  /** Of the wildcard address. */
-  onPort(port: number): ListenerEntry | undefined {
-    return this.#byPort.get(port)
+  at(bind: string, port: number, name = listenerName(bind, port)): ListenerEntry | undefined {
+    return bind === anyV4 ? this.#byPort.get(port) : this.#byName.get(name)
   }
 
   /** Older services come first, and keep what they have. */
   arrive(arrival: Arrival): void {
     const isWildcard = arrival.bind === anyV4
-    const entry = isWildcard ? this.#byPort.get(arrival.port.number) : this.#byName.get(arrival.name)
+    const entry = this.at(arrival.bind, arrival.port.number, arrival.name)
     if (entry !== undefined) entry.join(arrival)
     else if (!isWildcard || !ownPorts.has(arrival.port.number)) this.#add(new ListenerEntry(arrival), arrival)
   }

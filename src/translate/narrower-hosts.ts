@@ -1,14 +1,16 @@
 // Keeps a wildcard from opening what a narrower declaration leaves closed: the most specific declaration of a name is the only one.
 import { changedStretch, type Steps } from '../base/index.ts'
 import type { Destination } from '../model/index.ts'
-import { HostIndex, isWildcardHost, type Service } from '../registry/index.ts'
-import { type ChainPlan, planChain } from './chain-plan.ts'
+import { HostIndex, isWildcardHost, type Service, type ServicePort } from '../registry/index.ts'
+import { type ChainPlan, planChain, within } from './chain-plan.ts'
 import { type Context, refMetadata, undeclaredMetadata } from './context.ts'
 import { catchAllRefusal } from './http-routes.ts'
-import type { Closed, ClosedContext } from './kept-parts.ts'
+import type { Closed, ClosedContext, NarrowerChains } from './kept-parts.ts'
+import { chainInputs, tlsChains } from './l4-chains.ts'
 import type { Filling } from './memo.ts'
 import { tcpProxy } from './messages.ts'
 import { blackHole, passthrough } from './names.ts'
+import { declaredPlaces, everywhere, isDeclaredAt, type Place } from './places.ts'
 import type { VirtualHost } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { SallyportMetadata } from '../xds/index.ts'
 import { unknownHosts, virtualHost } from './route-tables.ts'
@@ -16,7 +18,8 @@ import { unknownHosts, virtualHost } from './route-tables.ts'
 /**
  * Differs from Istio, where the wildcard takes what the narrower entry does not have: here it is as if nothing declared it, and under ALLOW_ANY
  * that is let pass to where it was dialled. A narrower entry that has the port is left alone, whatever it speaks there, unless it speaks TLS only
- * and the wildcard would send plain requests, or has addresses and TLS of its name is dialled elsewhere.
+ * and the wildcard would send plain requests, or has addresses and TLS of its name is dialled elsewhere. At an address or in a range of the
+ * wildcard, where Istio looks for nobody else, TLS of its name goes its own way.
  */
 export function* closedPorts(ctx: Context): Steps<readonly Closed[]> {
   if (!ctx.strict) return []
@@ -60,22 +63,59 @@ export function fillClosed({ epoch, index }: ClosedContext, { service }: Destina
 }
 
 function closedBy(service: Service, wider: Service): Closed[] {
-  return wider.ports.flatMap(({ number: port, family: spoken }) => {
-    // A wildcard without addresses opens nothing but requests on a port that says no protocol.
-    const family = spoken === 'unset' && wider.addresses.length === 0 ? 'http' : spoken
-    if (family !== 'http' && family !== 'tls') return []
+  return wider.ports.flatMap((theirs): Closed[] => {
+    const { number: port, family: spoken } = theirs
     const own = service.ports.find((one) => one.number === port)
-    const isOpen = family === 'http' ? own?.family !== 'tls' : own?.family !== 'http' && service.addresses.length === 0
-    return own !== undefined && isOpen ? [] : [{ service, wider: wider.host, port, family }]
+    // A wildcard without addresses opens nothing but requests on a port that says no protocol.
+    const isHttp = spoken === 'http' || (spoken === 'unset' && wider.addresses.length === 0)
+    if (isHttp) {
+      const isOpen = own !== undefined && own.family !== 'tls'
+      return isOpen ? [] : [{ service, wider: wider.host, port, family: 'http', place: everywhere, isOwn: false }]
+    }
+    if (spoken !== 'tls') return []
+    return (declaredPlaces(wider, theirs) ?? []).flatMap((place) => closedAt(service, { wider: wider.host, port, own, place }))
   })
 }
 
-export function closedChain(ctx: Context, closed: Closed): ChainPlan {
-  const cluster = ctx.policy === 'ALLOW_ANY' ? passthrough : blackHole
+interface WiderPort {
+  readonly wider: string
+  readonly port: number
+  /** The narrower host's. */
+  readonly own: ServicePort | undefined
+  readonly place: Place
+}
+
+function closedAt(service: Service, { wider, port, own, place }: WiderPort): Closed[] {
+  const isAnywhere = service.addresses.length === 0
+  const isOwn = own?.family === 'tls' && (isAnywhere || isDeclaredAt(service, place))
+  const isOpen = own !== undefined && own.family !== 'http' && isAnywhere
+  // Its own chains are in the listener of all addresses already.
+  if (isOpen && (!isOwn || place === everywhere)) return []
+  return [{ service, wider, port, family: 'tls', place, isOwn }]
+}
+
+/** What the listener of the wildcard says of the narrower name. */
+export function fillNarrower(ctx: Context, closed: Closed): Filling<NarrowerChains> {
+  const { service, port: number, place, family, isOwn } = closed
+  const { bind, range } = place
+  const port = service.ports.find((one) => one.number === number)
+  if (isOwn && port !== undefined) {
+    const { inputs, isRuled } = chainInputs(ctx, service)
+    const make = (): NarrowerChains => {
+      const plans = tlsChains(ctx, { service, port, isOwnAddress: false })
+      return { bind, port: number, plans: range === undefined ? plans : plans.map((plan) => within(plan, range)) }
+    }
+    return { inputs, isSettled: !isRuled, make }
+  }
   const metadata = metadataOf(ctx, closed)
-  return ctx.kept.memo.get(closed.service, `closed ${closed.port}`, [cluster, ...Object.values(metadata)], () =>
-    planChain({ match: { serverNames: [closed.service.host] }, filter: tcpProxy([{ cluster, weight: 1 }], cluster), metadata }),
-  )
+  const make = (): NarrowerChains => ({ bind, port: number, plans: family === 'tls' ? [closedChain(ctx, closed, metadata)] : [] })
+  return { inputs: [ctx.policy, ...Object.values(metadata)], isSettled: true, make }
+}
+
+function closedChain(ctx: Context, { service, place: { range } }: Closed, metadata: SallyportMetadata): ChainPlan {
+  const cluster = ctx.policy === 'ALLOW_ANY' ? passthrough : blackHole
+  const match = { serverNames: [service.host], ...(range !== undefined && { ranges: [range] }) }
+  return planChain({ match, filter: tcpProxy([{ cluster, weight: 1 }], cluster), metadata })
 }
 
 export function closedHost(ctx: Context, closed: Closed): VirtualHost {

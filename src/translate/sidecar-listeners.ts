@@ -6,18 +6,17 @@ import { TrafficDirection } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { type FilterChain, FilterChainMatchSchema } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { AdditionalAddressSchema, type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
 import { type ChainPlan, forPlainBytes, isSamePlan, planChain } from './chain-plan.ts'
-import { byName, type Context, policyOf, policySource, refMetadata, undeclaredMetadata } from './context.ts'
-import { routeInputs } from './destinations.ts'
+import { byName, type Context, policySource, refMetadata, undeclaredMetadata } from './context.ts'
 import { governing } from './governed.ts'
 import { httpManager } from './http-manager.ts'
-import { type ChainSite, tcpChains, tlsChains } from './l4-chains.ts'
+import { chainInputs, type ChainSite, tcpChains, tlsChains } from './l4-chains.ts'
 import type { Arrival, ListenerEntry } from './listener-entry.ts'
 import { ListenerTracker } from './listener-tracker.ts'
 import { type Beside, type Filling, sameItems } from './memo.ts'
 import { duration, filterChain, httpInspector, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
 import type { Closed } from './kept-parts.ts'
-import { closedChain } from './narrower-hosts.ts'
 import { anyV4, blackHole, listenerName, outboundPort, passthrough, tableName } from './names.ts'
+import { declaredPlaces, everywhere, type Place } from './places.ts'
 
 /** So many listeners are made before others get their turn. */
 const STEP = 16
@@ -30,15 +29,13 @@ export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Step
   const lists = yield* ctx.kept.arrivals.all(ctx, ctx.scope.services, besideServices(ctx))
   const inputs = [fallback, last, ctx.strict, ctx.policy, ctx.model.settings.mesh.protocolDetectionTimeout]
   const before = ctx.kept.listeners
-  const isKnown = before !== undefined && sameItems(before.inputs, inputs) && sameItems(before.closed, closed)
+  const narrower = yield* ctx.kept.narrower.all(ctx, closed)
+  const isKnown = before !== undefined && sameItems(before.inputs, inputs) && sameItems(before.narrower, narrower)
   const tracker = before?.tracker ?? new ListenerTracker()
   yield
   const tracked = yield* tracker.follow(lists, isKnown)
   const { names, fresh, followed } = tracked
-  for (const one of closed) {
-    const entry = fresh.onPort(one.port)
-    if (entry !== undefined && one.family === 'tls') entry.add(closedChain(ctx, one))
-  }
+  for (const { bind, port, plans } of narrower) for (const plan of plans) fresh.at(bind, port)?.add(plan)
   tracker.keep(tracked)
   yield
   const listeners: Listener[] = []
@@ -49,7 +46,7 @@ export function* sidecarListeners(ctx: Context, closed: readonly Closed[]): Step
   const made = byName(names ? listeners : [...listeners, last])
   const map = names && before ? PatchedMap.of(before.map, new Map(Array.from(names, (name) => [name, made.get(name)]))) : made
   if (before) for (const name of names ?? before.map.keys()) if (!map.has(name)) ctx.kept.lasting.forget(`listener ${name}`)
-  ctx.kept.listeners = { inputs, closed, tracker, map }
+  ctx.kept.listeners = { inputs, narrower, tracker, map }
   return map
 }
 
@@ -62,74 +59,33 @@ export function besideServices(ctx: Context): Beside<Service>[] {
   return [virtual, destination]
 }
 
-interface Place {
-  readonly bind: string
-  readonly extraBinds: readonly string[]
-  readonly range?: string
-  readonly isOwnAddress: boolean
-  readonly resolvesTo?: string
-  readonly isForRequestsOnly?: true
-}
-
 /** Where names tell services apart, their listeners do not ask for addresses. */
 function virtualOf(ctx: Context, service: Service): VirtualAddresses | undefined {
   return service.isPlain && service.addresses.length === 0 ? ctx.model.virtualAddresses(service) : undefined
 }
 
 export function fillArrivals(ctx: Context, service: Service): Filling<readonly Arrival[]> {
-  const rules = ctx.scope.rules('mesh').about(service.host)
-  const routes = rules.flatMap((one) => [...one.tls, ...one.tcp].flatMap((rule) => rule.route ?? []))
-  const own = [ctx.scope.destination(service.host), virtualOf(ctx, service), policyOf(ctx, service)]
-  const settings = [ctx.strict, ctx.model.settings.mesh.pathNormalization?.normalization]
-  const inputs = [
-    ...own,
-    ...settings,
-    ...rules,
-    ...routeInputs(
-      ctx,
-      routes.map((route) => route.destination),
-    ),
-  ]
-  return { inputs, isSettled: rules.length === 0, make: () => buildArrivals(ctx, service) }
+  const { inputs, isRuled } = chainInputs(ctx, service)
+  const others = [virtualOf(ctx, service), ctx.model.settings.mesh.pathNormalization?.normalization]
+  return { inputs: [...others, ...inputs], isSettled: !isRuled, make: () => buildArrivals(ctx, service) }
 }
 
 function buildArrivals(ctx: Context, service: Service): readonly Arrival[] {
   return service.ports.flatMap((port) => placesOf(ctx, service, port).map((place) => arrivalAt(ctx, service, port, place)))
 }
 
-/** Where a port of a service listens; HTTP always on the wildcard address, where the host decides. */
-function placesOf(ctx: Context, service: Service, port: ServicePort): Place[] {
-  const wildcard = { bind: anyV4, extraBinds: [], isOwnAddress: false }
-  if (port.family === 'none') return []
-  if (service.bind !== undefined) return [{ bind: service.bind, extraBinds: [], isOwnAddress: port.family !== 'http' }]
-  if (port.family === 'http') return [wildcard]
-  if (service.addresses.length > 0) {
-    return service.addresses.map((address) =>
-      isRange(address) ? { ...wildcard, range: address } : { bind: address, extraBinds: [], isOwnAddress: true },
-    )
-  }
-  if (service.resolution === 'none' && hasEndpoints(service)) return endpointPlaces(service)
-  if (port.family === 'tls') return [wildcard]
-  return unaddressedPlaces(ctx, service, port, wildcard)
+function placesOf(ctx: Context, service: Service, port: ServicePort): readonly Place[] {
+  return declaredPlaces(service, port) ?? unaddressedPlaces(ctx, service, port)
 }
 
-function hasEndpoints(service: Service): boolean {
-  return service.ref.kind === 'Service' || service.endpoints.length > 0 || service.selector !== undefined
-}
-
-/** Headless: every endpoint's address is an address of the service. */
-function endpointPlaces(service: Service): Place[] {
-  return service.endpoints.map(({ address }) => ({ bind: address, extraBinds: [], isOwnAddress: true }))
-}
-
-function unaddressedPlaces(ctx: Context, service: Service, port: ServicePort, wildcard: Place): Place[] {
+function unaddressedPlaces(ctx: Context, service: Service, port: ServicePort): readonly Place[] {
   const virtual = ctx.model.virtualAddresses(service)
   const own = virtual === undefined ? [] : [{ bind: virtual.v4, extraBinds: [virtual.v6], isOwnAddress: true }]
   // Istio: a virtual address replaces the wildcard one; without it every address on the port belongs to the service.
-  if (!ctx.strict) return own.length > 0 ? own : [wildcard]
+  if (!ctx.strict) return own.length > 0 ? own : [everywhere]
   // Differs from Istio: only addresses that the host resolves to; a wildcard host has none, so that only requests can name it.
-  if (isWildcardHost(service.host)) return port.family === 'unset' ? [{ ...wildcard, isForRequestsOnly: true }] : []
-  return [...own, { ...wildcard, resolvesTo: service.host }]
+  if (isWildcardHost(service.host)) return port.family === 'unset' ? [{ ...everywhere, isForRequestsOnly: true }] : []
+  return [...own, { ...everywhere, resolvesTo: service.host }]
 }
 
 function arrivalAt(ctx: Context, service: Service, port: ServicePort, place: Place): Arrival {

@@ -11,7 +11,7 @@ import { declaredNames, fillName } from './names-table.ts'
 import { Assemblies, Memo, Parallel, sameItems } from './memo.ts'
 import { origins } from './origins.ts'
 import { finish, followParts, type Steps } from '../base/index.ts'
-import { fillClosed } from './narrower-hosts.ts'
+import { fillClosed, fillNarrower } from './narrower-hosts.ts'
 import { sidecarResources } from './sidecar.ts'
 import { fillWant } from './sidecar-tables.ts'
 import { fillArrivals } from './sidecar-listeners.ts'
@@ -68,6 +68,7 @@ function newKept(): Kept {
     wants: new Parallel(fillWant),
     wildcards: { services: [], found: [] },
     closed: new Parallel(fillClosed),
+    narrower: new Parallel(fillNarrower),
     closedPorts: { lists: [], all: [] },
     lasting: new Assemblies(),
     listeners: undefined,

@@ -126,10 +126,11 @@ function ruled(world: World, call: MadeCall, { rules, entry, port }: Reached): s
 function readTls(world: World, { name, ip }: MadeCall, seen: readonly Entry[]): string | undefined {
   const sni = name.toLowerCase()
   if (mayBeRuledByWildcard(world, sni)) return undefined
-  // At the address of a service only that service's own name counts, and there it counts also for what is declared elsewhere more narrowly.
-  const owner = seen.find((entry) => isAt(entry, ip))
-  if (owner !== undefined) return covers(owner.host, sni) ? connected(world, owner.host, 'tls') : undeclared(world)
   const entry = declaring(world, sni)
+  // At the address of a service only that service's own name counts, and what of it is declared more narrowly without an address.
+  const owner = seen.find((one) => isAt(one, ip))
+  if (owner !== undefined && !covers(owner.host, sni)) return undeclared(world)
+  if (owner !== undefined && owner === entry) return connected(world, owner.host, 'tls')
   if (entry === undefined || !entry.ports.includes('tls') || entry.addresses !== 'none') return undeclared(world)
   return connected(world, entry.host, 'tls')
 }

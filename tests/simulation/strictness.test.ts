@@ -19,6 +19,10 @@ const tcp = (hosts: string, more = 'resolution: NONE'): string =>
   `hosts: [${hosts}], ports: [{number: 7000, name: tcp, protocol: TCP}], ${more}`
 const unset = (hosts: string, more: string): string => `hosts: [${hosts}], ports: [{number: 8000, name: any}], ${more}`
 
+/** Of a wildcard that is found by an address or in a range. */
+const addressed = 'resolution: STATIC, addresses: [198.19.0.9], endpoints: [{address: 203.0.113.31}]'
+const ranged = 'resolution: STATIC, addresses: [198.19.0.16/28], endpoints: [{address: 203.0.113.31}]'
+
 const names = {
   'api.test': ['203.0.113.13'],
   'a.wild.test': ['203.0.113.14'],
@@ -166,6 +170,44 @@ const cases: Record<string, Case> = {
     call: { to: '198.19.0.7:443', sni: 'a.wild.test', names },
     strict: 'outbound|443||a.wild.test -> 203.0.113.30:443',
     istio: 'outbound|443||a.wild.test -> 203.0.113.30:443',
+  },
+  'at an address of the wildcard a narrower name is its own, for TLS': {
+    yaml: entry('wild', tls('"*.wild.test"', addressed)) + entry('narrow', tls('a.wild.test', 'resolution: DNS')),
+    call: { to: '198.19.0.9:443', sni: 'a.wild.test', names },
+    strict: 'outbound|443||a.wild.test -> 203.0.113.14:443',
+    istio: 'outbound|443||*.wild.test -> 203.0.113.31:443',
+  },
+  'in a range of the wildcard a narrower name is its own': {
+    yaml: entry('wild', tls('"*.wild.test"', ranged)) + entry('narrow', tls('a.wild.test', 'resolution: DNS')),
+    call: { to: '198.19.0.20:443', sni: 'a.wild.test', names },
+    strict: 'outbound|443||a.wild.test -> 203.0.113.14:443',
+    istio: 'outbound|443||*.wild.test -> 203.0.113.31:443',
+  },
+  'at an address of the wildcard a narrower entry closes the port that it does not have': {
+    yaml: entry('wild', tls('"*.wild.test"', addressed)) + entry('narrow', http('a.wild.test', 'resolution: DNS')),
+    call: { to: '198.19.0.9:443', sni: 'a.wild.test', names },
+    strict: 'not-declared 0 UH',
+    istio: 'outbound|443||*.wild.test -> 203.0.113.31:443',
+  },
+  'in a range of the wildcard a narrower entry closes the port that it does not have': {
+    yaml: entry('wild', tls('"*.wild.test"', ranged)) + entry('narrow', http('a.wild.test', 'resolution: DNS')),
+    call: { to: '198.19.0.20:443', sni: 'a.wild.test', names },
+    strict: 'not-declared 0 UH',
+    istio: 'outbound|443||*.wild.test -> 203.0.113.31:443',
+  },
+  'at an address of the wildcard a narrower entry with addresses has closed its name': {
+    yaml:
+      entry('wild', tls('"*.wild.test"', addressed)) +
+      entry('narrow', tls('a.wild.test', 'resolution: STATIC, addresses: [198.19.0.7], endpoints: [{address: 203.0.113.30}]')),
+    call: { to: '198.19.0.9:443', sni: 'a.wild.test', names },
+    strict: 'not-declared 0 UH',
+    istio: 'outbound|443||*.wild.test -> 203.0.113.31:443',
+  },
+  "at an address of the wildcard other names are the wildcard's": {
+    yaml: entry('wild', tls('"*.wild.test"', addressed)) + entry('narrow', tls('a.wild.test', 'resolution: DNS')),
+    call: { to: '198.19.0.9:443', sni: 'b.wild.test', names },
+    strict: 'outbound|443||*.wild.test -> 203.0.113.31:443',
+    istio: 'outbound|443||*.wild.test -> 203.0.113.31:443',
   },
   'beside a narrower entry the wildcard goes on for other names': {
     yaml: entry('wild', http('"*.wild.test"')) + entry('narrow', tls('b.wild.test', 'resolution: DNS')),
