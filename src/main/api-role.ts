@@ -8,6 +8,8 @@ import {
   Reaper,
   ServiceAccountTokens,
   startApiServer,
+  StatusKeeper,
+  type StatusKeeperParts,
   writeBeginnings,
   writeKubeconfig,
   type XdsDoor,
@@ -26,6 +28,8 @@ export interface ApiRole {
   readonly address: string
   readonly kubeconfig: string
   readonly authenticate: Authenticate
+  /** Begins to write back what becomes of objects. */
+  keepStatus(statusNow: StatusKeeperParts['statusNow']): Pick<StatusKeeper, 'notice'>
   /** Where it is asked for: once there is a configuration for them. */
   runPods(): void
   close(): Promise<void>
@@ -65,12 +69,16 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
     const kubeconfig = options.kubeconfigOut ?? join(directory, 'kubeconfig')
     const reachable = isAnyAddress(host) ? server.address.replace(/^.*(?=:\d+$)/, '127.0.0.1') : server.address
     writeKubeconfig(kubeconfig, { server: `https://${reachable}`, authority: files.authority, token: files.adminToken })
-    const live: { runner?: PodRunner } = {}
+    const live: { runner?: PodRunner; status?: StatusKeeper } = {}
     return {
       store,
       address: server.address,
       kubeconfig,
       authenticate,
+      keepStatus(statusNow) {
+        live.status = new StatusKeeper({ store, now: Date.now, statusNow, report })
+        return live.status
+      },
       runPods() {
         if (machine === undefined || options.node === undefined) return
         live.runner = new PodRunner(
@@ -80,6 +88,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
         )
       },
       async close() {
+        live.status?.close()
         await live.runner?.close()
         await server.close()
         await store.close()

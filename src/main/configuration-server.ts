@@ -19,6 +19,7 @@ import {
 } from '../xds/index.ts'
 import { errorsOf } from './control-plane.ts'
 import { declaredObjects } from './declared-objects.ts'
+import { DeclaredStatus, type Found } from './declared-status.ts'
 import { IdentitySource } from './identity-source.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
@@ -45,7 +46,13 @@ async function runFromApi(options: ServeOptions, apiOptions: ApiOptions): Promis
   try {
     const { quietMs, longestWaitMs } = options
     const source = createObjectSource(declaredObjects(api.store), { ...overridesOf(options), quietMs, longestWaitMs })
-    live.server = await startServer(options, { source, guard: xdsGuard(api.authenticate) })
+    const status = new DeclaredStatus(source)
+    const keeper = api.keepStatus(() => status.now())
+    const onFound = (found: Found): void => {
+      status.take(found)
+      keeper.notice()
+    }
+    live.server = await startServer(options, { source, guard: xdsGuard(api.authenticate), onFound })
     process.stderr.write(`sallyport serve: API at https://${api.address}, kubeconfig in ${api.kubeconfig}\n`)
     api.runPods()
     return await runServing(live.server)
@@ -72,6 +79,8 @@ export interface Served {
   readonly source: Store
   /** Of connections that are handed over. */
   readonly guard: XdsGuard
+  /** Told what there is to say of each configuration, once it is in force. */
+  readonly onFound?: (found: Found) => void
 }
 
 function overridesOf({ outbound, strictness }: ServeOptions): ReadOptions {
@@ -82,7 +91,7 @@ function overridesOf({ outbound, strictness }: ServeOptions): ReadOptions {
 export async function startServer(options: ServeOptions, served?: Served): Promise<ConfigurationServer> {
   const { files, quietMs, longestWaitMs } = options
   const store = served?.source ?? createStore(files, { ...overridesOf(options), quietMs, longestWaitMs })
-  const line = new ServerLine(() => store.snapshot.value, identitiesOf(options))
+  const line = new ServerLine(() => store.snapshot.value, { ...identitiesOf(options), onFound: served?.onFound })
   const strangers = new Strangers()
   const stop = store.snapshot.watch(() => line.take())
   const close = (): void => {
@@ -160,6 +169,10 @@ function identitiesOf(options: ServeOptions): Pick<NodeViewsOptions, 'identityOf
   }
 }
 
+interface LineOptions extends Pick<NodeViewsOptions, 'identityOf' | 'onWithheld'> {
+  readonly onFound: Served['onFound'] | undefined
+}
+
 /** From the declarations to the views. */
 class ServerLine {
   readonly views: NodeViews
@@ -167,10 +180,12 @@ class ServerLine {
   readonly #line: Line<ConfigSnapshot>
   readonly #report = issueReporter(false)
   readonly #notes = new NotByXdsNotes()
+  readonly #onFound: LineOptions['onFound']
   #model: { readonly config: ConfigSnapshot; readonly model: Model } | undefined
 
-  constructor(config: () => ConfigSnapshot, identities: Pick<NodeViewsOptions, 'identityOf' | 'onWithheld'>) {
+  constructor(config: () => ConfigSnapshot, { onFound, ...identities }: LineOptions) {
     this.#config = config
+    this.#onFound = onFound
     this.#line = new Line((next) => this.#applying(next))
     this.views = new NodeViews({ wanted: () => this.take(), ...identities })
   }
@@ -191,7 +206,9 @@ class ServerLine {
     yield* this.views.making(model, () => this.#config() !== config)
     if (this.#config() !== config) return
     this.#notes.tell(config)
-    this.#report({ issues: [config.issues, this.views.issues, yield* analyzing(model)], rejected: [] })
+    const found = yield* analyzing(model)
+    this.#report({ issues: [config.issues, this.views.issues, found], rejected: [] })
+    this.#onFound?.({ config, model, issues: [...config.issues, ...found] })
   }
 }
 

@@ -1,7 +1,7 @@
 // Shows the objects of the API that are configuration to the control side, each as one document for as long as it declares the same.
 import type { DeclaredObject, DeclaredObjects } from '../config/index.ts'
 import { declarationResources, isComputed, type KubeObject } from '../kube/index.ts'
-import type { Change, ObjectStore, Stored } from '../store/index.ts'
+import type { Change, ObjectKey, ObjectStore, Stored } from '../store/index.ts'
 import { PodWorkloads } from './pod-workloads.ts'
 
 export function declaredObjects(store: ObjectStore): DeclaredObjects {
@@ -20,6 +20,11 @@ export function declaredObjects(store: ObjectStore): DeclaredObjects {
   }
 }
 
+/** Stands in the place of a file's name. */
+export function sourceOf({ resource, namespace, name }: ObjectKey): string {
+  return `${resource} ${namespace === '' ? name : `${namespace}/${name}`}`
+}
+
 /** What each object declares; of one whose new version declares the same, the document stays what it was, and is not read again. */
 class Declarations {
   #known: ReadonlyMap<string, { readonly stored: Stored; readonly object: DeclaredObject }> = new Map()
@@ -27,7 +32,7 @@ class Declarations {
   of(all: readonly Stored[]): readonly DeclaredObject[] {
     const found = new Map<string, { readonly stored: Stored; readonly object: DeclaredObject }>()
     for (const stored of all) {
-      const source = sourceOf(stored)
+      const source = sourceOf(stored.key)
       const known = this.#known.get(source)
       if (known?.stored === stored) found.set(source, known)
       else if (!isOfServer(stored)) found.set(source, { stored, object: sameOrNew(known?.object, stored) })
@@ -38,11 +43,7 @@ class Declarations {
 }
 
 function sameOrNew(known: DeclaredObject | undefined, stored: Stored): DeclaredObject {
-  return known !== undefined && known.text() === textOf(stored) ? known : { source: sourceOf(stored), text: () => textOf(stored) }
-}
-
-function sourceOf({ key }: Stored): string {
-  return `${key.resource} ${key.namespace === '' ? key.name : `${key.namespace}/${key.name}`}`
+  return known !== undefined && known.text() === textOf(stored) ? known : { source: sourceOf(stored.key), text: () => textOf(stored) }
 }
 
 /** What became of an object is written often, and is nothing that it declares. */

@@ -121,10 +121,15 @@ function withoutChance(text: string): string {
     .replaceAll(/(Server Version: ).*/g, '$1VERSION')
     .replaceAll(/\/tmp\/(LIVE|MERGED)-\d+/g, '/tmp/$1-N')
     .replaceAll(/^(diff -u -N|---|\+\+\+) .*$/gm, '$1 …')
+    .replaceAll(/^@@ -[\d,]+ \+[\d,]+ @@$/gm, '@@ … @@')
     .replaceAll(/(AGE.*\n)([^]*)$/g, (_, head: string, rows: string) => head + rows.replaceAll(/\b\d+m?\d*s\b/g, 'AGE'))
     .replaceAll(/^WARNING: version difference.*$\n?/gm, '')
     .replaceAll(/ {2,}/g, '  ')
+    .replaceAll(written, '')
 }
+
+/** What becomes of an object is written into it about a second later; a kube-apiserver by itself writes nothing there. In YAML, in a diff of it, and described. */
+const written = /^(?: ?status|Status):\n(?: .*\n)+/gm
 
 function isSame(a: Answered | undefined, b: Answered | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b)

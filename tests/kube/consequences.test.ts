@@ -49,6 +49,13 @@ describe.skipIf(!hasKubectl())('what follows from an apply', () => {
     expect(code).toBe(0)
   })
 
+  it('writes the same into what it is about', async () => {
+    const message = 'jsonpath={.status.conditions[?(@.type=="PassedAnalysis")].message}'
+    const told = async (): Promise<string> => (await kubectl(['get', 'se', 'redis', '-o', message])).out
+    await expect.poll(told, { timeout: 20_000 }).toMatch(/^1 Warning found: .*does not go through gateway default\/way-out/)
+    expect((await kubectl(['describe', 'se', 'redis'])).out).toMatch(/Type: +PassedAnalysis/)
+  })
+
   it('gives proxies what was applied, and takes back what is deleted', async () => {
     const names = (): string =>
       execFileSync(process.execPath, ['dist/bin.js', 'xds', 'dump', '--node', 'web.default', '--xds', socket, '-o', 'names']).toString()

@@ -76,6 +76,8 @@ const steps: Record<string, Step> = {
   },
   'counts changes of what is asked for': { args: 'get se redis -o jsonpath={.metadata.generation}', says: /^4$/ },
   'waits for a field': { args: 'wait --for=jsonpath={.spec.location}=MESH_EXTERNAL se/redis --timeout=10s', says: /condition met/ },
+  'waits for what the server finds in it': { args: 'wait --for=condition=PassedAnalysis se/redis --timeout=20s', says: /condition met/ },
+  'shows what became of it': { args: 'get se redis -o jsonpath={.status.observedGeneration}', says: /^4$/ },
   'describes it': { args: 'describe se redis', says: /Resolution:\s+STATIC/ },
   'edits it by an editor': { args: 'edit se redis', says: /edited/ },
   'has kept what the editor wrote': { args: 'get se redis -o jsonpath={.spec.hosts[0]}', says: /^edited\.domain$/ },
