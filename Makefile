@@ -42,8 +42,9 @@ check: modules ## Format, lint, types, dead code and unit tests: what to run bef
 	@$(bin)/knip --no-progress
 	@$(bin)/vitest run --project unit --reporter=dot
 
-soak: build ## Kills serve under writes, again and again (KILLS=500).
+soak: build ## Kills serve under writes, again and again (KILLS=500), and leaves it away under load (SERVE_AWAY_SECONDS=60).
 	@KILLS=$(or $(KILLS),500) $(bin)/vitest run --project system tests/kube/kills.test.ts
+	@SERVE_AWAY_SECONDS=$(or $(SERVE_AWAY_SECONDS),60) $(bin)/vitest run --project system tests/kube/away.test.ts
 
 witness: build ## Builds a kube-apiserver and holds ours, and what was recorded of one, to it (RECORD=1: records anew).
 	@cd tests/kube/witness && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -o $(abspath .cache/witness)/ \
