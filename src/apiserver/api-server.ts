@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import { messageOf, SallyportError } from '../base/index.ts'
 import { internal, type KubeObject, noSuchPath, StatusError, unauthorized } from '../kube/index.ts'
 import { backupLines, type ObjectStore } from '../store/index.ts'
+import { plainAddress } from './access/workload-rules.ts'
 import { Authorizer } from './access/authorizer.ts'
 import type { User } from './access/user.ts'
 import { type Answer, failureAnswer, send, statusAnswer, statusOf } from './answer.ts'
@@ -187,7 +188,8 @@ class Handler {
     const place = readResourcePath(path)
     if (place === undefined) return this.#answerPath(path, user, message, response)
     const query = new URLSearchParams(at < 0 ? '' : target.slice(at + 1))
-    const rights = this.#authorizer.rightsTo(user, attributesOf(message.method ?? '', place, query))
+    const from = plainAddress(message.socket.remoteAddress)
+    const rights = this.#authorizer.rightsTo(user, attributesOf(message.method ?? '', place, query), from)
     const wanted = { resource: place.resource, version: place.version, fieldValidation: 'Ignore' } as const
     if (isReview(place) && message.method === 'POST') return reviewAnswer(message, wanted, user, this.#authorizer)
     if (place.resource.kind === 'ServiceAccount' && place.subresource === 'token') return this.#credentials.token(message, place)

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { badRequest, isJsonObject, type Json, type JsonObject, type KubeObject, StatusError, type Wanted } from '../kube/index.ts'
 import type { Authorizer } from './access/authorizer.ts'
 import { administrators, type User, workloadOf } from './access/user.ts'
+import { plainAddress } from './access/workload-rules.ts'
 import { type Answer, json } from './answer.ts'
 import { readSent } from './sent-object.ts'
 
@@ -15,22 +16,24 @@ export function isReview({ resource }: Pick<Wanted, 'resource'>): boolean {
 /** Nothing is stored. */
 export async function reviewAnswer(message: IncomingMessage, wanted: Wanted, user: User, authorizer: Authorizer): Promise<Answer> {
   const { object } = await readSent(message, wanted)
-  return json({ ...object, status: reviewed(object, user, authorizer) }, 201)
+  const status =
+    object.kind === 'SelfSubjectReview' ? whoIs(user, plainAddress(message.socket.remoteAddress)) : reviewed(object, user, authorizer)
+  return json({ ...object, status }, 201)
 }
 
 function reviewed(object: KubeObject, user: User, authorizer: Authorizer): JsonObject {
   const spec = isJsonObject(object['spec']) ? object['spec'] : {}
-  switch (object.kind) {
-    case 'SelfSubjectReview': {
-      const { name, uid, groups } = user
-      return { userInfo: { username: name, ...(uid === undefined ? {} : { uid }), groups } }
-    }
-    case 'SelfSubjectRulesReview':
-      return rulesOf(textOf(spec['namespace']), user, authorizer)
-    default:
-      return accessOf(spec, user, authorizer)
-  }
+  if (object.kind === 'SelfSubjectRulesReview') return rulesOf(textOf(spec['namespace']), user, authorizer)
+  return accessOf(spec, user, authorizer)
 }
+
+/** With the address that it is seen to connect from, which a joined process has no other way to know behind NAT. */
+function whoIs({ name, uid, groups }: User, address: string): JsonObject {
+  const extra = { [addressKey]: [address] }
+  return { userInfo: { username: name, ...(uid === undefined ? {} : { uid }), groups, extra } }
+}
+
+const addressKey = 'node.sallyport.dev/address'
 
 function accessOf(
   { resourceAttributes: resource, nonResourceAttributes: path }: JsonObject,

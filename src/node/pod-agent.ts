@@ -7,7 +7,7 @@ import { NodeLink } from './node-link.ts'
 import { type PodEvent, PodEvents } from './pod-events.ts'
 import type { PodDescription, PodHost } from './pod-host.ts'
 import { outerAddress, ownProcess, podStatus } from './pod-objects.ts'
-import { type Registered, registerNode, registerPod } from './registration.ts'
+import { type Registered, registerNode, registerPod, seenAddress } from './registration.ts'
 
 export interface PodAgentOptions {
   readonly client: ApiClient
@@ -105,10 +105,10 @@ export class PodAgent {
 
   async #register(): Promise<void> {
     const { client, pod, host } = this.#options
-    await client.ask({ path: '/version' })
-    const address = outerAddress(client.localAddress)
-    await registerNode(client, pod.nodeName, address, timeText())
+    const address = outerAddress(await seenAddress(client))
     const registered = await registerPod(client, { pod, process: this.#process, known: this.#registered })
+    const refusal = await registerNode(client, pod.nodeName, address, timeText())
+    if (refusal !== undefined && this.#registered === undefined) this.#options.onNote(`node ${pod.nodeName} is not told of: ${refusal}`)
     // It has ended meanwhile, and whoever comes next finds that out.
     if (this.#isClosed) return
     if (this.#registered?.uid !== registered.uid) {

@@ -26,11 +26,28 @@ export interface Registration {
 const mostTries = 5
 const merge = { method: 'PATCH', contentType: 'application/merge-patch+json' } as const
 
-export async function registerNode(client: ApiClient, name: string, address: string, now: string): Promise<void> {
+/** Of this machine, as the server sees it: behind NAT it is another than its own, and the one by which others may reach it. */
+export async function seenAddress(client: ApiClient): Promise<string> {
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+  const { body } = await client.ask({ path, method: 'POST', body: { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' } })
+  const { extra } = fieldsOf(fieldsOf(fieldsOf(body)['status'])['userInfo'])
+  const told = fieldsOf(extra)['node.sallyport.dev/address']
+  const [address]: readonly unknown[] = Array.isArray(told) ? told : []
+  return typeof address === 'string' && address !== '' ? address : client.localAddress
+}
+
+/** After its Pod: a workload may tell of a node only that it is on. Why it may not, where another machine has that name: its Pod is none the worse for it. */
+export async function registerNode(client: ApiClient, name: string, address: string, now: string): Promise<string | undefined> {
   const path = `/api/v1/nodes/${name}`
-  if ((await client.find(path)) === undefined)
-    await tolerating(409, client.ask({ path: '/api/v1/nodes', method: 'POST', body: nodeObject(name) }))
-  await client.ask({ path: `${path}/status`, ...merge, body: { status: nodeStatus(name, address, now) } })
+  try {
+    if ((await client.find(path)) === undefined)
+      await tolerating(409, client.ask({ path: '/api/v1/nodes', method: 'POST', body: nodeObject(name) }))
+    await client.ask({ path: `${path}/status`, ...merge, body: { status: nodeStatus(name, address, now) } })
+  } catch (error) {
+    if (!(error instanceof ApiRefusal) || error.status !== 403) throw error
+    return error.message
+  }
+  return undefined
 }
 
 /** Rejects with SLP6206 when another process is that Pod. */

@@ -297,6 +297,34 @@ describe('a workload that joins', () => {
       ['/metrics', 'GET', 403],
     ] as const)
       expect([path, (await asked(path, method, method === 'POST' ? {} : undefined, own)).code]).toEqual([path, code])
+    const pod = (nodeName: string): object => ({
+      metadata: { name: nodeName, labels: { app: 'web' } },
+      spec: { nodeName, serviceAccountName: 'web', containers: [{ name: 'web', image: 'web' }] },
+    })
+    expect((await asked(pods, 'POST', pod('mine'), own)).code).toBe(201)
+    const node = (name: string): object => ({ metadata: { name } })
+    const address = (ip: string): object => ({ status: { podIP: ip, hostIP: ip, podIPs: [{ ip }] } })
+    const internal = (ip: string): object => ({ status: { addresses: [{ type: 'InternalIP', address: ip }] } })
+    for (const [path, method, body, code, says] of [
+      [
+        `${pods}/mine/status`,
+        'PATCH',
+        address('203.0.113.1'),
+        403,
+        '203.0.113.1 is not the address that it connects from, which is 127.0.0.1',
+      ],
+      [`${pods}/mine/status`, 'PATCH', address('127.0.0.1'), 200, '"podIP":"127.0.0.1"'],
+      [`${pods}/mine`, 'PATCH', { metadata: { labels: { istio: 'egressgateway' } } }, 403, 'the labels that its Pod was made with'],
+      ['/api/v1/nodes', 'POST', node('theirs'), 403, 'no Pod of this service account is on this node'],
+      ['/api/v1/nodes', 'POST', node('mine'), 201, '"name":"mine"'],
+      ['/api/v1/nodes/mine/status', 'PATCH', internal('203.0.113.1'), 403, 'is not the address that it connects from'],
+      ['/api/v1/nodes/mine/status', 'PATCH', internal('127.0.0.1'), 200, '"InternalIP"'],
+    ] as const) {
+      const headers = method === 'PATCH' ? { 'Content-Type': 'application/merge-patch+json' } : {}
+      const answer = await asked(path, method, body, { ...own, headers })
+      expect([path, answer.code]).toEqual([path, code])
+      expect(answer.body.replaceAll('\\"', '"')).toContain(says)
+    }
     const event = { metadata: { name: 'e' }, involvedObject: { kind: 'Pod', namespace: 'shop', name: 'absent' } }
     expect((await asked('/api/v1/namespaces/shop/events', 'POST', event, own)).body).toContain(
       'User \\"system:serviceaccount:shop:web\\" cannot create resource \\"events\\"',

@@ -29,11 +29,11 @@ const binding = (role: string, subject: JsonObject) => ({
   roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: role },
   subjects: [subject],
 })
-const pod = (namespace: string, name: string, serviceAccountName: string): KubeObject => ({
+const pod = (namespace: string, name: string, serviceAccountName: string, nodeName = 'nowhere'): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { namespace, name },
-  spec: { serviceAccountName },
+  spec: { serviceAccountName, nodeName },
 })
 
 const stored: Record<string, object> = {
@@ -46,6 +46,10 @@ const stored: Record<string, object> = {
   'rolebindings.rbac.authorization.k8s.io/bank/robots': binding('view', { kind: 'ServiceAccount', name: 'robot', namespace: 'bank' }),
   'pods/shop/own': pod('shop', 'own', 'web'),
   'pods/shop/other': pod('shop', 'other', 'clerk'),
+  'pods/shop/alone': pod('shop', 'alone', 'web', 'alone'),
+  'pods/shop/shared': pod('shop', 'shared', 'web', 'shared'),
+  'pods/bank/shared': pod('bank', 'shared', 'clerk', 'shared'),
+  'pods/bank/elsewhere': pod('bank', 'elsewhere', 'web', 'elsewhere'),
 }
 
 beforeAll(async () => {
@@ -193,7 +197,7 @@ describe('a binding', () => {
 })
 
 describe('a workload', () => {
-  const rights = (what: string) => authorizer.rightsTo(user('workload'), wanted(what))
+  const rights = (what: string, from?: string) => authorizer.rightsTo(user('workload'), wanted(what), from)
   const event = (name: string): KubeObject => ({
     apiVersion: 'v1',
     kind: 'Event',
@@ -207,6 +211,55 @@ describe('a workload', () => {
     expect(thrownBy(() => rights('patch pods shop/own').admit(pod('shop', 'own', 'web'), pod('shop', 'own', 'clerk')))).toMatchObject({
       code: 403,
     })
+  })
+
+  const at = (address: string, labels: Record<string, string> = { app: 'web' }): KubeObject => ({
+    ...pod('shop', 'own', 'web'),
+    metadata: { namespace: 'shop', name: 'own', labels },
+    status: { podIP: address, hostIP: address, podIPs: [{ ip: address }] },
+  })
+  const from = '203.0.113.9'
+  const fresh = { ...pod('shop', 'own', 'web'), metadata: { namespace: 'shop', name: 'own', labels: { app: 'web' } } }
+
+  it('has the address that it connects from, and no other', () => {
+    const admit = (after: KubeObject, asked = from) => rights('patch pods/status shop/own', asked).admit(fresh, after)
+    expect(() => admit(at(from))).not.toThrow()
+    // On the server's own machine all of its addresses are the workload's.
+    expect(() => admit(at('127.0.0.1'), '127.0.0.1')).not.toThrow()
+    const refused = [at('203.0.113.10'), at('not-one'), { ...at(from), status: { podIP: from, podIPs: [{ ip: '203.0.113.10' }] } }]
+    for (const after of refused)
+      expect(thrownBy(() => admit(after))).toMatchObject({ code: 403, message: expect.stringMatching(/connects from/) })
+    expect(thrownBy(() => admit(at(from), ''))).toMatchObject({ code: 403 })
+    // What was right from another network, and is not touched now, stays.
+    expect(() => rights('patch pods/status shop/own', '203.0.113.10').admit(at(from), at(from))).not.toThrow()
+  })
+
+  it('keeps the labels that its Pod was made with', () => {
+    const change = () => rights('patch pods shop/own', from).admit(at(from), at(from, { app: 'web', istio: 'egressgateway' }))
+    expect(thrownBy(change)).toMatchObject({ code: 403, message: expect.stringMatching(/has the labels that its Pod was made with/) })
+  })
+
+  it('tells of the node that a Pod of its own is on, at its own address, and of no other', () => {
+    const node = (name: string, address: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name },
+      status: {
+        addresses: [
+          { type: 'InternalIP', address },
+          { type: 'Hostname', address: name },
+        ],
+      },
+    })
+    const admit = (name: string, before: string, after: string) =>
+      rights(`patch nodes/status ${name}`, from).admit(node(name, before), node(name, after))
+    expect(() => rights('create nodes', from).admit(undefined, node('alone', from))).not.toThrow()
+    expect(thrownBy(() => rights('create nodes', from).admit(undefined, node('elsewhere', from)))).toMatchObject({ code: 403 })
+    expect(() => admit('alone', '203.0.113.1', from)).not.toThrow()
+    expect(() => admit('shared', from, from)).not.toThrow()
+    expect(thrownBy(() => admit('elsewhere', from, from)).message).toMatch(/no Pod of this service account is on this node/)
+    expect(thrownBy(() => admit('alone', from, '203.0.113.1')).message).toMatch(/203\.0\.113\.1 is not the address that it connects from/)
+    expect(thrownBy(() => admit('shared', '203.0.113.1', from)).message).toMatch(/Pods of others are on this node/)
   })
 
   it('tells Events about its own Pods, and no others', () => {

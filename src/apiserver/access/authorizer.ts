@@ -22,6 +22,7 @@ import {
   ruleText,
 } from './policy-rule.ts'
 import { administrators, type ServiceAccountName, type User, workloadOf } from './user.ts'
+import { WorkloadRules } from './workload-rules.ts'
 
 /** What a request that is let in still has to keep to. */
 export interface Rights {
@@ -43,19 +44,21 @@ const all: Rights = { admit: () => undefined, sees: () => true, mayRun: false }
 export class Authorizer {
   readonly #bindings: Bindings
   readonly #own: OwnPods
+  readonly #rules: WorkloadRules
 
   constructor(store: ObjectStore) {
     this.#bindings = new Bindings(store)
     this.#own = new OwnPods(store)
+    this.#rules = new WorkloadRules(store)
   }
 
-  /** Throws 403. */
-  rightsTo(user: User, wanted: ResourceAttributes): Rights {
+  /** Throws 403. `from`: the address that is connected from; without it a workload has none. */
+  rightsTo(user: User, wanted: ResourceAttributes, from = ''): Rights {
     if (user.groups.includes(administrators)) return { ...all, mayRun: true }
     const verdict = this.judge(user, wanted)
     if (!verdict.allowed) throw new StatusError(refusal(user, wanted))
     const { only } = verdict
-    if (only !== undefined) return this.#rightsOfWorkload(user, wanted, only)
+    if (only !== undefined) return this.#rightsOfWorkload(user, wanted, { workload: only, from })
     const isBinding = wanted.group === 'rbac.authorization.k8s.io' && wanted.resource.endsWith('rolebindings')
     return isBinding ? { ...all, admit: (_before, after) => this.#checkEscalation(user, wanted, after) } : all
   }
@@ -79,25 +82,32 @@ export class Authorizer {
   /** Without those that hold for some objects only. */
   rulesOf(user: User, namespace: string): readonly PolicyRule[] {
     if (user.groups.includes(administrators)) return [...everybody, ...clusterRoles['cluster-admin']]
-    const own = workloadOf(user) === undefined ? [] : ownNode
-    return [...everybody, ...own, ...this.#bindings.rulesOf(user, namespace)]
+    return [...everybody, ...this.#bindings.rulesOf(user, namespace)]
   }
 
   /** Which verbs there are at all for the workload's own objects; a watch has to name the one that it is about. */
   #isForWorkload(workload: ServiceAccountName, wanted: ResourceAttributes): boolean {
+    if (allowsResource(ownNode, wanted)) return true
     if (wanted.namespace !== workload.namespace || !allowsResource(ownPods, wanted)) return false
     if (wanted.verb === 'list' || wanted.verb === 'watch') return wanted.name !== ''
     return wanted.name === '' || wanted.resource !== 'pods' || this.#own.mayBe(workload, wanted.name)
   }
 
-  #rightsOfWorkload(user: User, wanted: ResourceAttributes, workload: ServiceAccountName): Rights {
+  #rightsOfWorkload(
+    user: User,
+    wanted: ResourceAttributes,
+    { workload, from }: { readonly workload: ServiceAccountName; readonly from: string },
+  ): Rights {
+    const rules = this.#rules
     const isOwn = (object: KubeObject): boolean => this.#own.isAbout(workload, object)
     return {
       sees: isOwn,
       mayRun: false,
       admit(before, after) {
-        if ((before === undefined || isOwn(before)) && (after === undefined || isOwn(after))) return
-        throw new StatusError(refusal(user, wanted))
+        if ((before !== undefined && !isOwn(before)) || (after !== undefined && !isOwn(after))) throw new StatusError(refusal(user, wanted))
+        const why = after && rules.whyNot({ workload, from, before, after })
+        if (why !== undefined)
+          throw new StatusError(forbiddenBecause({ group: '', plural: wanted.resource }, after?.metadata.name ?? '', why))
       },
     }
   }

@@ -86,7 +86,7 @@ export const ownPods: readonly PolicyRule[] = [
   { verbs: ['create', 'get', 'patch', 'update'], apiGroups: [''], resources: ['events'] },
 ]
 
-/** Of a workload that joined: the node that it runs on, which others may run on too. */
+/** Of a workload that joined: the node that a Pod of its own is on, where others may be too; `WorkloadRules` says which that is. */
 export const ownNode: readonly PolicyRule[] = [
   { verbs: ['create', 'get'], apiGroups: [''], resources: ['nodes'] },
   { verbs: ['patch'], apiGroups: [''], resources: ['nodes/status'] },

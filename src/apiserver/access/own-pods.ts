@@ -11,7 +11,9 @@ export class OwnPods {
   }
 
   isAbout(workload: ServiceAccountName, object: KubeObject): boolean {
-    if (object.kind === 'Pod') return isOf(workload, object)
+    // By its name alone; whoever joins has to look whether it is there.
+    if (object.kind === 'Node') return true
+    if (object.kind === 'Pod') return isPodOf(workload, object)
     if (object.kind !== 'Event') return false
     const [kind, namespace, name] = ['kind', 'namespace', 'name'].map((field) => fieldAtPath(object, ['involvedObject', field]))
     return kind === 'Pod' && namespace === workload.namespace && typeof name === 'string' && this.#has(workload, name)
@@ -20,12 +22,12 @@ export class OwnPods {
   /** A Pod of this name is its own, or is not there. */
   mayBe(workload: ServiceAccountName, name: string): boolean {
     const pod = this.#pod(workload, name)
-    return pod === undefined || isOf(workload, pod)
+    return pod === undefined || isPodOf(workload, pod)
   }
 
   #has(workload: ServiceAccountName, name: string): boolean {
     const pod = this.#pod(workload, name)
-    return pod !== undefined && isOf(workload, pod)
+    return pod !== undefined && isPodOf(workload, pod)
   }
 
   #pod({ namespace }: ServiceAccountName, name: string): KubeObject | undefined {
@@ -34,7 +36,7 @@ export class OwnPods {
   }
 }
 
-function isOf({ namespace, name }: ServiceAccountName, pod: KubeObject): boolean {
+export function isPodOf({ namespace, name }: ServiceAccountName, pod: KubeObject): boolean {
   const account = fieldAtPath(pod, ['spec', 'serviceAccountName'])
   return pod.metadata.namespace === namespace && (account ?? 'default') === name
 }

@@ -15,6 +15,7 @@ import {
   unauthorized,
 } from '../../kube/index.ts'
 import type { Authorizer } from '../access/authorizer.ts'
+import { plainAddress } from '../access/workload-rules.ts'
 import { administrators, type User, workloadOf } from '../access/user.ts'
 import { readResourcePath, type ResourcePath } from '../request-path.ts'
 import { attributesOf } from '../request-verb.ts'
@@ -63,7 +64,11 @@ export class Upgrades {
     const place = readResourcePath(path)
     if (place?.resource.kind !== 'Pod' || place.subresource === '') throw new StatusError(noSuchPath())
     const query = new URLSearchParams(search)
-    const rights = this.#parts.authorizer.rightsTo(user, attributesOf(message.method ?? '', place, query))
+    const rights = this.#parts.authorizer.rightsTo(
+      user,
+      attributesOf(message.method ?? '', place, query),
+      plainAddress(message.socket.remoteAddress),
+    )
     const pod = this.#parts.podAt(place.namespace, place.name)
     if (!rights.sees(pod)) throw new StatusError(notFound(pods, place.name))
     await this.#exec(place, execRequest(pod, place.subresource, query), message, accept)
