@@ -39,8 +39,11 @@ test('no attempt gets out of the seal, and each is shown to work without it', { 
   expect(attempts).toBeGreaterThanOrEqual(40)
 })
 
+/** Some attempts that each layer stops: the whole suite for each would be four times as long as that which counts. */
+const stopped: Record<(typeof layers)[number], string> = { seccomp: 'types into', masks: 'asks', nft: 'UDP', namespaces: 'metadata' }
+
 test.each(layers)('without the layer %s something gets out, and is noticed', { timeout: limitMs }, async (layer) => {
-  const { code, out } = await runSuite('--without', layer)
+  const { code, out } = await runSuite('--without', layer, '--only', stopped[layer])
   expect(out).toBeGreaterThan(0)
   expect(code).toBe(1)
 })

@@ -53,7 +53,7 @@ describe.each(identities)('as $name', (identity) => {
   test('it has the command’s variables, user, groups, rights, filter, namespaces and place, and those that it was given', async () => {
     const look = `cd /proc/$1 2>/dev/null; tr '\\0' '\\n' <environ | grep -v -e ^_= -e ^SHLVL= -e ^OLDPWD= -e ^PWD= | sort
       readlink cwd root; grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap[A-Z][a-z]+):' status; cat cgroup; ls -l ns | sed 's/.*-> //'`
-    const command = (await running.exec({ argv: ['pgrep', '-f', 'sh -c trap'] })).stdout.trim()
+    const command = (await running.exec({ argv: ['pgrep', '-o', '-f', 'sh -c trap'] })).stdout.trim()
     const [itself, other] = await Promise.all(
       ['self', command].map((who) => running.exec({ argv: ['sh', '-c', look, 'look', who] }).then(({ stdout }) => stdout)),
     )

@@ -278,17 +278,17 @@ const rows: Record<string, Row> = {
     becomes: passed,
   },
   'a delay, then a fault': {
-    http: `- {fault: {delay: {fixedDelay: 300ms, percentage: {value: 100}}, abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}}, ${toA}}`,
-    becomes: 'answer 200 DI,FI | after 300 | content-type: text/plain | fault filter abort',
+    http: `- {fault: {delay: {fixedDelay: 30ms, percentage: {value: 100}}, abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}}, ${toA}}`,
+    becomes: 'answer 200 DI,FI | after 30 | content-type: text/plain | fault filter abort',
   },
   'a delay': {
-    http: `- {fault: {delay: {fixedDelay: 300ms, percentage: {value: 100}}}, ${toA}}`,
-    becomes: `${passed} | after 300`,
+    http: `- {fault: {delay: {fixedDelay: 30ms, percentage: {value: 100}}}, ${toA}}`,
+    becomes: `${passed} | after 30`,
   },
   'a delay in whole percents, as of old': {
-    http: `- {fault: {delay: {fixedDelay: 300ms, percent: 50}}, ${toA}}`,
+    http: `- {fault: {delay: {fixedDelay: 30ms, percent: 50}}, ${toA}}`,
     call: { chance: { delay: 0.49 } },
-    becomes: `${passed} | after 300`,
+    becomes: `${passed} | after 30`,
   },
 
   'a copy': { http: `- {mirror: {host: copy.test}, ${toA}}`, becomes: `${passed} | copy to copy.test` },
