@@ -13,11 +13,13 @@ export interface PodLimits {
   readonly lostMs: number
   /** and after which it is taken away. */
   readonly removedMs: number
+  /** The same for a Node, when no Pod is on it. */
+  readonly nodeRemovedMs: number
   /** How long an Event is kept after it was told last. */
   readonly eventMs: number
 }
 
-export const usualPodLimits: PodLimits = { lostMs: 40_000, removedMs: 300_000, eventMs: 3_600_000 }
+export const usualPodLimits: PodLimits = { lostMs: 40_000, removedMs: 300_000, nodeRemovedMs: 3_600_000, eventMs: 3_600_000 }
 
 export interface PodKeeperParts {
   readonly store: ObjectStore
@@ -120,7 +122,7 @@ function lost(pod: KubeObject): KubeObject {
 }
 
 /** Whoever was first has decided; what cannot be written now is looked at again. */
-async function quietly(writing: Promise<unknown>): Promise<void> {
+export async function quietly(writing: Promise<unknown>): Promise<void> {
   await writing.catch((error: unknown) => {
     if (!(error instanceof StatusError || error instanceof RevisionConflict || error instanceof StorageFailure)) throw error
   })

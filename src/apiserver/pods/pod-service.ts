@@ -12,6 +12,7 @@ import type { User } from '../access/user.ts'
 import { objectOf } from '../stored-objects.ts'
 import { EndpointsKeeper } from './endpoints-keeper.ts'
 import { answerLog, streamLog } from './log-answer.ts'
+import { NodeKeeper } from './node-keeper.ts'
 import { PodKeeper, type PodLimits, usualPodLimits } from './pod-keeper.ts'
 import { PodLinks } from './pod-links.ts'
 import { execRequest, logRequest, previousNotFound, refuseOthers } from './pod-requests.ts'
@@ -33,21 +34,22 @@ export class PodService {
   readonly #links = new PodLinks()
   readonly #sessions = new PodSessions(this.#links)
   readonly #upgrades: Upgrades
-  readonly #keeper: PodKeeper
+  readonly #keepers: readonly { close(): void }[]
   readonly #endpoints: EndpointsKeeper
   readonly #nodePods: PodServiceParts['nodePods']
 
   constructor({ store, now, limits, report, authorizer, nodePods }: PodServiceParts) {
     this.#nodePods = nodePods
     this.#writer = new ObjectWriter(store, now)
-    this.#keeper = new PodKeeper({
+    const keeping = {
       store,
       writer: this.#writer,
       links: this.#links,
       limits: { ...usualPodLimits, ...limits },
       report,
       node: nodePods?.node,
-    })
+    }
+    this.#keepers = [new PodKeeper(keeping), new NodeKeeper(keeping)]
     this.#endpoints = new EndpointsKeeper({ store, writer: this.#writer, report })
     this.#upgrades = new Upgrades({
       links: this.#links,
@@ -95,7 +97,7 @@ export class PodService {
 
   close(): void {
     this.#endpoints.close()
-    this.#keeper.close()
+    for (const keeper of this.#keepers) keeper.close()
     this.#sessions.close()
     this.#links.close()
   }
