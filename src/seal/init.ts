@@ -89,6 +89,8 @@ class Init {
   #unanswered = 0
   #testing: Promise<SelfTestReport> | undefined
   #hiding: Promise<void> = Promise.resolve()
+  /** Since the last note. */
+  readonly #hidden: string[] = []
 
   constructor(setup: Setup, inside: Inside) {
     this.#setup = setup
@@ -291,7 +293,14 @@ class Init {
     return state
   }
 
+  /** Some machines open many of them. */
+  async #tellHidden(): Promise<void> {
+    const hidden = this.#hidden.splice(0)
+    if (hidden.length > 0) await tell({ kind: 'note', text: `hidden from the workload: ${hidden.join(', ')}` })
+  }
+
   async #retest(): Promise<void> {
+    await this.#tellHidden()
     if (this.#setup.withoutLayer !== undefined || this.#ended || this.#isPending) return
     const report = await this.#testMended()
     if (this.#ended) return
@@ -315,7 +324,7 @@ class Init {
       await mountMasks(steps, mountLater)
       for (const step of steps) this.#covered.add(step.at)
       // Nobody has seen what was covered before anything ran.
-      if (!this.#isPending) await tell({ kind: 'note', text: `hidden from the workload: ${steps.map((step) => step.at).join(', ')}` })
+      if (!this.#isPending) this.#hidden.push(...steps.map((step) => step.at))
     } catch (error) {
       await tell({ kind: 'note', text: `could not be hidden from the workload: ${messageOf(error)}` })
     }

@@ -30,7 +30,9 @@ const testLimit = 15_000
 const dialLimit = 15_000
 const closeLimit = 10_000
 const doorLimit = 10_000
-const watchInterval = 5000
+/** Looks so often whether something outside was opened, and less often where looking would take more than a hundredth of the time. */
+const watchInterval = 500
+const watchShare = 0.01
 
 /** Everything up to the point where the data plane can take the sockets; `start` tests the seal and lets the command go. */
 export async function openSeal(options: SealOptions): Promise<Seal> {
@@ -141,7 +143,7 @@ class OpenSeal implements Seal {
 
   async start(): Promise<void> {
     // What was opened since the masks were made: to make a seal takes a moment, and what the caller waits for before this may take long.
-    this.#watchHost()
+    this.#hideFresh()
     if (this.#options.withoutLayer === undefined) {
       const report = await this.selfTest()
       if (!report.ok) {
@@ -153,8 +155,7 @@ class OpenSeal implements Seal {
     }
     this.#say({ kind: 'start' })
     await this.#started.promise
-    this.#watcher = setInterval(() => this.#watchHost(), watchInterval)
-    this.#watcher.unref()
+    this.#watchHost()
   }
 
   async exec(request: ExecRequest): Promise<Result<ExecProcess, ExecFailure>> {
@@ -300,8 +301,16 @@ class OpenSeal implements Seal {
     else if (server !== this.tcp4 && server !== this.tcp6) this.#dnsTcp.push(server)
   }
 
-  /** Further sockets that something outside opened at a path: the init covers them, or it is at least said. */
   #watchHost(): void {
+    if (this.#hasEnded) return
+    const began = performance.now()
+    this.#hideFresh()
+    const took = performance.now() - began
+    this.#watcher = setTimeout(() => this.#watchHost(), Math.max(watchInterval, took / watchShare)).unref()
+  }
+
+  /** Further sockets that something outside opened at a path: the init covers them, or it is at least said. */
+  #hideFresh(): void {
     const fresh = findNewHostSockets(this.#known).slice(0, 64)
     for (const path of fresh) this.#known.set(path, identityOf(path))
     if (fresh.length > 0) this.#say({ kind: 'hide', paths: fresh })
@@ -309,7 +318,7 @@ class OpenSeal implements Seal {
 
   #end(cause?: SallyportError): void {
     this.#hasEnded = true
-    clearInterval(this.#watcher)
+    clearTimeout(this.#watcher)
     this.#execs.end()
     process.off('SIGCONT', this.#continue)
     if (this.#wasOurs) this.#terminal.takeBack()
