@@ -53,6 +53,13 @@ describe('readRequestLine', () => {
     expect(read('GET / HTTP/1.1\r\nHost: a.example\r\n')).toEqual({ line })
     expect(read('GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n')).toEqual({ line })
     expect(read('GET / HTTP/1.1\r\nX-Host: a\r\n\r\n')).toEqual({ line })
+    expect(read('GET / HTTP/1.1\r\nHost: a\nb\r\n\r\n')).toEqual({ line })
+  })
+
+  it('reads a value of blanks in time that grows with its length alone', () => {
+    const blanks = ' '.repeat(200_000)
+    expect(read(`GET / HTTP/1.1\r\nHost: a${blanks}b\r\n\r\n`)).toHaveProperty('line.host', `a${blanks}b`)
+    expect(read(`GET / HTTP/1.1\r\nHost:${blanks}a${blanks}\r\n\r\n`)).toHaveProperty('line.host', 'a')
   })
 
   it('waits for more as long as it could still become one', () => {

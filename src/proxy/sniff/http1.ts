@@ -60,8 +60,18 @@ function readTarget(bytes: Buffer, start: number, end: number, method: string): 
 function findHost(bytes: Buffer, start: number, end: number): string | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n', start, 'latin1')
   if (headEnd === -1 || headEnd >= end) return undefined
-  const hosts = Array.from(bytes.toString('latin1', start, headEnd).matchAll(/\r\nhost:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n|$)/gi))
-  return hosts.length === 1 ? hosts[0]?.[1] : undefined
+  const lines = bytes.toString('latin1', start, headEnd).split('\r\n')
+  const hosts = lines.filter((line) => /^host:[^\r\n]*$/i.test(line))
+  return hosts.length === 1 ? withoutBlanks(hosts[0] ?? '', 'host:'.length) : undefined
+}
+
+/** By hand: of an expression that looks for blanks at an end, a client could make a search that takes seconds. */
+function withoutBlanks(line: string, from: number): string {
+  const isBlank = (at: number): boolean => line[at] === ' ' || line[at] === '\t'
+  let [start, end] = [from, line.length]
+  while (start < end && isBlank(start)) start++
+  while (end > start && isBlank(end - 1)) end--
+  return line.slice(start, end)
 }
 
 /** A path, `*`, or a URI's scheme; after CONNECT an authority. */
