@@ -15,6 +15,8 @@ const requests: Readonly<Record<string, readonly [request: string, place: string
   'a tunnel without a port': ['CONNECT a.test HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
   'a tunnel to port 0': ['CONNECT a.test:0 HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
   'a tunnel to a URI': ['CONNECT http://a.test/ HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
+  'a tunnel with a body': ['CONNECT a.test:443 HTTP/1.1\nHost: a.test\nContent-Length: 3\n\nabc', 'unreadable'],
+  'a tunnel with a chunked body': ['CONNECT a.test:443 HTTP/1.1\nHost: a.test\nTransfer-Encoding: chunked\n\n0\n\n', 'unreadable'],
   'a tunnel with user info': ['CONNECT u@a.test:443 HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
   'an absolute URI': ['GET http://a.test/x HTTP/1.1\nHost: a.test\n\n', 'request a.test 80'],
   'an absolute URI with a port': ['GET http://a.test:8000/x HTTP/1.1\nHost: a.test:8000\n\n', 'request a.test 8000'],

@@ -1,6 +1,7 @@
 // Finds out where an HTTP proxy's client wants to go, by the head of its first request.
 import { isAuthority, parseAbsoluteTarget } from '../http/authority.ts'
 import { HeadScanner } from '../http/head-scanner.ts'
+import { kindIndex } from '../http/header-name.ts'
 
 export interface ProxyRequest {
   readonly kind: 'connect' | 'request'
@@ -30,11 +31,20 @@ export function readProxyRequest(
   const target = bytes.toString('latin1', scanner.targetStart, scanner.targetEnd)
   const length = after - start
   if (method === 'CONNECT') {
-    const place = splitAuthority(target)
+    const place = hasBody(scanner) ? undefined : splitAuthority(target)
     return place?.port === undefined ? 'unreadable' : { kind: 'connect', ...place, port: place.port, method, target, length }
   }
   const place = splitAuthority(parseAbsoluteTarget(target)?.authority ?? hostHeader(scanner) ?? '')
   return place === undefined ? 'unreadable' : { kind: 'request', ...place, port: place.port ?? 80, method, target, length }
+}
+
+/** What would be the tunnel's to us may be a body to whoever stands before us. */
+function hasBody(scanner: HeadScanner): boolean {
+  for (let line = 0; line < scanner.count; line++) {
+    const kind = scanner.kind(line)
+    if (kind === kindIndex['content-length'] || kind === kindIndex['transfer-encoding']) return true
+  }
+  return false
 }
 
 function splitAuthority(authority: string): { readonly host: string; readonly port: number | undefined } | undefined {

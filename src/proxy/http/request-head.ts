@@ -73,7 +73,12 @@ export function interpretRequest(scanner: HeadScanner, rules: RequestRules): Req
   const upgrade = lines.upgrade()
   if (upgrade !== undefined && typeof upgrade !== 'string') return upgrade
   const body = lines.body()
-  const { headers, keepAlive, expectsContinue, takesTrailers, nominated } = lines
+  const { headers, expectsContinue, takesTrailers, nominated } = lines
+  const isConnect = method === 'CONNECT'
+  // It gives its data no meaning (RFC 9110 §9.3.6), so that one reader may take them for a body and another for the tunnel's.
+  if (isConnect && body.kind !== 'none') return refuse(400, 'CONNECT has no body')
+  // Behind one that is refused may come bytes of somebody else, which its client sent on too early (RFC 9931).
+  const keepAlive = lines.keepAlive && !isConnect
   const flawed = upgrade && flawOfHandshake({ method, body, key: headers.websocketKey, isStrict: rules.isStrict })
   if (flawed !== undefined) return refuse(400, `the WebSocket handshake ${flawed}`, 'upgrade_failed')
   const { authority, path } = place
