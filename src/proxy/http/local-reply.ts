@@ -18,10 +18,15 @@ export interface LocalReply {
   readonly isHead: boolean
 }
 
+const none = Buffer.alloc(0)
+
 export function buildReply(reply: LocalReply): Buffer {
-  const body = typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body
+  const { status } = reply
+  // RFC 9110 §15.3.5, §15.4.5: whoever reads these takes what stands behind the head for the next response.
+  const isBodiless = status === 204 || status === 304
+  const body = isBodiless ? none : typeof reply.body === 'string' ? Buffer.from(reply.body, 'utf8') : reply.body
   const headers = reply.headers ?? []
-  const lines = [`HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? 'Unknown'}`]
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}`]
   if (reply.isOverload) lines.push('x-envoy-overloaded: true')
   if (body.length > 0) {
     lines.push(`content-length: ${body.length}`)
@@ -31,7 +36,7 @@ export function buildReply(reply: LocalReply): Buffer {
   if (reply.decision !== undefined) lines.push(`x-sallyport-decision: ${reply.decision}`)
   lines.push(`date: ${reply.date}`, `server: ${reply.serverName}`)
   if (reply.closes) lines.push('connection: close')
-  if (body.length === 0) lines.push('content-length: 0')
+  if (body.length === 0 && !isBodiless) lines.push('content-length: 0')
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   return reply.isHead ? head : Buffer.concat([head, body])
 }

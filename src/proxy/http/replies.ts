@@ -67,5 +67,7 @@ export interface ReplyFrame {
 export function sendReply(wire: Wire, reply: ReplyContent & ReplyFrame): number {
   const bytes = buildReply({ contentType: 'text/plain', ...reply })
   wire.lend(bytes, 0, bytes.length)
-  return reply.isHead ? 0 : typeof reply.body === 'string' ? Buffer.byteLength(reply.body) : reply.body.length
+  return bytes.length - (bytes.indexOf(HEAD_END) + HEAD_END.length)
 }
+
+const HEAD_END = '\r\n\r\n'
