@@ -89,6 +89,17 @@ describe('an idle client', () => {
     expect(await record(0)).toMatchObject({ status: 408, verdict: 'deny' })
   })
 
+  it('that sends its head line by line has no more time for it', async () => {
+    const upstream = await origin(answering(ok))
+    const { port, record } = await plane(serving(upstream), { limits: { headMs: 300, headers: 10_000 } })
+    const slow = await dialPeer(port)
+    slow.write('GET / HTTP/1.1\r\nHost: a.example\r\n')
+    const drip = setInterval(() => slow.write('a: b\r\n'), 20)
+    expect(await slow.untilEnd()).toContain('HTTP/1.1 408')
+    clearInterval(drip)
+    expect(await record(0)).toMatchObject({ status: 408, details: 'request_header_timeout' })
+  })
+
   it('that drips its body gets 408', async () => {
     const upstream = await origin()
     const { port, record } = await plane(serving(upstream), { limits: { bodyMs: 150, bodyBytes: 1000 } })

@@ -83,6 +83,8 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
   #turn: Turn = 'unasked'
   /** Bytes of the held head that have been looked at. */
   #searched = 0
+  /** The end of a head is awaited. */
+  #isHeadBegun = false
 
   constructor(options: HttpConnectionOptions) {
     this.#options = options
@@ -265,11 +267,14 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
       return this.#refuseHead({ status: 431, text: `the request head is longer than ${limits.headBytes} bytes` })
     }
     if (at === 0) {
+      // One limit for all of it, however many of its lines come one by one.
+      if (!this.#isHeadBegun) this.#wait.start(this.#context.overload.idleMs(limits.headMs))
+      this.#isHeadBegun = true
       this.#searched = end - start
-      this.#wait.start(this.#context.overload.idleMs(limits.headMs))
       return undefined
     }
     this.#searched = 0
+    this.#isHeadBegun = false
     if (this.#turn === 'waits') return undefined
     if (this.#turn === 'unasked' && this.#context.overload.mustWait(this)) {
       this.#turn = 'waits'
