@@ -7,7 +7,7 @@ import { loadDocument } from './loaded-document.ts'
 export interface DeclaredObject {
   /** Stands in the place of a file's name: `serviceentries.networking.istio.io default/redis`. */
   readonly source: string
-  /** JSON. */
+  /** JSON, as `JSON.stringify` writes it. */
   text(): string
 }
 
@@ -15,7 +15,7 @@ export interface DeclaredObject {
 const withoutLines = { line: 0, from: 0 } as const
 
 export function loadObject(object: DeclaredObject, defaultNamespace = 'default'): LoadedFile {
-  const parsed = readDocument(object.text(), { defaultNamespace })
+  const parsed = readDocument(object.text(), { defaultNamespace, format: 'json' })
   const documents = [loadDocument(parsed, object.source, withoutLines)]
   return { source: object.source, documents, issues: [], opaque: parsed.opaque, places: noPlaces }
 }

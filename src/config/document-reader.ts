@@ -5,12 +5,15 @@ import { type Document, isScalar } from 'yaml'
 import { settleAmbiguities } from './ambiguity.ts'
 import { type EntryOptions, readEntry } from './entry-reader.ts'
 import { nodeAt, outerSpot, type Spot, spotOf } from './field-spot.ts'
+import { readJson } from './json-reader.ts'
 import type { Entry, EntryFinding, ParsedDocument, PlacedFinding } from './parsed-document.ts'
 import { treeOf } from './syntax-trees.ts'
 import { type Ambiguity, readYaml, type YamlReading } from './yaml-reader.ts'
 
 export interface DocumentOptions {
   readonly defaultNamespace: string
+  /** A program has written it: YAML if absent. */
+  readonly format?: 'json'
 }
 
 /** Beyond these a person would not read on, and the first ones usually cause the others. */
@@ -24,7 +27,7 @@ export function readDocument(text: string, options: DocumentOptions): ParsedDocu
   }
   let yaml: YamlReading
   try {
-    yaml = readYaml(text)
+    yaml = options.format === 'json' ? readJson(text) : readYaml(text)
   } catch (error) {
     // Deeper than the parser's stack, for example.
     return broken(text, { level: 'error', code: 'SLP1001', path: '', message: `the document cannot be read: ${messageOf(error)}` })

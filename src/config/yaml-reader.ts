@@ -44,8 +44,8 @@ export interface YamlReading {
 }
 
 /** Enough for any resource, and a bound for what aliases of aliases unfold to. */
-const MOST_NODES = 100_000
-const DEEPEST = 64
+export const MOST_NODES = 100_000
+export const DEEPEST = 64
 
 export function parseYaml(text: string): Document {
   return parseDocument(text, { prettyErrors: false, keepSourceTokens: false, uniqueKeys: false, logLevel: 'silent' })
