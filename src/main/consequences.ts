@@ -4,23 +4,24 @@ import type { Issue } from '../api/index.ts'
 import { createObjectSource, type DeclaredObjects, type Store } from '../config/index.ts'
 import type { KubeObject } from '../kube/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
+import type { StoredDeclarations } from './declared-objects.ts'
 
 /** Beyond so many, looking at the whole would keep the writer waiting; serve tells of them when they are in force. */
 const mostObjects = 1000
 
 export class Consequences {
-  readonly #objects: DeclaredObjects
+  readonly #objects: StoredDeclarations
   /** Of its own, so that looking does not put anything into force. */
   #source: Store | undefined
   #model: Model | undefined
   #known: ReadonlySet<string> = new Set()
 
-  constructor(objects: DeclaredObjects) {
+  constructor(objects: StoredDeclarations) {
     this.#objects = objects
   }
 
   of(object: KubeObject): readonly string[] {
-    if (this.#objects.all().length > mostObjects) {
+    if (this.#objects.count() > mostObjects) {
       this.#forget()
       return []
     }

@@ -89,3 +89,34 @@ it('a declaration is read again when it changes, and not when somebody writes wh
   expect(objects.all()[0]?.text()).toContain('NONE')
   stop()
 })
+
+it('follows what comes, changes and goes anywhere among others, which stay the same', async () => {
+  const followed = declaredObjects(store)
+  const key = (namespace: string, name: string): ObjectKey => ({ resource: 'serviceentries.networking.istio.io', namespace, name })
+  const value = (host: string): Buffer =>
+    Buffer.from(JSON.stringify({ apiVersion: 'networking.istio.io/v1', ...entry, metadata: {}, spec: { ...entry.spec, hosts: [host] } }))
+  const steps: readonly (readonly { readonly key: ObjectKey; readonly value?: Buffer }[])[] = [
+    [
+      { key: key('b', 'm'), value: value('1') },
+      { key: key('b', 'k'), value: value('2') },
+      { key: key('c', 'a'), value: value('3') },
+    ],
+    [
+      { key: key('a', 'z'), value: value('4') },
+      { key: key('b', 'm'), value: value('5') },
+      { key: key('d', 'a'), value: value('6') },
+    ],
+    [{ key: key('b', 'k') }, { key: key('a', 'z') }, { key: key('b', 'l'), value: value('7') }, { key: key('e', 'a'), value: value('8') }],
+    [{ key: key('e', 'a') }, { key: key('c', 'a'), value: value('3') }],
+  ]
+  for (const writes of steps) {
+    const before = new Map(followed.all().map((object) => [object.source, object]))
+    await store.commit(writes)
+    const now = followed.all()
+    const told = (objects: typeof now) => objects.map((object) => `${object.source} ${object.text()}`)
+    expect(told(now)).toEqual(told(declaredObjects(store).all()))
+    expect(followed.count()).toBe(now.length)
+    const same = now.filter((object) => before.get(object.source)?.text() === object.text())
+    expect(same.map((object) => before.get(object.source) === object)).toEqual(same.map(() => true))
+  }
+})

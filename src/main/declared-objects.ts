@@ -1,17 +1,25 @@
 // Shows the objects of the API that are configuration to the control side, each as one document for as long as it declares the same.
 import type { DeclaredObject, DeclaredObjects } from '../config/index.ts'
 import { declarationResources, isComputed, type KubeObject } from '../kube/index.ts'
-import type { Change, ObjectKey, ObjectStore, Stored } from '../store/index.ts'
+import { byName, type Change, type ObjectKey, type ObjectStore, type Stored } from '../store/index.ts'
 import { PodWorkloads } from './pod-workloads.ts'
 
-export function declaredObjects(store: ObjectStore): DeclaredObjects {
-  const declarations = new Declarations()
+export interface StoredDeclarations extends DeclaredObjects {
+  /** No fewer than there are; told without going through them. */
+  count(): number
+}
+
+export function declaredObjects(store: ObjectStore): StoredDeclarations {
+  const declarations = new Map(names.map((name) => [name, new Declarations()]))
   const workloads = new PodWorkloads()
   return {
     all() {
-      const objects = declarations.of(names.flatMap((name) => store.list(name).items))
-      return [...objects, ...store.list(pods).items.flatMap((stored) => workloads.of(stored) ?? [])]
+      const objects = Array.from(declarations, ([name, of]) => of.following(store.list(name).items))
+      const ready = store.list(pods).items.flatMap((stored) => workloads.of(stored) ?? [])
+      // Copies each list in one piece, which `flat` does not.
+      return ready.concat(...objects)
     },
+    count: () => [...names, pods].reduce((sum, name) => sum + store.count(name), 0),
     watch: (listener) =>
       store.watch(store.revision, (change) => {
         const { resource } = change.key
@@ -25,24 +33,36 @@ export function sourceOf({ resource, namespace, name }: ObjectKey): string {
   return `${resource} ${namespace === '' ? name : `${namespace}/${name}`}`
 }
 
-/** What each object declares; of one whose new version declares the same, the document stays what it was, and is not read again. */
+/** What each object of one resource declares; of one whose new version declares the same, the document stays what it was, and is not read again. */
 class Declarations {
-  #known: ReadonlyMap<string, { readonly stored: Stored; readonly object: DeclaredObject }> = new Map()
+  #all: readonly Stored[] = []
+  /** Parallel to it; undefined for what declares nothing. */
+  #known: readonly (DeclaredObject | undefined)[] = []
+  #declared: readonly DeclaredObject[] = []
 
-  of(all: readonly Stored[]): readonly DeclaredObject[] {
-    const found = new Map<string, { readonly stored: Stored; readonly object: DeclaredObject }>()
-    for (const stored of all) {
-      const source = sourceOf(stored.key)
-      const known = this.#known.get(source)
-      if (known?.stored === stored) found.set(source, known)
-      else if (!isOfServer(stored)) found.set(source, { stored, object: sameOrNew(known?.object, stored) })
-    }
-    this.#known = found
-    return Array.from(found.values(), ({ object }) => object)
+  /** Both lists are sorted by the same names: whoever goes along both at once finds each object where it was. */
+  following(all: readonly Stored[]): readonly DeclaredObject[] {
+    if (all === this.#all) return this.#declared
+    let at = 0
+    const known = all.map((stored) => {
+      for (; at < this.#all.length; at++) {
+        const before = this.#all[at]
+        if (before === stored) return this.#known[at++]
+        const order = before === undefined ? -1 : byName(before, stored)
+        if (order === 0) return declaredBy(stored, this.#known[at++])
+        if (order > 0) break
+      }
+      return declaredBy(stored)
+    })
+    this.#all = all
+    this.#known = known
+    this.#declared = known.filter((object) => object !== undefined)
+    return this.#declared
   }
 }
 
-function sameOrNew(known: DeclaredObject | undefined, stored: Stored): DeclaredObject {
+function declaredBy(stored: Stored, known?: DeclaredObject): DeclaredObject | undefined {
+  if (isOfServer(stored)) return undefined
   return known !== undefined && known.text() === textOf(stored) ? known : { source: sourceOf(stored.key), text: () => textOf(stored) }
 }
 
