@@ -1,9 +1,20 @@
 // Runs the Pods of the server's own machine: admits what can be run, starts a process for each, and follows what becomes of the objects.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type NodeAdmission, ObjectWriter, objectOf, runnerOf } from '../apiserver/index.ts'
 import { messageOf, SallyportError, timeText } from '../base/index.ts'
 import { findKind, isJsonObject, type JsonObject, type KubeObject, StatusError } from '../kube/index.ts'
@@ -27,6 +38,7 @@ export interface PodRunnerOptions {
 }
 
 const programs = { bin: join(import.meta.dirname, 'bin.js') }
+const directoryPrefix = 'sallyport-node-'
 const stopSeconds = 10
 const processAnnotation = 'sallyport.dev/process'
 
@@ -45,9 +57,7 @@ export class PodRunner {
     this.#options = options
     this.#machine = machine
     this.#writer = new ObjectWriter(store, Date.now)
-    this.#directory = mkdtempSync(join(tmpdir(), 'sallyport-node-'))
-    // Pods of other users find the names of their programs below it, and nothing else.
-    chmodSync(this.#directory, 0o711)
+    this.#directory = makeDirectoryOfPods(options.directory)
     const { items, revision } = store.list('pods')
     options.logs.keepOnly(new Set(items.map((stored) => podOf(stored)?.metadata.uid ?? '')))
     for (const stored of items) this.#take(stored, true)
@@ -204,6 +214,17 @@ export function nodeAdmission(node: string, machine: MachineFacts, logs: KeptLog
     return { object: { ...pod, spec: { ...spec, nodeName: node } }, causes, warnings }
   }
   return { node, admit, keptLog: logs.find }
+}
+
+/** Pods of other users find the names of their programs below it, and nothing else. Of a server that was killed, the next one removes it. */
+function makeDirectoryOfPods(directory: string): string {
+  const note = join(directory, 'pods-directory')
+  const last = existsSync(note) ? readFileSync(note, 'utf8') : ''
+  if (basename(last).startsWith(directoryPrefix)) rmSync(last, { recursive: true, force: true })
+  const made = mkdtempSync(join(tmpdir(), directoryPrefix))
+  chmodSync(made, 0o711)
+  writeFileSync(note, made, { mode: 0o600 })
+  return made
 }
 
 function readImages(path: string): ImageTable {

@@ -154,6 +154,8 @@ export class PodAgent {
         this.#isAway = true
       } catch (error) {
         this.#away(error)
+        // It is carried out for a Pod that somebody has taken away meanwhile.
+        if (this.#options.pod.uid !== undefined && error instanceof SallyportError && error.code === 'SLP6206') this.#terminate(0)
       }
       await new Promise<void>((resolve) => {
         this.#timer = setTimeout(resolve, this.#isClosed ? 0 : this.#backoff.next())
