@@ -19,7 +19,7 @@ interface Page {
   readonly metadata: ListMeta
 }
 
-export function listAnswer(store: ObjectStore, { path, query, asTable, rights }: ListRequest): Answer {
+export function listAnswer(store: Pick<ObjectStore, 'list'>, { path, query, asTable, rights }: ListRequest): Answer {
   const { resource, version } = path
   const selection = selectionOf(resource, query, '', rights)
   const { items, metadata } = pageOf(store, path, query, selection)
@@ -54,7 +54,7 @@ export function tableAnswer(
 
 const comma = Buffer.from(',')
 
-function pageOf(store: ObjectStore, path: ResourcePath, query: URLSearchParams, selection: Selection): Page {
+function pageOf(store: Pick<ObjectStore, 'list'>, path: ResourcePath, query: URLSearchParams, selection: Selection): Page {
   const { resource, version, namespace } = path
   const token = query.get('continue') ?? ''
   const limit = numberOf(query, 'limit') ?? 0

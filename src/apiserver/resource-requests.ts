@@ -19,10 +19,12 @@ import {
   StatusError,
   success,
   unsupportedMediaType,
+  type Verb,
   type Wanted,
 } from '../kube/index.ts'
-import type { ObjectStore } from '../store/index.ts'
+import type { ObjectStore, Stored } from '../store/index.ts'
 import type { Rights } from './access/authorizer.ts'
+import { isRole, refuseRole, roleObjects } from './access/role-objects.ts'
 import { type Answer, json, statusAnswer } from './answer.ts'
 import { readBody } from './body.ts'
 import { listAnswer, tableAnswer } from './collection.ts'
@@ -32,7 +34,7 @@ import { checkWriteOptions, fieldValidationOf, isDryRun, isTrue, managerOf, numb
 import type { ResourcePath } from './request-path.ts'
 import { verbOf } from './request-verb.ts'
 import { mediaTypeOf, readSent } from './sent-object.ts'
-import { bytesOf, objectOf, storeNameOf } from './stored-objects.ts'
+import { bytesOf, keyOf, objectOf, storeNameOf } from './stored-objects.ts'
 import { streamWatch } from './watch-stream.ts'
 
 export interface ResourceRequest {
@@ -69,6 +71,7 @@ export class ResourceRequests {
     const { path, message, query, rights } = request
     const verb = verbOf(message.method ?? '', path, query)
     if (path.subresource !== '' && path.subresource !== 'status') throw new StatusError(noSuchPath())
+    if (isRole(path.resource)) return this.#role(request, verb)
     if (verb === undefined || !path.resource.verbs.includes(verb)) throw new StatusError(methodNotAllowed(path.resource))
     checkWriteOptions(message.method ?? '', query, mediaTypeOf(message) === applyType)
     switch (verb) {
@@ -93,8 +96,24 @@ export class ResourceRequests {
     }
   }
 
-  #get({ path, message, query, rights }: ResourceRequest): Answer {
-    const stored = this.#writer.get(path)
+  /** Nobody writes them, so nothing of them is stored, or watched. */
+  #role(request: ResourceRequest, verb: Verb | undefined): Answer {
+    const { path, message, query, rights } = request
+    const { resource } = path
+    const roles = roleObjects(this.#store, resource)
+    if (verb === 'list') return listAnswer(roles, { path, query, asTable: wantsTable(message), rights })
+    if (verb === 'watch' || verb === undefined) throw new StatusError(methodNotAllowed(resource))
+    if (verb !== 'get') throw refuseRole(resource, path.name)
+    const stored = roles.get(keyOf(resource, '', path.name))
+    if (stored === undefined) throw new StatusError(notFound(resource, path.name))
+    return this.#shown(request, stored)
+  }
+
+  #get(request: ResourceRequest): Answer {
+    return this.#shown(request, this.#writer.get(request.path))
+  }
+
+  #shown({ path, message, query, rights }: ResourceRequest, stored: Stored): Answer {
     const object = objectOf(stored, path.resource, path.version)
     if (!rights.sees(object)) throw new StatusError(notFound(path.resource, path.name))
     if (wantsTable(message)) return tableAnswer(path, [object], query)

@@ -14,9 +14,11 @@ type Entry = {
   readonly subresources?: readonly Entry[]
 }
 
-/** The order of verbs says nothing, and kinds of the core group say theirs without a group there. */
+/** The order of verbs says nothing, and kinds of the core group say theirs without a group there. Roles are read only here. */
 function normal({ verbs = [], responseKind: _, subresources, ...rest }: Entry): unknown {
-  return { ...rest, verbs: [...verbs].sort(), ...(subresources ? { subresources: subresources.map(normal) } : {}) }
+  const isRole = ['roles', 'clusterroles'].includes(rest.resource ?? rest.name ?? '')
+  const offered = isRole ? verbs.filter((verb) => verb === 'get' || verb === 'list') : [...verbs]
+  return { ...rest, verbs: offered.sort(), ...(subresources ? { subresources: subresources.map(normal) } : {}) }
 }
 
 /** Parts of pods and accounts that are not offered: `attach`, `eviction`, `portforward` and the like. */

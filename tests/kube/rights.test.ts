@@ -86,6 +86,27 @@ describe.skipIf(!hasKubectl())('kubectl', () => {
     readonly says: RegExp
   }
   const rows: Record<string, Row> = {
+    'shows the roles': {
+      args: 'get clusterroles',
+      says: /^NAME +CREATED AT\nadmin +20\S+Z\ncluster-admin +20\S+Z\nedit +20\S+Z\nview +20\S+Z\n$/,
+    },
+    'says what a role lets do': {
+      args: 'describe clusterrole view',
+      says: /Name: +view\n[\s\S]*PolicyRule:\n[\s\S]* configmaps +\[\] +\[\] +\[get list watch\]/,
+    },
+    'shows that there are none of a namespace': { args: 'get roles -n shop', says: /No resources found in shop namespace/ },
+    'has no other role': { args: 'get clusterrole wizard', code: 1, says: /clusterroles\.rbac\.authorization\.k8s\.io "wizard" not found/ },
+    'makes no role': {
+      args: 'create clusterrole wizard --verb=get --resource=pods',
+      code: 1,
+      says: /roles are not made or changed here: bindings give the ClusterRoles admin, cluster-admin, edit, view, and there are no others/,
+    },
+    'makes none of a namespace': {
+      args: 'create role wizard --verb=get --resource=pods -n shop',
+      code: 1,
+      says: /roles are not made or changed here/,
+    },
+    'takes none away': { args: 'delete clusterrole view', code: 1, says: /"view" is forbidden: roles are not made or changed here/ },
     'shows bindings': { args: 'get clusterrolebindings -o wide', says: /NAME +ROLE +AGE +USERS.*\nviewers +ClusterRole\/view +\S+ +vera/ },
     'refuses a role that there is not': {
       args: 'create clusterrolebinding wizards --clusterrole=wizard --user=x',

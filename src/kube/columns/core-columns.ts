@@ -57,6 +57,11 @@ export const nodeColumns: readonly Column[] = [
   column('Container-Runtime', 'what runs its workloads', (object) => nodeInfo(object, 'containerRuntimeVersion'), wide),
 ]
 
+export const roleColumns: readonly Column[] = [
+  nameColumn,
+  column('Created At', 'when it was made', ({ metadata }) => metadata.creationTimestamp ?? null, { type: 'date' }),
+]
+
 export const endpointsColumns: readonly Column[] = [nameColumn, column('Endpoints', 'addresses and ports', endpointsText), ageColumn]
 
 export const endpointSliceColumns: readonly Column[] = [

@@ -159,6 +159,27 @@ const binding = { subjects: list('who is given it', subject), roleRef }
 export const roleBindingObject = root('gives rights in one namespace', binding, { required: ['roleRef'] })
 export const clusterRoleBindingObject = root('gives rights everywhere', binding, { required: ['roleRef'] })
 
+const rules = list(
+  'what it lets do',
+  object(
+    'one rule',
+    {
+      verbs: texts('what'),
+      apiGroups: texts('in which API groups'),
+      resources: texts('with which resources'),
+      resourceNames: texts('with which objects; none: all of them'),
+      nonResourceURLs: texts('with which paths'),
+    },
+    { required: ['verbs'] },
+  ),
+)
+
+export const clusterRoleObject = root('rights that bindings give; there are those that every cluster has', {
+  rules,
+  aggregationRule: anything('of which other roles it is made'),
+})
+export const roleObject = root('rights in one namespace; there are none', { rules })
+
 const names = object('its names', {
   plural: text('in paths'),
   singular: text('for people'),
