@@ -72,7 +72,6 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
       - {port: {number: 81, name: b, protocol: TCP}, hosts: [a.test], tls: {httpsRedirect: true}}
       - {port: {number: 82, name: c, protocol: HTTP}, hosts: [a.test], tls: {mode: SIMPLE, credentialName: x}}`,
     finds: [
-      'unsupported spec.servers[1].tls.httpsRedirect: tls.httpsRedirect is understood but not carried out yet: what arrives at this server is refused',
       'unsupported spec.servers[2].tls.credentialName: tls.credentialName is understood but not carried out yet: there is nothing yet to fetch a Secret from: name files; what arrives at this server is refused',
       'error spec.servers[0].tls: server must have TLS settings for HTTPS/TLS protocols',
       'warning spec.servers[1].tls.httpsRedirect: tls.httpsRedirect should only be used with http servers',

@@ -13,7 +13,7 @@ const tls = object('TLS of the server', {
     ISTIO_MUTUAL: true,
     AUTO_PASSTHROUGH: { support: 'deny', consequence: `the name is not looked up without a VirtualService; ${refused}` },
   }),
-  httpsRedirect: deny(refused, flag('answer with a redirect to https')),
+  httpsRedirect: flag('answer every request with a redirect to https (HTTP only: any other server refuses what arrives)'),
   serverCertificate: text('a file with the certificate chain to show; it is read again when it changes'),
   privateKey: text('the file with its key'),
   caCertificates: text('a file with those whose certificates clients have to show (MUTUAL)'),

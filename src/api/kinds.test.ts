@@ -65,7 +65,7 @@ const rows: Record<string, string> = {
   'DestinationRule spec.trafficPolicy.connectionPool.tcp.connectTimeout': 'yes',
   'DestinationRule spec.trafficPolicy.tls.mode': 'yes',
   'Gateway spec.servers[].tls.mode': 'yes, but AUTO_PASSTHROUGH OPTIONAL_MUTUAL deny',
-  'Gateway spec.servers[].tls.httpsRedirect': 'deny',
+  'Gateway spec.servers[].tls.httpsRedirect': 'yes',
   'Gateway spec.servers[].bind': 'yes',
   'ConfigMap data': 'yes',
   'MeshConfig outboundTrafficPolicy.mode': 'yes, but ALLOW_ANY_DYNAMIC_DNS deny',

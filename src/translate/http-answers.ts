@@ -30,6 +30,12 @@ export function redirectAction(redirect: HttpRedirect, port: number): Route['act
   return { case: 'redirect', value: action }
 }
 
+/** The same host and path. */
+export function httpsRedirectAction(): Route['action'] {
+  const scheme = { case: 'httpsRedirect', value: true } as const
+  return { case: 'redirect', value: create(RedirectActionSchema, { schemeRewriteSpecifier: scheme }) }
+}
+
 /** 0 = none. The usual port of a scheme is not written. */
 function portOf({ port = 0, derivePort, scheme = '' }: HttpRedirect, listenerPort: number): number {
   const said = derivePort === 'FROM_REQUEST_PORT' ? listenerPort : port

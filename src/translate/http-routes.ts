@@ -7,7 +7,7 @@ import { type Route, RouteSchema } from '../xds/gen/envoy/config/route/v3/route_
 import { type Context, refMetadata, refuseUnsupported } from './context.ts'
 import { portOfDestination, type Reach, routeInputs, unreachable } from './destinations.ts'
 import { authorityOf, forwardAction, plainAction, retryPolicy, takenRoutes } from './http-actions.ts'
-import { directResponseAction, redirectAction } from './http-answers.ts'
+import { directResponseAction, httpsRedirectAction, redirectAction } from './http-answers.ts'
 import { filterConfigs } from './http-filters.ts'
 import { headerFields } from './http-headers.ts'
 import { catchAll, claimOf, routeMatch } from './http-match.ts'
@@ -45,6 +45,11 @@ export function defaultRoute(ctx: Context, cluster: string, metadata: SallyportM
 export function catchAllRefusal(metadata: SallyportMetadata): Route {
   const action = { case: 'directResponse', value: { status: 403 } } as const
   return create(RouteSchema, { name: 'refused', match: catchAll(), action, metadata: writeMetadata(metadata) })
+}
+
+/** Answers every request that came so far with where it is by HTTPS. */
+export function catchAllRedirect(metadata: SallyportMetadata): Route {
+  return create(RouteSchema, { name: 'redirect', match: catchAll(), action: httpsRedirectAction(), metadata: writeMetadata(metadata) })
 }
 
 /** Nothing but a catch-all comes after another, and Istio tells one by its path alone when there are no other criteria. */

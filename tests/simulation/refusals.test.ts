@@ -171,11 +171,13 @@ spec: {action: DENY, rules: [{to: [{operation: {paths: [/x]}}]}]}
     call,
     verdict: passes,
   },
-  'a redirect to HTTPS at a gateway refuses its hosts': {
-    yaml: `${api}${server(`{port: ${http}, hosts: [api.test], tls: {httpsRedirect: true}}`)}${rules(direct, 'out')}`,
+  'a redirect to HTTPS at a server that has no plain requests refuses what arrives': {
+    yaml: `${api}${server(
+      '{port: {number: 443, name: https, protocol: HTTPS}, hosts: [api.test], tls: {mode: SIMPLE, serverCertificate: /c, privateKey: /k, httpsRedirect: true}}',
+    )}${rules(direct, 'out')}`,
     plan: { proxy: gateway },
-    call: atGateway,
-    verdict: refused,
+    call: { to: '198.18.0.20:443', listener: '0.0.0.0_443', sni: 'api.test' },
+    verdict: 'not-supported 0 UH',
     by: 'Gateway default/out spec.servers[0].tls.httpsRedirect',
   },
   'TLS that ends at a gateway by a Secret is refused': {
