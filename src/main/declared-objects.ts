@@ -1,6 +1,6 @@
 // Shows the objects of the API that are configuration to the control side, each as one document for as long as it declares the same.
 import type { DeclaredObject, DeclaredObjects } from '../config/index.ts'
-import { declarationResources, isComputed, type KubeObject } from '../kube/index.ts'
+import { type ApiResource, declarationResources, isComputed, type KubeObject } from '../kube/index.ts'
 import { byName, type Change, type ObjectKey, type ObjectStore, type Stored } from '../store/index.ts'
 import { PodWorkloads } from './pod-workloads.ts'
 
@@ -67,7 +67,8 @@ function declaredBy(stored: Stored, known?: DeclaredObject): DeclaredObject | un
 }
 
 /** What became of an object is written often, and is nothing that it declares. */
-function concerns({ before, after }: Change): boolean {
+function concerns({ key, before, after }: Change): boolean {
+  if (!statusNames.has(key.resource) && !computed.has(key.resource)) return true
   const [was, is] = [before, after].map((stored) => (stored === undefined || isOfServer(stored) ? undefined : textOf(stored)))
   return was !== is
 }
@@ -88,4 +89,8 @@ function isOfServer({ key, value }: Stored): boolean {
 
 const computed: ReadonlySet<string> = new Set(['endpoints', 'endpointslices.discovery.k8s.io'])
 const pods = 'pods'
-const names = declarationResources.map(({ group, plural }) => (group === '' ? plural : `${plural}.${group}`))
+const nameOf = ({ group, plural }: Pick<ApiResource, 'group' | 'plural'>): string => (group === '' ? plural : `${plural}.${group}`)
+const names = declarationResources.map(nameOf)
+const hasStatus = ({ subresources }: ApiResource): boolean => subresources.some(({ name }) => name === 'status')
+/** Others, such as ConfigMaps, may be large, and are not read before they have to be. */
+const statusNames = new Set(declarationResources.filter(hasStatus).map(nameOf))
