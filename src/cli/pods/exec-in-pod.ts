@@ -3,6 +3,7 @@ import { type ApiClient, channels, execProtocol, frame } from '../../client/inde
 import { exitCodes } from '../exit-codes.ts'
 import { withServer } from '../server/open-server.ts'
 import { UsageError, type Values } from '../values.ts'
+import { type ExecEnd, execEnd } from './exec-end.ts'
 import { podPath } from './pod-path.ts'
 
 /** What the server has not taken yet; nothing more is read of standard input until it has. */
@@ -53,7 +54,7 @@ function session(
     if (socket.readyState === socket.OPEN) send(channels.resize, Buffer.from(JSON.stringify({ Width, Height })))
   }
   return new Promise((resolve, reject) => {
-    let code: number = exitCodes.negative
+    let end: ExecEnd | undefined
     socket.on('open', () => {
       if (isTty) tellSize()
       if (isTty) process.on('SIGWINCH', tellSize)
@@ -65,12 +66,14 @@ function session(
       const bytes = data.subarray(1)
       if (data[0] === channels.stdout) show(process.stdout, bytes, socket)
       else if (data[0] === channels.stderr) show(process.stderr, bytes, socket)
-      else if (data[0] === channels.status) code = codeOf(bytes)
+      else if (data[0] === channels.status) end = execEnd(bytes)
     })
-    socket.once('error', reject)
+    socket.on('error', reject)
     socket.once('close', () => {
       process.off('SIGWINCH', tellSize)
       process.stdin.pause()
+      const { code, says } = end ?? { code: exitCodes.negative, says: 'it was broken off: nobody has said how the command ended' }
+      if (says !== undefined) process.stderr.write(`${says}\n`)
       resolve(code)
     })
   })
@@ -81,16 +84,4 @@ function show(to: NodeJS.WriteStream, bytes: Buffer, socket: ReturnType<ApiClien
   if (to.write(bytes) || socket.isPaused) return
   socket.pause()
   to.once('drain', () => socket.resume())
-}
-
-function codeOf(bytes: Buffer): number {
-  const status: {
-    readonly status?: string
-    readonly message?: string
-    readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] }
-  } = JSON.parse(bytes.toString())
-  if (status.status === 'Success') return exitCodes.ok
-  const code = status.details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message
-  process.stderr.write(`${code === undefined ? (status.message ?? 'it has failed') : `command terminated with exit code ${code}`}\n`)
-  return code === undefined ? exitCodes.negative : Number(code)
 }
