@@ -2,25 +2,18 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Asked, askApi, type Replied, residentMegabytes, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
+import { describe, expect, it } from 'vitest'
+import { type Asked, askApi, type Replied, residentMegabytes } from './served-api.ts'
+import { serveForAll } from './served-for-all.ts'
 
 const maps = '/api/v1/namespaces/default/configmaps'
-const data = temporaryDirectory()
-let api: ServedApi
 
-beforeAll(async () => {
-  api = await serveApi(data.path)
-})
-afterAll(async () => {
-  await api.kill('SIGTERM')
-  data.remove()
-})
+const served = serveForAll()
 
 const map = (name: string, more: object = {}): string =>
   JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...more }, data: { a: 'b' } })
 
-const post = (body: string, more: Asked = {}): Promise<Replied> => askApi(api, maps, { method: 'POST', body, ...more })
+const post = (body: string, more: Asked = {}): Promise<Replied> => askApi(served.api, maps, { method: 'POST', body, ...more })
 
 interface Row {
   readonly path?: string
@@ -103,7 +96,7 @@ const rows: Record<string, Row> = {
 describe('requests that mean no good', () => {
   for (const [name, { path = maps, asked, code, says }] of Object.entries(rows)) {
     it(`refuses ${name}`, async () => {
-      const replied = await askApi(api, path, asked)
+      const replied = await askApi(served.api, path, asked)
       expect(replied.body).toMatch(says)
       expect(replied.code).toBe(code)
       expect(JSON.parse(replied.body)).toMatchObject({ kind: 'Status', apiVersion: 'v1', status: 'Failure', code })
@@ -113,42 +106,42 @@ describe('requests that mean no good', () => {
   it('keeps keys that are called like prototypes as keys', async () => {
     const body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"proto"},"data":{"__proto__":"x","constructor":"y"}}'
     expect((await post(body)).code).toBe(201)
-    expect((await askApi(api, `${maps}/proto`)).body).toContain('"data":{"__proto__":"x","constructor":"y"}')
+    expect((await askApi(served.api, `${maps}/proto`)).body).toContain('"data":{"__proto__":"x","constructor":"y"}')
   })
 })
 
 it('counts a client that leaves amid its body, and makes no fuss', async () => {
-  const { hostname, port } = new URL(api.url)
-  const token = readFileSync(join(data.path, 'pki/admin.token'), 'utf8').trim()
-  const socket = connect({ host: hostname, port: Number(port), ca: readFileSync(join(data.path, 'pki/ca.crt')), servername: 'localhost' })
+  const { hostname, port } = new URL(served.api.url)
+  const token = readFileSync(join(served.path, 'pki/admin.token'), 'utf8').trim()
+  const socket = connect({ host: hostname, port: Number(port), ca: readFileSync(join(served.path, 'pki/ca.crt')), servername: 'localhost' })
   socket.once('secureConnect', () => {
     const head = `Host: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 1000`
     socket.write(`POST ${maps} HTTP/1.1\r\n${head}\r\n\r\n{"half":`, () => socket.destroy())
   })
-  await expect.poll(async () => (await askApi(api, '/metrics')).body, { timeout: 10_000 }).toContain('{verb="POST",code="499"} 1')
-  expect(api.stderr()).not.toMatch(/aborted|ECONNRESET|socket hang up/)
+  await expect.poll(async () => (await askApi(served.api, '/metrics')).body, { timeout: 10_000 }).toContain('{verb="POST",code="499"} 1')
+  expect(served.api.stderr()).not.toMatch(/aborted|ECONNRESET|socket hang up/)
 })
 
 it('keeps no more of a version that has gone than watches may still ask for', { retry: 0 }, async () => {
   const body = JSON.stringify({ metadata: { name: 'text' }, data: { text: 'x'.repeat(100 * 1024) } })
   expect((await post(body)).code).toBe(201)
-  const before = residentMegabytes(api)
+  const before = residentMegabytes(served.api)
   for (let round = 0; round < 60; round++) {
     const patch = JSON.stringify({ metadata: { labels: { round: String(round) } } })
     const headers = { 'Content-Type': 'application/merge-patch+json' }
-    expect((await askApi(api, `${maps}/text`, { method: 'PATCH', body: patch, headers })).code).toBe(200)
+    expect((await askApi(served.api, `${maps}/text`, { method: 'PATCH', body: patch, headers })).code).toBe(200)
   }
   // What is read of such a text takes seven megabytes.
-  expect(residentMegabytes(api) - before).toBeLessThan(250)
-  await askApi(api, `${maps}/text`, { method: 'DELETE' })
+  expect(residentMegabytes(served.api) - before).toBeLessThan(250)
+  await askApi(served.api, `${maps}/text`, { method: 'DELETE' })
 })
 
 describe('lists and watches', () => {
   it('lists page by page what there was at the first', async () => {
     for (const name of ['p1', 'p2', 'p3']) expect((await post(map(name, { labels: { page: 'x' } }))).code).toBe(201)
-    const first = JSON.parse((await askApi(api, `${maps}?limit=2`)).body)
-    await askApi(api, `${maps}/p3`, { method: 'DELETE' })
-    const rest = JSON.parse((await askApi(api, `${maps}?limit=500&continue=${first.metadata.continue}`)).body)
+    const first = JSON.parse((await askApi(served.api, `${maps}?limit=2`)).body)
+    await askApi(served.api, `${maps}/p3`, { method: 'DELETE' })
+    const rest = JSON.parse((await askApi(served.api, `${maps}?limit=500&continue=${first.metadata.continue}`)).body)
     expect(first.items).toHaveLength(2)
     expect([...first.items, ...rest.items].map((item) => item.metadata.name)).toContain('p3')
     expect(rest.metadata.resourceVersion).toBe(first.metadata.resourceVersion)
@@ -159,7 +152,7 @@ describe('lists and watches', () => {
     await expect.poll(() => watch.events().at(-1)?.object.metadata.annotations).toEqual({ 'k8s.io/initial-events-end': 'true' })
     await post(map('watched'))
     await expect.poll(() => watch.events().at(-1)).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'watched' } } })
-    await askApi(api, `${maps}/watched`, { method: 'DELETE' })
+    await askApi(served.api, `${maps}/watched`, { method: 'DELETE' })
     await expect.poll(() => watch.events().at(-1)).toMatchObject({ type: 'DELETED', object: { metadata: { name: 'watched' } } })
     watch.socket.destroy()
   })
@@ -169,7 +162,7 @@ describe('lists and watches', () => {
     await post(map('late'))
     await expect.poll(() => watch.events().at(-1)).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'late' } } })
     watch.socket.destroy()
-    await askApi(api, `${maps}/late`, { method: 'DELETE' })
+    await askApi(served.api, `${maps}/late`, { method: 'DELETE' })
   })
 
   it('turns a change out of a selection into a deletion, and into one into an addition', async () => {
@@ -177,7 +170,7 @@ describe('lists and watches', () => {
     await post(map('chosen', { labels: { in: 'yes' } }))
     await expect.poll(() => watch.events().map(({ type }) => type)).toEqual(['ADDED'])
     const relabel = (word: string): Promise<Replied> =>
-      askApi(api, `${maps}/chosen`, {
+      askApi(served.api, `${maps}/chosen`, {
         method: 'PATCH',
         body: JSON.stringify({ metadata: { labels: { in: word } } }),
         headers: { 'Content-Type': 'application/merge-patch+json' },
@@ -198,16 +191,15 @@ describe('lists and watches', () => {
     const watch = await openWatch(`${maps}?watch=true&labelSelector=big%3Dyes`)
     await expect.poll(() => watch.events().map(({ type }) => type), { timeout: 20_000 }).toEqual(names.map(() => 'ADDED'))
     watch.socket.destroy()
-    for (const name of names) await askApi(api, `${maps}/${name}`, { method: 'DELETE' })
+    for (const name of names) await askApi(served.api, `${maps}/${name}`, { method: 'DELETE' })
   })
 
   it('tells a watch that asks for what is no longer known that it is too late', async () => {
     // More than a document of declarations may have, and no reason not to start again.
     const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'long' }, data: { text: 'x'.repeat(1_200_000) } })
     expect((await post(body)).code).toBe(201)
-    await api.kill('SIGTERM')
-    api = await serveApi(data.path)
-    expect((await askApi(api, `${maps}/long`, { method: 'DELETE' })).code).toBe(200)
+    await served.again()
+    expect((await askApi(served.api, `${maps}/long`, { method: 'DELETE' })).code).toBe(200)
     const watch = await openWatch(`${maps}?watch=true&resourceVersion=1`)
     await expect.poll(() => watch.events()).toMatchObject([{ type: 'ERROR', object: { code: 410, reason: 'Expired' } }])
   })
@@ -219,9 +211,9 @@ interface Watch {
 }
 
 function openWatch(path: string): Promise<Watch> {
-  const { hostname, port } = new URL(api.url)
-  const ca = readFileSync(join(data.path, 'pki/ca.crt'))
-  const token = readFileSync(join(data.path, 'pki/admin.token'), 'utf8').trim()
+  const { hostname, port } = new URL(served.api.url)
+  const ca = readFileSync(join(served.path, 'pki/ca.crt'))
+  const token = readFileSync(join(served.path, 'pki/admin.token'), 'utf8').trim()
   const told: ReturnType<Watch['events']>[number][] = []
   let rest = ''
   let isOpen = false

@@ -1,25 +1,18 @@
 // What hangs on the clock of `sallyport serve`: tokens of service accounts and nothing else, also when it is set back.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { askApi, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
+import { describe, expect, it } from 'vitest'
+import { askApi } from './served-api.ts'
+import { serveForAll } from './served-for-all.ts'
 import { newToken, signedFor } from './signed-token.ts'
 
 const HOUR_MS = 3_600_000
 const maps = '/api/v1/namespaces/default/configmaps'
-const data = temporaryDirectory()
-let api: ServedApi
 
-beforeAll(async () => {
-  api = await serveApi(data.path)
-})
-afterAll(async () => {
-  await api.kill('SIGTERM')
-  data.remove()
-})
+const served = serveForAll()
 
 /** Whoever is known, and has no rights, is forbidden. */
-const codeFor = async (token: string): Promise<number> => (await askApi(api, maps, { token })).code
+const codeFor = async (token: string): Promise<number> => (await askApi(served.api, maps, { token })).code
 const written = async (name: string): Promise<number> => {
-  const made = await askApi(api, maps, { method: 'POST', body: JSON.stringify({ metadata: { name } }) })
+  const made = await askApi(served.api, maps, { method: 'POST', body: JSON.stringify({ metadata: { name } }) })
   expect(made.code).toBe(201)
   return Number(JSON.parse(made.body).metadata.resourceVersion)
 }
@@ -32,7 +25,7 @@ describe('a token of a service account', () => {
     ['is refused when it is of the future', 600, 1200, 401],
   ]
   it.each(rows)('%s', async (_name, fromSeconds, toSeconds, code) => {
-    const replied = await askApi(api, maps, { token: await signedFor(api, { fromSeconds, toSeconds }) })
+    const replied = await askApi(served.api, maps, { token: await signedFor(served.api, { fromSeconds, toSeconds }) })
     expect(replied.code).toBe(code)
     expect(JSON.parse(replied.body)).toMatchObject({ kind: 'Status', status: 'Failure', code })
   })
@@ -40,16 +33,14 @@ describe('a token of a service account', () => {
 
 describe('a clock that was set back by an hour', () => {
   it('refuses the tokens of that hour, makes others, and counts writes as before', { retry: 0 }, async () => {
-    const [token, revision] = [await newToken(api), await written('before')]
-    await api.kill('SIGTERM')
-    api = await serveApi(data.path, { clockMs: -HOUR_MS })
+    const [token, revision] = [await newToken(served.api), await written('before')]
+    await served.again({ clockMs: -HOUR_MS })
     expect(await written('after')).toBeGreaterThan(revision)
-    const { items } = JSON.parse((await askApi(api, `${maps}?resourceVersion=${revision}`)).body)
+    const { items } = JSON.parse((await askApi(served.api, `${maps}?resourceVersion=${revision}`)).body)
     expect(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(['after', 'before'])
     expect(await codeFor(token)).toBe(401)
-    expect(await codeFor(await newToken(api))).toBe(403)
-    await api.kill('SIGTERM')
-    api = await serveApi(data.path)
+    expect(await codeFor(await newToken(served.api))).toBe(403)
+    await served.again()
     expect(await codeFor(token)).toBe(403)
   })
 })

@@ -1,26 +1,19 @@
 // Fills the disk under `sallyport serve`: a write that cannot be kept is refused and changes nothing, and writing goes on when there is room again.
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { askApi, type Replied, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
+import { expect, it } from 'vitest'
+import { askApi, type Replied } from './served-api.ts'
+import { serveForAll } from './served-for-all.ts'
 
 const maps = '/api/v1/namespaces/default/configmaps'
-const data = temporaryDirectory()
-let api: ServedApi
 
-beforeAll(async () => {
-  api = await serveApi(data.path, { diskBytes: 16 * 1024 * 1024 })
-})
-afterAll(async () => {
-  await api.kill('SIGTERM')
-  data.remove()
-})
+const served = serveForAll({ diskBytes: 16 * 1024 * 1024 })
 
 it('refuses what it cannot keep with 507, goes on reading, and writes again when there is room', {
   timeout: 60_000,
   retry: 0,
 }, async () => {
-  const disk = api.directory
+  const disk = served.api.directory
   expect((await write('before')).code).toBe(201)
   // To go on, LevelDB has to write its log anew: it needs as much room again.
   writeFileSync(join(disk, 'ballast'), Buffer.alloc(8 * 1024 * 1024))
@@ -32,13 +25,13 @@ it('refuses what it cannot keep with 507, goes on reading, and writes again when
   expect(listed).toContain('before')
   rmSync(join(disk, 'ballast'))
   expect(readdirSync(disk)).not.toContain('ballast')
-  await expect.poll(async () => (await askApi(api, `${maps}/n0`, { method: 'DELETE' })).code, { timeout: 20_000 }).toBe(200)
+  await expect.poll(async () => (await askApi(served.api, `${maps}/n0`, { method: 'DELETE' })).code, { timeout: 20_000 }).toBe(200)
   expect(await namesOf()).toEqual(listed.filter((name) => name !== 'n0'))
 })
 
 function write(name: string): Promise<Replied> {
   const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { text: randomText() } })
-  return askApi(api, maps, { method: 'POST', body })
+  return askApi(served.api, maps, { method: 'POST', body })
 }
 
 /** Nothing that LevelDB could make smaller. */
@@ -47,6 +40,8 @@ function randomText(): string {
 }
 
 async function namesOf(): Promise<readonly string[]> {
-  const list: { readonly items: readonly { readonly metadata: { readonly name: string } }[] } = JSON.parse((await askApi(api, maps)).body)
+  const list: { readonly items: readonly { readonly metadata: { readonly name: string } }[] } = JSON.parse(
+    (await askApi(served.api, maps)).body,
+  )
   return list.items.map(({ metadata }) => metadata.name)
 }
