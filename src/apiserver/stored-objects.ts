@@ -14,10 +14,30 @@ export function bytesOf(stored: Stored, resource: ApiResource, version: string):
   const key = `${resource.group}/${version}/${resource.kind}`
   const known = encodings.get(stored)
   if (known?.key === key) return known.bytes
-  const bytes = Buffer.from(JSON.stringify(objectOf(stored, resource, version)))
+  const bytes = withRevision(stored, resource, version) ?? Buffer.from(JSON.stringify(objectOf(stored, resource, version)))
   encodings.set(stored, { key, bytes })
   return bytes
 }
+
+/** What is stored begins, nearly always, as it is answered: then nobody has to read it, and only the revision is put in. */
+function withRevision({ value, revision }: Stored, resource: ApiResource, version: string): Buffer | undefined {
+  const beginning = beginningsOf(resource, version).find((bytes) => value.subarray(0, bytes.length).equals(bytes))
+  if (beginning === undefined) return undefined
+  return Buffer.concat([beginning, Buffer.from(`"resourceVersion":"${revision}",`), value.subarray(beginning.length)])
+}
+
+/** Up to the first field of `metadata`, which has a name at least: as kubectl writes it, and as Kubernetes' own types do. */
+function beginningsOf({ group, kind }: ApiResource, version: string): readonly Buffer[] {
+  const key = `${group}/${version}/${kind}`
+  const known = beginnings.get(key)
+  if (known !== undefined) return known
+  const type = [`"apiVersion":"${apiVersionOf({ group, version })}"`, `"kind":"${kind}"`]
+  const made = [type, type.toReversed()].map((fields) => Buffer.from(`{${fields.join()},"metadata":{`))
+  beginnings.set(key, made)
+  return made
+}
+
+const beginnings = new Map<string, readonly Buffer[]>()
 
 /** What is written: without the revision, which the store gives. */
 export function encodeObject(object: KubeObject): Buffer {
