@@ -1,6 +1,6 @@
 // Holds what the plan of masks covers, keeps and makes read-only.
 import { describe, expect, test } from 'vitest'
-import { type MaskFacts, type MaskStep, planKept, planMasks, planSocketMasks, unseenTrees } from './masks.ts'
+import { type MaskFacts, type MaskStep, planKept, planMasks, planRoot, planSocketMasks, unseenTrees } from './masks.ts'
 import type { Mount } from './mount-info.ts'
 
 const root: Mount = { device: '8:1', root: '/', point: '/', options: ['rw'], type: 'ext4' }
@@ -161,5 +161,45 @@ describe('names', () => {
       mode: 0o700,
       owner: runtimeDirectory.owner,
     } satisfies MaskStep)
+  })
+})
+
+describe('a root directory of its own', () => {
+  const given = { path: '/srv/root', isWritable: false, hasAuthorities: false }
+  const place = '/run/.sallyport-root'
+  const plan = (root: object = {}, facts: Partial<MaskFacts> = {}) => planRoot({ ...given, ...root }, { ...plain, ...facts })
+
+  test('is mounted on, or changed, nowhere: every step is in a directory of the seal', () => {
+    expect(
+      plan({ authorities: '/etc/bundle' }, { hosts: '', expose: ['/run/app.sock'] }).filter(({ at }) => !at.startsWith('/run/.sallyport-')),
+    ).toEqual([])
+  })
+
+  test('shows what it has but in the places of what the seal makes, and cannot be added to', () => {
+    const steps = plan({}, { hosts: '127.0.0.1 localhost' })
+    expect(steps.flatMap((step) => (step.do === 'entries' ? [step.except] : []))).toEqual([
+      ['dev', 'etc', 'proc', 'run', 'sys', 'tmp'],
+      ['resolv.conf', 'hosts'],
+    ])
+    for (const path of ['dev', 'proc', 'sys']) expect(steps).toContainEqual({ do: 'bind', from: `/${path}`, at: `${place}/${path}` })
+    expect(steps.at(-1)).toEqual({ do: 'freeze', at: place })
+  })
+
+  test('can be written to only where that was said', () => {
+    const trees = (root: object) => plan(root).flatMap((step) => (step.do === 'tree' ? [[step.from, step.isWritable]] : []))
+    expect(trees({})).toEqual([['/srv/root', false]])
+    expect(trees({ isWritable: true })).toEqual([['/srv/root', true]])
+  })
+
+  test('has the certificates that the machine trusts where it has none', () => {
+    const bundle = { do: 'bind', from: '/etc/bundle', at: `${place}/etc/ssl/certs/ca-certificates.crt` }
+    expect(plan({ authorities: '/etc/bundle' })).toContainEqual(bundle)
+    expect(plan({ authorities: '/etc/bundle', hasAuthorities: true })).not.toContainEqual(bundle)
+  })
+
+  test('has sockets of the outside covered in it too, also later ones', () => {
+    const mounts = [root, { ...root, root: '/srv/root/data', point: `${place}/data` }]
+    const covered = planSocketMasks(['/srv/root/data/app.sock'], { ...plain, mounts }).map(({ at }) => at)
+    expect(covered).toEqual(['/srv/root/data/app.sock', `${place}/data/app.sock`])
   })
 })
