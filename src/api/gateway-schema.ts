@@ -39,7 +39,7 @@ const tls = object('TLS of the server', {
     TLSV1_3: true,
   }),
   maxProtocolVersion: choice('the newest version', { TLS_AUTO: true, TLSV1_0: tooOld, TLSV1_1: tooOld, TLSV1_2: true, TLSV1_3: true }),
-  cipherSuites: deny(refused, texts('ciphers')),
+  cipherSuites: texts('ciphers for TLS 1.2, where TLS ends here; one that is not known, or is DES-CBC3-SHA, refuses what arrives'),
   insecureSkipVerify: deny(refused, flag('do not check the certificate')),
 })
 

@@ -12,6 +12,7 @@ export interface ServerTls {
   readonly subjectAltNames?: readonly string[]
   readonly minProtocolVersion?: TlsVersion
   readonly maxProtocolVersion?: TlsVersion
+  readonly cipherSuites?: readonly string[]
   readonly [other: string]: unknown
 }
 

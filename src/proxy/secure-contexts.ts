@@ -18,6 +18,7 @@ export interface ContextPlan {
   readonly certificate?: CertificateSource
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
   readonly maxVersion: 'TLSv1.2' | 'TLSv1.3'
+  readonly ciphers?: readonly string[]
 }
 
 interface KeptSet {
@@ -66,8 +67,8 @@ export class SecureContexts {
   #keyOf(plan: ContextPlan): string {
     const known = this.#keys.get(plan)
     if (known !== undefined) return known
-    const { roots, crl, certificate, minVersion, maxVersion } = plan
-    const key = JSON.stringify([roots ?? null, crl ?? null, certificate ?? null, minVersion, maxVersion])
+    const { roots, crl, certificate, minVersion, maxVersion, ciphers } = plan
+    const key = JSON.stringify([roots ?? null, crl ?? null, certificate ?? null, minVersion, maxVersion, ciphers ?? null])
     this.#keys.set(plan, key)
     return key
   }
@@ -110,7 +111,13 @@ function stampOf(file: string): string {
   return `${mtimeMs}/${size}/${ino}`
 }
 
-function readOptions({ roots, crl, certificate, minVersion, maxVersion }: ContextPlan, secret: SecretsByName): SecureContextOptions {
+/** Without these among what is asked for Node speaks no TLS 1.3; there is nothing to choose among them. */
+const newestCiphers = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256']
+
+function readOptions(
+  { roots, crl, certificate, minVersion, maxVersion, ciphers }: ContextPlan,
+  secret: SecretsByName,
+): SecureContextOptions {
   return {
     // An empty list trusts nobody, and is not asked when nothing is verified; without it Node would load its own bundle.
     ca: roots === undefined ? [] : readRoots(roots, secret),
@@ -118,6 +125,7 @@ function readOptions({ roots, crl, certificate, minVersion, maxVersion }: Contex
     ...(certificate && readCertificate(certificate, secret)),
     minVersion,
     maxVersion,
+    ...(ciphers && { ciphers: [...newestCiphers, ...ciphers].join(':') }),
   }
 }
 

@@ -39,5 +39,6 @@ function problemOf(
 ): string | undefined {
   if (message.autoHostSni) return 'taking the server name from the endpoint is not carried out'
   if (http && http.overrideAutoSniHeader !== '') return 'taking the server name from a header is not carried out'
+  if (common.tlsParams && common.tlsParams.cipherSuites.length > 0) return 'choosing TLS ciphers is not carried out'
   return problemOfCommon(common)
 }

@@ -1,4 +1,5 @@
 // Compiles the TLS that ends at a gateway: what is shown to clients, and what they have to show; a way that is not carried out is a problem.
+import { getCiphers } from 'node:tls'
 import {
   type DownstreamTlsContext,
   DownstreamTlsContext_OcspStaplePolicy,
@@ -20,10 +21,16 @@ export function compileServerTls(message: DownstreamTlsContext): ServerTlsPlan |
   if (problem !== undefined || versions === undefined) return { problem: problem ?? '' }
   if (isAsked && validation.roots === undefined) return { problem: 'client certificates that nothing verifies are not carried out' }
   if (!isAsked && validation.roots !== undefined) return { problem: 'client certificates that may be left out are not carried out' }
-  return { certificate, ...validation, alpn: common.alpnProtocols, ...versions }
+  const ciphers = common.tlsParams?.cipherSuites ?? []
+  return { certificate, ...validation, alpn: common.alpnProtocols, ...versions, ...(ciphers.length > 0 && { ciphers }) }
 }
 
+/** As OpenSSL names them. */
+const knownCiphers: ReadonlySet<string> = new Set(getCiphers())
+
 function problemOfServer(message: DownstreamTlsContext): string | undefined {
+  const unknown = message.commonTlsContext?.tlsParams?.cipherSuites.find((name) => !knownCiphers.has(name.toLowerCase()))
+  if (unknown !== undefined) return `the TLS cipher ${JSON.stringify(unknown)} is not carried out`
   if (message.requireSni) return 'demanding a server name is not carried out'
   if (message.ocspStaplePolicy === DownstreamTlsContext_OcspStaplePolicy.MUST_STAPLE) return 'stapling OCSP responses is not carried out'
   if (message.sessionTicketKeysType.case !== undefined && message.sessionTicketKeysType.case !== 'disableStatelessSessionResumption') {

@@ -22,8 +22,8 @@ const certificatePrefix = 'file-cert:'
 export function problemOfCommon(common: CommonTlsContext): string | undefined {
   const { tlsParams } = common
   if (common.customHandshaker || common.customTlsCertificateSelector) return 'handshakes by an extension are not carried out'
-  if (tlsParams && (tlsParams.cipherSuites.length > 0 || tlsParams.ecdhCurves.length > 0 || tlsParams.signatureAlgorithms.length > 0)) {
-    return 'choosing TLS ciphers, curves or signatures is not carried out'
+  if (tlsParams && (tlsParams.ecdhCurves.length > 0 || tlsParams.signatureAlgorithms.length > 0)) {
+    return 'choosing TLS curves or signatures is not carried out'
   }
   return undefined
 }

@@ -33,6 +33,8 @@ export interface ServerTlsPlan {
   readonly alpn: readonly string[]
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
   readonly maxVersion: 'TLSv1.2' | 'TLSv1.3'
+  /** For TLS 1.2; absent: OpenSSL's own. */
+  readonly ciphers?: readonly string[]
 }
 
 /** TLS that is begun on behalf of the client. */

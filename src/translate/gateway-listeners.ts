@@ -16,7 +16,7 @@ import { httpManager } from './http-manager.ts'
 import { duration, pipeAddress, proxyProtocolFilter, socketAddress, tcpProxy, tlsInspector } from './messages.ts'
 import { blackHole, listenerName } from './names.ts'
 import { refusingTable } from './route-tables.ts'
-import { type EndingTls, endsTls, serverSocket } from './server-tls.ts'
+import { type EndingTls, endsTls, hasUnknownCipher, serverSocket } from './server-tls.ts'
 
 export function gatewayResources(ctx: Context): ListenersAndRoutes {
   const listeners: Listener[] = []
@@ -83,7 +83,7 @@ function secureTableName({ bind, hasOwnBind }: GatewayPort, { server, ref }: Ser
 function tlsServers(ctx: Context, port: GatewayPort): readonly ChainPlan[] {
   const taken = new Set<string>()
   return port.servers.flatMap((server) => {
-    const field = refusedServerField(ctx, server) ?? wayNotCarriedOut(server)
+    const field = refusedServerField(ctx, server) ?? wayNotCarriedOut(server, ctx.strict)
     if (field !== undefined) return [refusingChain(ctx, server, field)]
     const { tls } = server.server
     if (!endsTls(tls)) return passthroughChains(ctx, server, taken)
@@ -96,7 +96,8 @@ function tlsServers(ctx: Context, port: GatewayPort): readonly ChainPlan[] {
   })
 }
 
-function wayNotCarriedOut({ server, field }: ServerConfig): string | undefined {
+function wayNotCarriedOut({ server, field }: ServerConfig, strict: boolean): string | undefined {
+  if (hasUnknownCipher(server.tls, strict)) return `${field}.tls.cipherSuites`
   const mode = server.tls?.mode ?? 'PASSTHROUGH'
   return mode === 'PASSTHROUGH' || endsTls(server.tls) ? undefined : `${field}.tls.mode`
 }

@@ -1,5 +1,5 @@
 // Says in Envoy's words how a gateway's server ends TLS: what it shows, whom it asks for a certificate, and what it trusts.
-import type { ServerTls, TlsVersion } from '../api/index.ts'
+import { isServedCipher, type ServerTls, type TlsVersion } from '../api/index.ts'
 import { create, extensionNames, packAny, secretNames, trustDomain } from '../xds/index.ts'
 import { type TransportSocket, TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
@@ -28,6 +28,7 @@ export function serverSocket(tls: EndingTls, { strict, carries }: ServerTlsInit)
         tlsMinimumProtocolVersion:
           tls.minProtocolVersion === 'TLSV1_3' ? TlsParameters_TlsProtocol.TLSv1_3 : TlsParameters_TlsProtocol.TLSv1_2,
         tlsMaximumProtocolVersion: newest[tls.maxProtocolVersion ?? 'TLS_AUTO'],
+        cipherSuites: servedCiphers(tls),
       },
       alpnProtocols: carries === 'tcp' && isMesh ? ['istio-peer-exchange', 'h2', 'http/1.1'] : ['h2', 'http/1.1'],
       tlsCertificateSdsSecretConfigs: [{ name: certificateOf(tls), sdsConfig: adsSource() }],
@@ -38,6 +39,16 @@ export function serverSocket(tls: EndingTls, { strict, carries }: ServerTlsInit)
     name: extensionNames.tls,
     configType: { case: 'typedConfig', value: packAny(DownstreamTlsContextSchema, message) },
   })
+}
+
+/** Each once, as in Istio; none: Envoy's and OpenSSL's own. */
+function servedCiphers({ cipherSuites = [] }: ServerTls): string[] {
+  return [...new Set(cipherSuites)].filter(isServedCipher)
+}
+
+/** Differs from Istio, which passes over it, and over all of them if none is left: those that are used then are more than were asked for. */
+export function hasUnknownCipher(tls: ServerTls | undefined, strict: boolean): boolean {
+  return strict && endsTls(tls) && (tls.cipherSuites ?? []).some((name) => !isServedCipher(name))
 }
 
 /** What is older is refused by the schema, and never gone down to. */

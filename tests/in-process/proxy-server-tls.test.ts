@@ -158,6 +158,29 @@ test('HTTP/2 inside of TLS is served where it was offered', async () => {
   session.destroy()
 })
 
+describe('ciphers that a server says', () => {
+  const [said, other] = [
+    'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384',
+  ]
+  const second = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
+  const clients: Readonly<Record<string, readonly [options: ConnectionOptions, isTaken: boolean]>> = {
+    'are spoken with a client of TLS 1.2 that has one of them': [{ ...second, ciphers: said }, true],
+    'keep a client of TLS 1.2 out that has none of them': [{ ...second, ciphers: other }, false],
+    'mean nothing to TLS 1.3': [{ minVersion: 'TLSv1.3' }, true],
+  }
+  test.each(Object.entries(clients))('%s', async (_, [options, isTaken]) => {
+    const upstream = await origin(echoing)
+    const { port, record } = await ending(() => ({ ...byFiles(), ciphers: said.split(':') }), {
+      connection: () => forward([upstream.target]),
+    })
+    const client = await dial(port, options)
+    expect(client.isSecure).toBe(isTaken)
+    client.socket.end()
+    await record(0)
+  })
+})
+
 test('bytes inside of TLS go on as they are, both ways and to the end', async () => {
   const upstream = await origin(echoing)
   const { port, record } = await ending(byFiles, { connection: () => forward([upstream.target]) })

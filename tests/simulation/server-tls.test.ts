@@ -114,6 +114,23 @@ const cases: Record<string, Case> = {
     is: 'outbound|6379||store.test -> 203.0.113.40:6379',
     by: 'VirtualService default/store spec.tls[0]',
   },
+  'ciphers may be said': {
+    yaml: `${web}${servers(https(`mode: SIMPLE, ${files}, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256, ECDHE-RSA-AES128-GCM-SHA256]`))}${toWeb}`,
+    call: { ...at(443), sni: 'web.test', host: 'web.test' },
+    is: 'outbound|80||web.test -> 203.0.113.11:80',
+  },
+  'but none that is unknown': {
+    yaml: `${web}${servers(https(`mode: SIMPLE, ${files}, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256, NOPE]`))}${toWeb}`,
+    call: { ...at(443), sni: 'web.test' },
+    is: 'not-supported 0 UH',
+    by: 'Gateway default/out spec.servers[0].tls.cipherSuites',
+  },
+  'which Istio passes over': {
+    yaml: `${web}${servers(https(`mode: SIMPLE, ${files}, cipherSuites: [NOPE]`))}${toWeb}`,
+    call: { ...at(443), sni: 'web.test', host: 'web.test' },
+    strictness: 'istio',
+    is: 'outbound|80||web.test -> 203.0.113.11:80',
+  },
   'a certificate that may be left out is not carried out': {
     yaml: `${web}${servers(https(`mode: OPTIONAL_MUTUAL, ${files}, caCertificates: /ca.crt`))}${toWeb}`,
     call: { ...at(443), sni: 'web.test' },
