@@ -5,7 +5,8 @@ import * as columns from '../columns/core-columns.ts'
 import { podColumns } from '../columns/pod-columns.ts'
 import type { ApiResource, Subresource, Verb } from './resource.ts'
 import * as schemas from '../schemas/core-kinds.ts'
-import { nodeObject, podObject } from '../schemas/pod.ts'
+import { nodeObject } from '../schemas/node.ts'
+import { podObject } from '../schemas/pod.ts'
 
 const allVerbs: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 const status: Subresource = { name: 'status', verbs: ['get', 'patch', 'update'] }
