@@ -61,6 +61,23 @@ it('goes on when a link says what nobody asked for, and a frame is larger than m
   expect((await askApi(api, '/readyz')).code).toBe(200)
 })
 
+const addresses: Record<string, { status: object; field: string }> = {
+  'a word': { status: { podIP: 'gateway' }, field: 'status.podIP' },
+  'a socket of the machine': { status: { podIP: 'unix:///run/x.sock' }, field: 'status.podIP' },
+  'one of several that is none': { status: { podIPs: [{ ip: '10.0.0.1' }, { ip: '10.0.0.300' }] }, field: 'status.podIPs[1].ip' },
+}
+
+it.each(Object.entries(addresses))('sends nobody to what is no address: %s', async (_name, { status: told, field }) => {
+  await askApi(api, pod, {
+    method: 'POST',
+    body: JSON.stringify({ metadata: { name: 'lost' }, spec: { nodeName: 'far', containers: [{ name: 'x', image: 'x' }] } }),
+  })
+  const headers = { 'Content-Type': 'application/merge-patch+json' }
+  const replied = await askApi(api, `${pod}/lost/status`, { method: 'PATCH', headers, body: JSON.stringify({ status: told }) })
+  expect(replied.code).toBe(422)
+  expect(replied.body).toContain(`${field}: Invalid value`)
+})
+
 it('keeps no session for whoever begins a WebSocket wrongly', async () => {
   await play('keys', ({ socket }) => {
     socket.once('message', () => {

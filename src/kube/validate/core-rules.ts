@@ -1,4 +1,5 @@
 // Judges Kubernetes' own kinds beyond their types: what they have to say, and what of them may not change.
+import { parseIp } from '../../base/index.ts'
 import { fieldAtPath, isJsonList, isJsonObject, isSameJson, type Json, type JsonObject, type KubeObject } from '../object.ts'
 import { clusterRoleNames, isClusterRoleName } from '../resources/cluster-roles.ts'
 import type { StatusCause } from '../status.ts'
@@ -89,6 +90,10 @@ function podCauses(object: KubeObject): readonly StatusCause[] {
   const containers = fieldAtPath(object, ['spec', 'containers'])
   const list = isJsonList(containers) ? containers.filter(isJsonObject) : []
   if (list.length === 0) return [required('spec.containers')]
+  return [...containerNameCauses(list), ...addressCauses(object)]
+}
+
+function containerNameCauses(list: readonly JsonObject[]): readonly StatusCause[] {
   const names = new Set<Json | undefined>()
   return list.flatMap((container, index) => {
     const field = `spec.containers[${index}].name`
@@ -99,6 +104,17 @@ function podCauses(object: KubeObject): readonly StatusCause[] {
     if (isTwice) return [{ reason: 'FieldValueDuplicate', message: `Duplicate value: ${JSON.stringify(name)}`, field }]
     return nameProblems(name, 'label').map((problem) => invalidValue(field, name, problem))
   })
+}
+
+/** Proxies are sent there. */
+function addressCauses(pod: KubeObject): readonly StatusCause[] {
+  const listed = fieldAtPath(pod, ['status', 'podIPs'])
+  const all = isJsonList(listed) ? listed.map((entry, index) => [`status.podIPs[${index}].ip`, fieldAtPath(entry, ['ip'])] as const) : []
+  return [['status.podIP', fieldAtPath(pod, ['status', 'podIP']) ?? ''] as const, ...all].flatMap(([field, address]) =>
+    address === '' || (typeof address === 'string' && parseIp(address) !== undefined)
+      ? []
+      : [invalidValue(field, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')],
+  )
 }
 
 function bindingCauses(object: KubeObject): readonly StatusCause[] {
