@@ -121,6 +121,20 @@ function beginWrongly(path: string): Promise<void> {
   })
 }
 
+it('sallyport exec ends when nobody reads it any more', async () => {
+  await play('pipe', ({ socket }) => {
+    const timer = setInterval(() => socket.send(stdout('line\n')), 20)
+    socket.once('close', () => clearInterval(timer))
+  })
+  const line = `node dist/bin.js exec --kubeconfig ${join(data.path, 'kubeconfig')} pipe -- yes | head -1`
+  const child = spawn('bash', ['-c', `set -o pipefail; ${line}`])
+  const said = { out: '', err: '' }
+  child.stdout.on('data', (bytes: Buffer) => (said.out += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (said.err += bytes.toString()))
+  expect(await new Promise((resolve) => child.once('close', resolve))).not.toBe(0)
+  expect(said).toEqual({ out: 'line\n', err: '' })
+})
+
 it('passes on no more than is read: what a command writes waits with the command', { retry: 0 }, async () => {
   const [chunk, most] = [Buffer.alloc(64 * 1024, 'x'), 64 * 1024 * 1024]
   const sent = { bytes: 0, waits: false }

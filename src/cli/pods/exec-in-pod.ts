@@ -68,6 +68,12 @@ function session(
       else if (data[0] === channels.stderr) show(process.stderr, bytes, socket)
       else if (data[0] === channels.status) end = execEnd(bytes)
     })
+    const leave = (): void => {
+      end ??= { code: exitCodes.negative }
+      socket.terminate()
+    }
+    // Nobody reads what the command says, and nobody waits for it.
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', leave)
     socket.on('error', reject)
     socket.once('close', () => {
       process.off('SIGWINCH', tellSize)
