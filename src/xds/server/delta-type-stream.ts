@@ -30,6 +30,11 @@ export class DeltaTypeStream extends TypeStream {
     )
   }
 
+  /** How many names are to be answered for. */
+  get askedNames(): number {
+    return this.#asked.size
+  }
+
   ask(change: SubscriptionChange, known: Readonly<Record<string, string>>): void {
     for (const name of this.gone.keys()) if (!this.subscription.wants(name)) this.gone.delete(name)
     if (change.isFirst || change.all) this.#begins = true

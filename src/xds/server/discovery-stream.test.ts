@@ -254,6 +254,16 @@ describe('a delta stream', () => {
     expect(() => subscribe(endpoint, ['e'])).toThrow(TooManyNames)
   })
 
+  test('that names and gives up more than it is answered for is ended', () => {
+    const { subscribe, send, says } = delta({ routes: { r: 1 } }, 10)
+    const some = (letter: string): string[] => Array.from({ length: 6 }, (_, i) => `${letter}${i}`)
+    subscribe(route, ['*'])
+    says()
+    subscribe(route, some('a'))
+    send({ typeUrl: route, resourceNamesUnsubscribe: some('a') })
+    expect(() => subscribe(route, some('b'))).toThrow(TooManyNames)
+  })
+
   test('that has missed more than is remembered is ended', () => {
     const { view, says, subscribe, publish, stream } = delta({ clusters: { a: 1 } })
     subscribe(cluster, [])
@@ -491,6 +501,7 @@ function deltaRequest(init: {
   typeUrl: string
   responseNonce?: string
   resourceNamesSubscribe?: string[]
+  resourceNamesUnsubscribe?: string[]
   initialResourceVersions?: Record<string, string>
   errorDetail?: { message: string }
 }) {

@@ -217,6 +217,8 @@ export class DeltaStream extends DiscoveryStream {
     const change = type.subscription.change(request.resourceNamesSubscribe, request.resourceNamesUnsubscribe)
     this.checkNames()
     type.ask(change, request.initialResourceVersions)
+    // Names that were given up again are answered for as well, when there is a turn for it.
+    if (type.askedNames > this.options.mostNames) throw new TooManyNames(this.options.mostNames)
     this.options.wake()
   }
 
