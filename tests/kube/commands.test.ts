@@ -86,10 +86,7 @@ async function play(api: Reached, kubectl: Kubectl): Promise<Played[string]> {
       input.replaceAll('"NS"', JSON.stringify(namespace)),
     )
     const steady = (text: string): string => withoutChance(text.replaceAll(namespace, 'NS'))
-    const requests = log
-      .take()
-      .map(steady)
-      .filter((line) => !ofChance.test(line))
+    const requests = withoutRetries(log.take().map(steady)).filter((line) => !ofChance.test(line))
     // What a dispatcher asks is up to the kubectl that it chooses, which has a record of its own.
     answers[name] = { code, out: steady(out), err: steady(err), requests: kubectl.name === 'dispatcher' ? [] : requests }
   }
@@ -107,6 +104,12 @@ function kubeconfigOf(server: string): string {
     contexts: [{ name, context: { cluster: name } }],
     'current-context': name,
   })
+}
+
+/** kubectl looks and patches anew when a status was written in between. */
+function withoutRetries(lines: readonly string[]): readonly string[] {
+  const isRetry = (at: number): boolean => lines[at]?.startsWith('PATCH ') === true && lines.indexOf(lines[at]) < at
+  return lines.filter((_, at) => !isRetry(at) && !isRetry(at + 1))
 }
 
 /** Asked only when a namespace is not gone at once. */
