@@ -1,5 +1,35 @@
 // Says which tests are unit tests (unprivileged, quick, sharing workers) and which drive the whole system two files at a time.
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** What takes longest begins first: one that begins last keeps all others waiting at the end. */
+const longest = [
+  'oracle/scenarios',
+  'netns/escape',
+  'netns/lifecycle',
+  'kube/kills',
+  'oracle/envoy-scenarios',
+  'demo/demo',
+  'netns/seal-process',
+  'kube/pods',
+  'netns/seal-masks',
+  'fuzz/fuzz',
+  'netns/changes',
+  'kube/node-pods',
+  'demo/kubectl',
+  'netns/envoy',
+].map((name) => `/tests/${name}.test.ts`)
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = longest.findIndex((end) => moduleId.endsWith(end))
+      return at < 0 ? longest.length : at
+    }
+    return sorted.toSorted((a, b) => rank(a) - rank(b))
+  }
+}
 
 /** Half of them wait for others most of the time; more than two at a time would spoil what they measure. */
 const system = {
@@ -17,6 +47,7 @@ const system = {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {

@@ -74,11 +74,11 @@ describe.each(identities)('as $name', (identity) => {
 
   test('nothing in it can be changed but what is its own and goes with it', async () => {
     const { stderr, stdout } = await inside(
-      'for at in / /etc /srv /bin /sys /proc/sys; do echo x >$at/new; done; for at in /tmp /run /dev/shm; do echo x >$at/new && echo $at; done',
+      'for at in / /etc /srv /bin /sys /proc/sys; do echo x >$at/seal-root-new; done; for at in /tmp /run /dev/shm; do echo x >$at/seal-root-new && echo $at; done',
     )
     expect(stdout).toMatch(/^\/tmp\n\/run\n\/dev\/shm\n$/)
     expect(stderr.match(/can't create/g)).toHaveLength(6)
-    expect(existsSync('/tmp/new')).toBe(false)
+    expect(existsSync('/tmp/seal-root-new')).toBe(false)
   })
 
   const out: Record<string, string> = {

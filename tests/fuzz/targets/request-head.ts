@@ -47,7 +47,9 @@ function interpreted(input: Buffer, plain: PlainHead, random: Random): string {
   const [method, target] = plain.first
   if (method !== 'CONNECT' && target.startsWith('/')) holdSame(head.authority, hosts[0], 'the authority')
   holdSame(framingOf(head), requestFraming(plain), 'the framing of the body')
-  holdSame(head.keepAlive, !connectionOptions(plain).includes('close'), 'whether the connection persists')
+  // Behind a CONNECT that is refused may come what was meant for the tunnel.
+  const mayPersist = method !== 'CONNECT' && !connectionOptions(plain).includes('close')
+  holdSame(head.keepAlive, mayPersist, 'whether the connection persists')
   const first = classifyFirstBytes(input, 0, input.length)
   hold(first !== 'more' && (first.protocol === 'http1' || first.protocol === 'other'), 'what is a request is sniffed as something else')
   // Envoy's sniffing wants a letter, a digit or a bracket first after CONNECT; no name that could be declared begins otherwise.
