@@ -31,20 +31,6 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** Half of them wait for others most of the time; more than two at a time would spoil what they measure. */
-const system = {
-  pool: 'forks',
-  maxWorkers: 2,
-  // After the others: a busy machine spoils what these measure and wait for.
-  sequence: { groupOrder: 1 },
-  // What is waited for comes; how soon is no test's business.
-  expect: { poll: { timeout: 5000 } },
-  // Real programs on a machine that others use as well: what fails twice in a row is broken.
-  retry: 1,
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
-} as const
-
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -63,19 +49,21 @@ export default defineConfig({
       },
       {
         test: {
-          ...system,
           name: 'system',
-          include: ['tests/{netns,kube,corpus,interop,fuzz,oracle,simulation,cli,demo}/**/*.test.ts'],
+          include: ['tests/{netns,in-process,kube,corpus,interop,fuzz,oracle,simulation,cli,demo}/**/*.test.ts'],
+          pool: 'forks',
+          // What many files share registers its own cleaning up, once in each process.
           isolate: true,
-        },
-      },
-      {
-        test: {
-          ...system,
-          name: 'in-process',
-          include: ['tests/in-process/**/*.test.ts'],
-          // Nearly all of the product is loaded by each of them: once for all is half of their time.
-          isolate: false,
+          // Half of them wait for others most of the time; more than two at a time would spoil what they measure.
+          maxWorkers: 2,
+          // After the others: a busy machine spoils what these measure and wait for.
+          sequence: { groupOrder: 1 },
+          // What is waited for comes; how soon is no test's business.
+          expect: { poll: { timeout: 5000 } },
+          // Real programs on a machine that others use as well: what fails twice in a row is broken.
+          retry: 1,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
     ],
