@@ -1,4 +1,5 @@
 // Carries out what is asked of a resource: each method with its own rules of what is read and how it is answered.
+import { longestTimerMs } from '../base/index.ts'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   apiVersionOf,
@@ -293,9 +294,6 @@ function wantsTable({ headers }: IncomingMessage): boolean {
   const [first = ''] = (headers.accept ?? '').split(',')
   return /;\s*as=Table\b/.test(first) && /;\s*v=v1\b/.test(first)
 }
-
-/** Timers of Node.js count no further. */
-const longestTimerMs = 2 ** 31 - 1
 
 /** As a real server does: some time between half an hour and an hour, so that not all come back at once. */
 function watchMs(): number {

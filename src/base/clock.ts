@@ -1,6 +1,9 @@
 // Tells the time and arms timers through one interface, so that tests turn the clock by hand and ten thousand time limits share one timer.
 import { warnOfListener } from './watchable.ts'
 
+/** Timers of Node.js count no further: what is set for longer fires at once. */
+export const longestTimerMs = 2 ** 31 - 1
+
 export interface Timer {
   cancel(): void
 }

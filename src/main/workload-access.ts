@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join as joinPath } from 'node:path'
-import { Backoff, makeDirectory, messageOf, servedKubeconfig } from '../base/index.ts'
+import { Backoff, longestTimerMs, makeDirectory, messageOf, servedKubeconfig } from '../base/index.ts'
 import type { JoinOptions, ProxyOptions } from '../cli/index.ts'
 import { type ApiAccess, type ApiCredential, findAccess, joinServer } from '../client/index.ts'
 import { authorityDirectory } from './state-directory.ts'
@@ -96,9 +96,8 @@ class WorkloadCertificate {
     this.#plan(Math.max((((this.#kept?.notAfter ?? 0) - Date.now()) * 2) / 3, SOONEST_MS))
   }
 
-  /** Timers of Node.js count no further than 24 days. */
   #plan(afterMs: number): void {
-    setTimeout(() => void this.#renew(), Math.min(afterMs, 2 ** 31 - 1)).unref()
+    setTimeout(() => void this.#renew(), Math.min(afterMs, longestTimerMs)).unref()
   }
 
   async #renew(): Promise<void> {

@@ -3,7 +3,8 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { tellCounts } from '../support/counts.ts'
-import { documents, serviceEntry } from '../support/declare.ts'
+import { serviceEntry } from '../support/declare.ts'
+import { mutualWay } from '../support/mutual-gateway.ts'
 import type { NodeProcess, Output } from '../support/node-process.ts'
 import { addresses } from '../support/outside-plan.ts'
 import { bundled } from '../support/outside-servers.ts'
@@ -19,33 +20,7 @@ const data = temporaryDirectory()
 const folder = openFolder()
 const env = { KUBECONFIG: join(data.path, 'kubeconfig'), HOME: folder, XDG_STATE_HOME: join(folder, 'state') }
 const poll = { timeout: 30_000 }
-const host = 'istio-egressgateway.istio-system.svc.cluster.local'
 
-/** Through the gateway that the server's own Service finds, by the mesh's mutual TLS. */
-const way = `apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: out, namespace: default}
-spec:
-  selector: {istio: egressgateway}
-  servers: [{port: {number: 80, name: https, protocol: HTTPS}, hosts: [d2iq.com], tls: {mode: ISTIO_MUTUAL}}]
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: way, namespace: istio-system}
-spec:
-  host: ${host}
-  subsets: [{name: out, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: ISTIO_MUTUAL, sni: d2iq.com}}]}}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: web, namespace: default}
-spec:
-  hosts: [d2iq.com]
-  gateways: [out, mesh]
-  http:
-  - {match: [{gateways: [mesh]}], route: [{destination: {host: ${host}, subset: out, port: {number: 80}}}]}
-  - {match: [{gateways: [out]}], route: [{destination: {host: d2iq.com, port: {number: 80}}}]}
-`
 const entry = (name: string): string => serviceEntry({ host: name, port: 80, protocol: 'HTTP' })
 
 /** A connection for each request, and one for many, until the file \`stop\` is there. */
@@ -90,7 +65,8 @@ describe.skipIf(!hasKubectl())('a server that is killed under load', () => {
     retry: 0,
   }, async () => {
     let server = await serve()
-    expect(await kubectl(['apply', '-f', '-'], documents(entry('d2iq.com'), way))).toMatchObject({ code: 0 })
+    // Through the gateway that the server's own Service finds, by the mesh's mutual TLS.
+    expect(await kubectl(['apply', '-f', '-'], mutualWay)).toMatchObject({ code: 0 })
     const gatewayPlace = ['-n', 'istio-system', '--name', 'istio-egressgateway', '-l', 'istio=egressgateway']
     const gateway = start('gw', ['gateway', '--join', ...gatewayPlace, '--node-name', 'gw', '--from', '198.18.0.0/24', '--drain', '1'])
     const web = start('w1', ['run', '--join', '--name', 'web', '--node-name', 'w1', '--', 'sh', '-c', load])

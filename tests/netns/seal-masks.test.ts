@@ -265,7 +265,7 @@ describe('as the user that --user names', () => {
   })
 })
 
-test.each(identities)('as $name a socket that is opened later is hidden within a second or so, and that is said', async (identity) => {
+test.each(identities)('as $name a socket that is opened later is hidden soon, and that is said', async (identity) => {
   const late = join(directory, `late-${identity.uid}`)
   const waiting = script(`
     import net from 'node:net'

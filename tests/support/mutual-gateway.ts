@@ -68,8 +68,8 @@ const hosts = documents(
   }),
 )
 
-/** The gateway listens for peers of `198.18.0.0/24`, selected by `istio=egressgateway`. */
-/** Without the gateway’s own node: whoever runs a command runs one for it. */
+/** Without the gateway’s own node: whoever runs a command runs one for it, or a server finds one. */
 export const mutualWay = documents(hosts, way)
 
+/** The gateway listens for peers of `198.18.0.0/24`, selected by `istio=egressgateway`. */
 export const mutualGateway = documents(node, mutualWay)

@@ -1,9 +1,10 @@
 // Says how long something that is deleted is given to end: a Pod that runs somewhere, as long as was asked for; everything else goes at once.
+import { longestTimerMs } from '../../base/index.ts'
 import { type ApiResource, fieldAtPath, type KubeObject } from '../../kube/index.ts'
 
 const usualSeconds = 30
 /** Differs from Kubernetes: twenty-four days, as long as timers count. What is longer would end a Pod at once, and far more is no time at all, by which nothing could be deleted. */
-const mostSeconds = Math.floor((2 ** 31 - 1) / 1000)
+const mostSeconds = Math.floor(longestTimerMs / 1000)
 
 export function graceOf({ group, kind }: Pick<ApiResource, 'group' | 'kind'>, object: KubeObject, asked: number | undefined): number {
   if (group !== '' || kind !== 'Pod' || !isRunning(object)) return 0
