@@ -64,7 +64,7 @@ const rows: Record<string, string> = {
   'VirtualService spec.http[].timeout': 'yes',
   'DestinationRule spec.trafficPolicy.connectionPool.tcp.connectTimeout': 'yes',
   'DestinationRule spec.trafficPolicy.tls.mode': 'yes',
-  'Gateway spec.servers[].tls.mode': 'yes, but AUTO_PASSTHROUGH OPTIONAL_MUTUAL deny',
+  'Gateway spec.servers[].tls.mode': 'yes, but AUTO_PASSTHROUGH deny',
   'Gateway spec.servers[].tls.httpsRedirect': 'yes',
   'Gateway spec.servers[].bind': 'yes',
   'ConfigMap data': 'yes',

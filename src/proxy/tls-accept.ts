@@ -28,7 +28,7 @@ class TlsAcceptance implements Dialling {
       isServer: true,
       secureContext: setup.context,
       requestCert: setup.asksForCertificate,
-      rejectUnauthorized: setup.asksForCertificate,
+      rejectUnauthorized: setup.asksForCertificate && !setup.mayLackCertificate,
       ...(setup.alpn.length > 0 && { ALPNProtocols: [...setup.alpn] }),
     })
     this.#secure = secure
@@ -46,7 +46,7 @@ class TlsAcceptance implements Dialling {
 
   #onSecure(secure: TLSSocket): void {
     if (this.#isOver) return
-    const certificate = this.#setup.asksForCertificate ? secure.getPeerCertificate() : undefined
+    const certificate = this.#setup.asksForCertificate ? shownBy(secure, this.#setup) : undefined
     const problem = certificate && problemOf(secure, certificate, this.#setup)
     if (problem !== undefined) return this.#fail(new TlsError(verifyFailed(problem)))
     this.#isOver = true
@@ -73,6 +73,12 @@ class TlsAcceptance implements Dialling {
     this.#secure.destroy()
     this.#raw.destroy()
   }
+}
+
+/** Without one there is nothing to judge where none is needed; otherwise Node's empty object is found wanting. */
+function shownBy(secure: TLSSocket, { mayLackCertificate }: ServerTlsSetup): PeerCertificate | undefined {
+  const certificate = secure.getPeerCertificate()
+  return mayLackCertificate && certificate.raw === undefined ? undefined : certificate
 }
 
 function problemOf(secure: TLSSocket, certificate: PeerCertificate, setup: ServerTlsSetup): string | undefined {

@@ -61,6 +61,7 @@ function setupOf(context: Context, plan: ServerTlsPlan, first: FirstBytes | unde
     // Without one in common nothing is chosen, as with Envoy; Node would break off.
     alpn: plan.alpn.filter((protocol) => offered.includes(protocol)),
     asksForCertificate: plan.roots !== undefined,
+    mayLackCertificate: plan.mayLackCertificate === true,
     isMesh: typeof plan.roots === 'object',
     judgeNames: (certificate) => sanProblem(certificate, plan.sans),
   }

@@ -92,8 +92,10 @@ export interface ServerTlsSetup {
   readonly context: SecureContext
   /** What may be spoken inside, as far as the client has offered it; empty: nothing is said of it. */
   readonly alpn: readonly string[]
-  /** The client has to show a certificate. */
+  /** The client is asked for a certificate, which has to be in order. */
   readonly asksForCertificate: boolean
+  /** It may show none. */
+  readonly mayLackCertificate: boolean
   /** It is vouched for by the mesh: what it says of an identity counts. */
   readonly isMesh: boolean
   /** Says in Envoy's words what is wrong with the names of a certificate whose chain is in order. */

@@ -8,7 +8,7 @@ import { compileCertificate, compileValidation, problemOfCommon, type TlsProblem
 import type { ServerTlsPlan } from './upstream-plan.ts'
 
 export function compileServerTls(message: DownstreamTlsContext): ServerTlsPlan | TlsProblem {
-  const { commonTlsContext: common, requireClientCertificate: isAsked = false } = message
+  const { commonTlsContext: common, requireClientCertificate: isNeeded = false } = message
   if (!common) return { problem: 'TLS without settings is not carried out' }
   const certificate = compileCertificate(common)
   if (certificate && 'problem' in certificate) return certificate
@@ -19,10 +19,16 @@ export function compileServerTls(message: DownstreamTlsContext): ServerTlsPlan |
   const problem =
     versions === undefined ? 'TLS of these versions is not carried out' : (problemOfServer(message) ?? problemOfCommon(common))
   if (problem !== undefined || versions === undefined) return { problem: problem ?? '' }
-  if (isAsked && validation.roots === undefined) return { problem: 'client certificates that nothing verifies are not carried out' }
-  if (!isAsked && validation.roots !== undefined) return { problem: 'client certificates that may be left out are not carried out' }
+  if (isNeeded && validation.roots === undefined) return { problem: 'client certificates that nothing verifies are not carried out' }
   const ciphers = common.tlsParams?.cipherSuites ?? []
-  return { certificate, ...validation, alpn: common.alpnProtocols, ...versions, ...(ciphers.length > 0 && { ciphers }) }
+  return {
+    certificate,
+    ...validation,
+    ...(!isNeeded && validation.roots !== undefined && { mayLackCertificate: true }),
+    alpn: common.alpnProtocols,
+    ...versions,
+    ...(ciphers.length > 0 && { ciphers }),
+  }
 }
 
 /** As OpenSSL names them. */

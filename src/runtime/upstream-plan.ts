@@ -25,8 +25,10 @@ export type RootsSource = string | SecretRef
 /** TLS that ends here. */
 export interface ServerTlsPlan {
   readonly certificate: CertificateSource
-  /** Clients have to show a certificate that these vouch for. Absent: none is asked for. */
+  /** Clients are asked for a certificate that these vouch for. Absent: none is asked for. */
   readonly roots?: RootsSource
+  /** Who shows none is let in as somebody who has proven nothing. */
+  readonly mayLackCertificate?: true
   readonly crl?: string
   /** One of them has to be in it; empty: any will do. */
   readonly sans: readonly SanRule[]

@@ -6,12 +6,14 @@ import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '../xds
 import { DownstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
 import { adsSource } from './messages.ts'
 
-export type EndingTls = ServerTls & { readonly mode: 'SIMPLE' | 'MUTUAL' | 'ISTIO_MUTUAL' }
+export type EndingTls = ServerTls & { readonly mode: 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL' | 'ISTIO_MUTUAL' }
 
 /** Whether TLS ends at the server; otherwise it is passed on as it comes. */
 export function endsTls(tls: ServerTls | undefined): tls is EndingTls {
-  return tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL' || tls?.mode === 'ISTIO_MUTUAL'
+  return tls?.mode !== undefined && endingModes.has(tls.mode)
 }
+
+const endingModes: ReadonlySet<ServerTls['mode']> = new Set(['SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL', 'ISTIO_MUTUAL'])
 
 export interface ServerTlsInit {
   readonly strict: boolean
@@ -22,7 +24,7 @@ export interface ServerTlsInit {
 export function serverSocket(tls: EndingTls, { strict, carries }: ServerTlsInit): TransportSocket {
   const isMesh = tls.mode === 'ISTIO_MUTUAL'
   const message = create(DownstreamTlsContextSchema, {
-    requireClientCertificate: tls.mode !== 'SIMPLE',
+    requireClientCertificate: tls.mode === 'MUTUAL' || isMesh,
     commonTlsContext: {
       tlsParams: {
         tlsMinimumProtocolVersion:

@@ -262,6 +262,37 @@ test('files that are exchanged are shown to whoever comes next, and cut nobody',
   before.socket.destroy()
 })
 
+describe('a certificate that may be left out', () => {
+  const optional = (): ServerTlsPlan => ({ ...byFiles(), roots: file('ca.crt'), mayLackCertificate: true })
+  const own = (name: string): ConnectionOptions => ({ cert: readFileSync(file(`${name}.crt`)), key: readFileSync(file(`${name}.key`)) })
+  const clients: Record<string, readonly [shown: () => Promise<ConnectionOptions>, isTaken: boolean]> = {
+    'is not missed': [() => Promise.resolve({}), true],
+    'is taken when it is in order': [() => Promise.resolve(own('client')), true],
+    'ends the connection when another authority has signed it': [async () => shownBy(await stranger.issue(web, 60_000)), false],
+  }
+  for (const [version, only] of [
+    ['TLS 1.2', { maxVersion: 'TLSv1.2' }],
+    ['TLS 1.3', { minVersion: 'TLSv1.3' }],
+  ] as const)
+    test.each(Object.entries(clients))(`%s (${version})`, async (_, [shown, isTaken]) => {
+      const upstream = await origin(answering(ok))
+      const telling = { ...manager, clientCert: { subject: true, uri: true, dns: true } }
+      const { port, record } = await ending(optional, {
+        connection: () => ({ verdict: 'http', manager: telling }),
+        request: () => forward([upstream.target]),
+      })
+      const options = await shown()
+      const client = await dial(port, { ...options, ...only })
+      client.socket.write(request)
+      await until(() => client.isClosed || client.text.includes('hi'), 'the answer, or the end')
+      client.socket.end()
+      expect(client.text.includes('hi')).toBe(isTaken)
+      expect(await record(0)).toMatchObject({ verdict: isTaken ? 'allow' : 'deny', source: { authenticated: false } })
+      // What was proven is told, and nothing where nothing was.
+      expect(upstream.peers[0]?.text.includes('Hash=') ?? false).toBe(isTaken && options.cert !== undefined)
+    })
+})
+
 describe('the mesh’s own mutual TLS', () => {
   const echo = () => origin(echoing)
 

@@ -131,11 +131,10 @@ const cases: Record<string, Case> = {
     strictness: 'istio',
     is: 'outbound|80||web.test -> 203.0.113.11:80',
   },
-  'a certificate that may be left out is not carried out': {
+  'a certificate may be left out where the server says so': {
     yaml: `${web}${servers(https(`mode: OPTIONAL_MUTUAL, ${files}, caCertificates: /ca.crt`))}${toWeb}`,
-    call: { ...at(443), sni: 'web.test' },
-    is: 'not-supported 0 UH',
-    by: 'Gateway default/out spec.servers[0].tls.mode',
+    call: { ...at(443), sni: 'web.test', host: 'web.test' },
+    is: 'outbound|80||web.test -> 203.0.113.11:80',
   },
 }
 
