@@ -1,6 +1,8 @@
 // Finds the Unix sockets of the caller's machine that have a path: each is a door through which something outside could be asked to act.
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { lstatSync, readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { type Mount, parseMountInfo, pathsTo, spotOf } from './mount-info.ts'
+import { findStandpoints, linkOrNothing, ownStandpoint, readOrNothing, type Standpoint } from './standpoints.ts'
 
 export interface UnixSocket {
   /** As it was bound: may be relative to a directory that the table does not tell. */
@@ -29,20 +31,15 @@ export interface HostSockets {
   readonly unplaced: readonly string[]
 }
 
-/** Every such socket of the caller's network namespace, and of those that the caller's other processes are in. */
+/** Paths and what stands there now: see `identityOf`. */
+export type KnownSockets = ReadonlyMap<string, string>
+
+/** Every such socket of the caller's namespaces, and of those that the caller's other processes are in. */
 export function findHostSockets(): HostSockets {
-  const processes = readProcesses()
-  const tables = ['/proc/self/net/unix', ...foreignTables(processes)].map(readOrNothing)
-  const named = [...new Set(tables.flatMap(parseUnixSockets).map((socket) => socket.path))]
-  const relative = named.filter((path) => !path.startsWith('/'))
-  // A relative name says nothing without its process: every directory that one of them stands in is tried.
-  const directories =
-    relative.length === 0 ? [] : [...new Set(processes.map((pid) => linkOrNothing(`/proc/${pid}/cwd`)))].filter((at) => at !== '')
-  const placed = relative.map((path) => ({ path, at: directories.map((directory) => resolve(directory, path)).filter(isSocket) }))
-  const absolute = named.filter((path) => path.startsWith('/')).map((path) => resolve(path))
-  return {
-    paths: [...new Set([...absolute.filter(isSocket), ...placed.flatMap(({ at }) => at)])],
-    unplaced: placed.filter(({ at }) => at.length === 0).map(({ path }) => path),
+  const look = lookForSockets()
+  for (;;) {
+    const step = look.next()
+    if (step.done) return step.value
   }
 }
 
@@ -52,46 +49,78 @@ export function identityOf(path: string): string {
   return entry ? `${entry.dev}:${entry.ino}` : ''
 }
 
-/** Those of the caller's own namespace that are not known by path and identity: one file to read, cheap enough for every few seconds. */
-export function findNewHostSockets(known: ReadonlyMap<string, string>): readonly string[] {
+/** Those of the caller's own namespaces that are not known by path and identity: one file to read, cheap enough for twice a second. */
+export function findNewHostSockets(known: KnownSockets): readonly string[] {
   const named = parseUnixSockets(readOrNothing('/proc/self/net/unix')).filter(({ path }) => path.startsWith('/'))
   return [...new Set(named.map(({ path }) => resolve(path)))].filter((path) => isSocket(path) && known.get(path) !== identityOf(path))
+}
+
+export interface WholeLook {
+  readonly paths: readonly string[]
+  /** Milliseconds of this thread. */
+  readonly took: number
+}
+
+/** As `findHostSockets`, but what is not known, and a little at a time. `sealed`: the process of which all below it belong to the workload. */
+export async function findNewSocketsEverywhere(known: KnownSockets, sealed: number | undefined): Promise<WholeLook> {
+  const look = lookForSockets(sealed)
+  let took = 0
+  for (;;) {
+    const began = performance.now()
+    const step = look.next()
+    took += performance.now() - began
+    if (step.done) return { paths: step.value.paths.filter((path) => known.get(path) !== identityOf(path)), took }
+    await new Promise(setImmediate)
+  }
 }
 
 const acceptsConnections = 0x10000
 const datagram = 2
 
-/** A socket file is looked up by inode, whichever network namespace it was bound in. */
-function foreignTables(processes: readonly string[]): string[] {
-  const own = linkOrNothing('/proc/self/ns/net')
-  const seen = new Set([own, ''])
-  return processes.flatMap((pid) => {
-    const namespace = linkOrNothing(`/proc/${pid}/ns/net`)
-    if (seen.has(namespace)) return []
-    seen.add(namespace)
-    return [`/proc/${pid}/net/unix`]
+function* lookForSockets(sealed?: number): Generator<undefined, HostSockets> {
+  const processes = readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))
+  const own = ownStandpoint()
+  const mounts = parseMountInfo(readOrNothing('/proc/self/mountinfo'))
+  const tables = new Map<string, readonly string[]>()
+  const found = new Set<string>()
+  for (const one of [own, ...(yield* findStandpoints(processes, own, sealed))]) {
+    const names = tables.get(one.network) ?? namesIn(one)
+    tables.set(one.network, names)
+    const places = one.mounts === own.mounts ? names.map((path) => resolve(path)) : translated(names, one, mounts)
+    for (const path of places) if (isSocket(path)) found.add(path)
+    yield
+  }
+  const relative = [...new Set([...tables.values()].flat().filter((path) => !path.startsWith('/')))]
+  const placed = placeRelative(relative, processes)
+  return {
+    paths: [...new Set([...found, ...placed.flatMap(({ at }) => at)])],
+    unplaced: placed.filter(({ at }) => at.length === 0).map(({ path }) => path),
+  }
+}
+
+function namesIn({ pid }: Standpoint): readonly string[] {
+  return [...new Set(parseUnixSockets(readOrNothing(`/proc/${pid}/net/unix`)).map(({ path }) => path))]
+}
+
+/** A container binds at paths of its own, of which some are directories of the machine: where its mounts say, and ours show it. */
+function translated(names: readonly string[], { pid }: Standpoint, ours: readonly Mount[]): readonly string[] {
+  const theirs = parseMountInfo(readOrNothing(`/proc/${pid}/mountinfo`))
+  return names.flatMap((name) => {
+    if (!name.startsWith('/')) return []
+    const spot = spotOf(resolve(name), theirs)
+    // Whose row it is the table does not tell: what is no socket for this process was bound by another.
+    return spot === undefined || !isSocket(`/proc/${pid}/root${resolve(name)}`) ? [] : pathsTo(spot, ours)
   })
 }
 
-function readProcesses(): string[] {
-  return readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))
-}
-
-/** A process may end, or belong to somebody else, between two looks: then there is nothing to read. */
-function readOrNothing(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-function linkOrNothing(path: string): string {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return ''
-  }
+/** A relative name says nothing without its process: every directory that one of them stands in is tried. */
+function placeRelative(
+  names: readonly string[],
+  processes: readonly string[],
+): { readonly path: string; readonly at: readonly string[] }[] {
+  const directories = names.length === 0 ? [] : [...new Set(processes.map((pid) => linkOrNothing(`/proc/${pid}/cwd`)))]
+  const known = directories.filter((at) => at !== '')
+  return names.map((path) => ({ path, at: known.map((directory) => resolve(directory, path)).filter(isSocket) }))
 }
 
 function isSocket(path: string): boolean {

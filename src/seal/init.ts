@@ -135,7 +135,7 @@ class Init {
         void this.#openDoor(message.port)
         return
       case 'hide':
-        this.#hiding = this.#hide(message.paths)
+        this.#hiding = this.#hiding.then(() => this.#hide(message.paths))
         return
       case 'exec':
         // Rights are not what they have to be before the command has started.

@@ -31,15 +31,29 @@ export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefin
   return best
 }
 
+/** A place in a file system, whichever mounts show it. */
+export interface Spot {
+  readonly device: string
+  /** From the root of the file system. */
+  readonly inside: string
+}
+
+export function spotOf(path: string, mounts: readonly Mount[]): Spot | undefined {
+  const home = mountOf(path, mounts)
+  return home && { device: home.device, inside: join(home.root, path.slice(home.point === '/' ? 0 : home.point.length)) }
+}
+
+/** Every path that leads there, unless something else is mounted over it. */
+export function pathsTo({ device, inside }: Spot, mounts: readonly Mount[]): readonly string[] {
+  return mounts
+    .filter((mount) => mount.device === device && isWithin(inside, mount.root))
+    .map((mount) => join(mount.point, inside.slice(mount.root === '/' ? 0 : mount.root.length)))
+}
+
 /** Other paths of the same file: bind mounts and second mounts of one file system show it more than once. */
 export function aliasesOf(path: string, mounts: readonly Mount[]): readonly string[] {
-  const home = mountOf(path, mounts)
-  if (home === undefined) return []
-  const inside = join(home.root, path.slice(home.point === '/' ? 0 : home.point.length))
-  const others = mounts.filter((mount) => mount.device === home.device && mount !== home && isWithin(inside, mount.root))
-  return others
-    .map((mount) => join(mount.point, inside.slice(mount.root === '/' ? 0 : mount.root.length)))
-    .filter((alias) => alias !== path)
+  const spot = spotOf(path, mounts)
+  return spot ? pathsTo(spot, mounts).filter((alias) => alias !== path) : []
 }
 
 /** What a remount must repeat: the kernel refuses to take a flag off that an outer user namespace put on. */

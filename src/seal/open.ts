@@ -17,7 +17,7 @@ import { probeHosts } from '../intercept/index.ts'
 import type { ExecFailure, ExecProcess, ExecRequest, Seal, SealOptions, SelfTestReport } from './contract.ts'
 import { explainFailure } from './doctor.ts'
 import { ExecOutside } from './exec-outside.ts'
-import { findNewHostSockets, identityOf } from './host-sockets.ts'
+import { findNewHostSockets, findNewSocketsEverywhere, identityOf } from './host-sockets.ts'
 import { launch, type Launch } from './launch.ts'
 import { type DoorName, doorNames, isFromInit, type FromInit, type SocketName, socketNames, type ToInit } from './messages.ts'
 import { openPublished, type Published } from './publish.ts'
@@ -33,6 +33,11 @@ const doorLimit = 10_000
 /** Looks so often whether something outside was opened, and less often where looking would take more than a hundredth of the time. */
 const watchInterval = 500
 const watchShare = 0.01
+/** The same for what processes in other namespaces open: all processes are looked at, by each seal of the machine. */
+const wholeInterval = 2000
+const wholeShare = 0.003
+/** Paths of one message. */
+const mostAtOnce = 64
 
 /** Everything up to the point where the data plane can take the sockets; `start` tests the seal and lets the command go. */
 export async function openSeal(options: SealOptions): Promise<Seal> {
@@ -77,6 +82,7 @@ class OpenSeal implements Seal {
   #failure: SallyportError | undefined
   #published: Published | undefined
   #watcher: NodeJS.Timeout | undefined
+  #wholeWatcher: NodeJS.Timeout | undefined
   #nextId = 1
   #lastNote = ''
 
@@ -143,7 +149,7 @@ class OpenSeal implements Seal {
 
   async start(): Promise<void> {
     // What was opened since the masks were made: to make a seal takes a moment, and what the caller waits for before this may take long.
-    this.#hideFresh()
+    await this.#hideFreshEverywhere()
     if (this.#options.withoutLayer === undefined) {
       const report = await this.selfTest()
       if (!report.ok) {
@@ -156,6 +162,7 @@ class OpenSeal implements Seal {
     this.#say({ kind: 'start' })
     await this.#started.promise
     this.#watchHost()
+    this.#watchEverywhere(0)
   }
 
   async exec(request: ExecRequest): Promise<Result<ExecProcess, ExecFailure>> {
@@ -304,21 +311,34 @@ class OpenSeal implements Seal {
   #watchHost(): void {
     if (this.#hasEnded) return
     const began = performance.now()
-    this.#hideFresh()
+    this.#hide(findNewHostSockets(this.#known))
     const took = performance.now() - began
     this.#watcher = setTimeout(() => this.#watchHost(), Math.max(watchInterval, took / watchShare)).unref()
   }
 
+  #watchEverywhere(took: number): void {
+    if (this.#hasEnded) return
+    const look = async (): Promise<void> => this.#watchEverywhere(await this.#hideFreshEverywhere())
+    this.#wholeWatcher = setTimeout(() => void look(), Math.max(wholeInterval, took / wholeShare)).unref()
+  }
+
+  /** Returns what it took, in milliseconds. */
+  async #hideFreshEverywhere(): Promise<number> {
+    const { paths, took } = await findNewSocketsEverywhere(this.#known, this.#launch.child.pid)
+    this.#hide(paths)
+    return took
+  }
+
   /** Further sockets that something outside opened at a path: the init covers them, or it is at least said. */
-  #hideFresh(): void {
-    const fresh = findNewHostSockets(this.#known).slice(0, 64)
+  #hide(fresh: readonly string[]): void {
     for (const path of fresh) this.#known.set(path, identityOf(path))
-    if (fresh.length > 0) this.#say({ kind: 'hide', paths: fresh })
+    for (let from = 0; from < fresh.length; from += mostAtOnce) this.#say({ kind: 'hide', paths: fresh.slice(from, from + mostAtOnce) })
   }
 
   #end(cause?: SallyportError): void {
     this.#hasEnded = true
     clearTimeout(this.#watcher)
+    clearTimeout(this.#wholeWatcher)
     this.#execs.end()
     process.off('SIGCONT', this.#continue)
     if (this.#wasOurs) this.#terminal.takeBack()

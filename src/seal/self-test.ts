@@ -126,17 +126,24 @@ function settingsProbe(): Probe {
   }
 }
 
-function hostSocketProbe(covered: readonly string[]): Promise<Probe> {
+/** A few of what is seen: one that cannot be reached proves nothing about the next. */
+export async function hostSocketProbe(covered: readonly string[]): Promise<Probe> {
   const name = 'sockets outside'
-  const seen = covered.filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isSocket())
-  const [first] = seen
-  if (first === undefined) return Promise.resolve({ name, outcome: 'held', detail: `${covered.length} covered` })
+  const seen = covered.filter((path) => lstatSync(path, { throwIfNoEntry: false })?.isSocket()).slice(0, mostSeen)
+  const answers = await Promise.all(seen.map(reach))
+  const reached = seen.find((_path, index) => answers[index] === undefined)
+  if (reached !== undefined) return { name, outcome: 'escaped', detail: `${reached} can be reached` }
+  return { name, outcome: 'held', detail: [`${covered.length} covered`, ...answers].join(', ') }
+}
+
+/** Says why not. A socket of another type would take what is sent to it, so that it counts as reached. */
+function reach(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = net.connect({ path: first })
+    const socket = net.connect({ path })
     socket.setTimeout(patience, () => socket.destroy(new Error('no answer')))
-    socket.on('connect', () => resolve({ name, outcome: 'escaped', detail: `${first} can be reached` }))
+    socket.on('connect', () => resolve(undefined))
     socket.on('connect', () => socket.destroy())
-    socket.on('error', (error) => resolve({ name, outcome: 'held', detail: error.message }))
+    socket.on('error', (error) => resolve('code' in error && error.code === 'EPROTOTYPE' ? undefined : error.message))
   })
 }
 
@@ -151,6 +158,7 @@ async function ruleProbe(checkRules: SelfTestFacts['checkRules']): Promise<Probe
 }
 
 const patience = 3000
+const mostSeen = 16
 
 /** Only the sidecar knows the nonce: any other answer comes from somewhere else. */
 function sidecarProbe(name: string, host: string, facts: SelfTestFacts): Promise<Probe> {

@@ -1,14 +1,15 @@
 // What a real seal hides and forbids: sockets, devices, kernel settings, descriptors, rights.
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { buildDriver, driver, identities, script, sealed, start, until } from './seal-kit.ts'
+import { buildDriver, driver, identities, type Identity, script, sealed, start, until } from './seal-kit.ts'
 
 let directory = ''
 const servers: net.Server[] = []
+const containers: ChildProcess[] = []
 
 beforeAll(async () => {
   await buildDriver()
@@ -17,6 +18,7 @@ beforeAll(async () => {
 })
 
 afterEach(async () => {
+  for (const child of containers.splice(0)) child.kill('SIGKILL')
   await Promise.all(servers.splice(0).map((server) => new Promise((done) => server.close(done))))
 })
 
@@ -284,6 +286,43 @@ test.each(identities)('as $name a socket that is opened later is hidden soon, an
   running.child.kill('SIGKILL')
   await running.ended
 })
+
+test.each(identities)(
+  'as $name what a container binds in a directory of the machine is covered, before the start and later',
+  async (identity) => {
+    const [early, late] = ['early', 'late'].map((name) => join(directory, `${name}-container-${identity.uid}`))
+    await listenInContainer(identity, early ?? '')
+    const waiting = script(`
+    import net from 'node:net'
+    const end = Date.now() + 25000
+    const ask = (path) => new Promise((done) => net.connect({ path }).on('data', (d) => done(String(d))).on('error', (e) => done(e.code)))
+    while (Date.now() < end) {
+      console.log(await ask(${JSON.stringify(early)}), await ask(${JSON.stringify(late)}))
+      await new Promise((done) => setTimeout(done, 200))
+    }`)
+    const running = start(waiting, { identity })
+    await until('the command runs', () => running.stdout().includes('ENOENT'))
+    await listenInContainer(identity, late ?? '')
+    await until('it is hidden', () => running.events().some((event) => event.note?.includes(late ?? '-')), 15_000)
+    const before = running.stdout().length
+    await until('it is refused', () => / E(ROFS|ACCES|CONNREFUSED)\n/.test(running.stdout().slice(before)))
+    expect(running.stdout()).not.toMatch(/^outside /m)
+    running.child.kill('SIGKILL')
+    await running.ended
+  },
+)
+
+/** Whose namespaces and paths are others than ours, as Docker has it with -v. */
+async function listenInContainer(identity: Identity, path: string): Promise<void> {
+  const [at, name] = ['/mnt', basename(path)]
+  const server = `require('node:net').createServer((s) => s.on('error', () => 0).end('outside')).listen('${at}/${name}', () => require('node:fs').chmodSync('${at}/${name}', 0o777))`
+  const own = ['unshare', ...(identity.uid === 0 ? [] : ['--user', '--map-root-user']), '--net', '--mount', 'sh', '-c']
+  const line = [...identity.prefix, ...own, `mount --bind ${directory} ${at} && exec "$@"`, 'sh', process.execPath, '-e', server]
+  const [program = '', ...args] = line
+  const child = spawn(program, args, { stdio: 'ignore' })
+  containers.push(child)
+  await until(`${path} is bound`, () => existsSync(path))
+}
 
 test('a root of a user namespace seals as root does', async () => {
   const identity = identities.at(-1)!
