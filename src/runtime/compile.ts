@@ -1,17 +1,16 @@
 // Compiles a snapshot into the runtime that decisions are made from; unchanged resources keep their compiled form by identity.
-import { changedStretch, changesBetween, finish, type Ip, PatchedMap, type Steps } from '../base/index.ts'
+import { changesBetween, finish, type Ip, PatchedMap, type Steps } from '../base/index.ts'
 import type { Snapshot } from '../xds/index.ts'
 import { passthroughCluster } from './cluster.ts'
 import { ClusterTable } from './cluster-table.ts'
 import type { BoundListener, NodeFacts, Runtime } from './compiled.ts'
 import { CompiledRuntime, type OpenWay } from './compiled-runtime.ts'
-import { compileFilterChain } from './filter-chain.ts'
 import { type CompiledListener, compileListener } from './listener.ts'
 import { ListenerTable, type TakenAddress } from './listener-match.ts'
 import { NameTable } from './name-table.ts'
 import { reportReferences } from './references.ts'
 import { type Rejection, Rejections } from './rejection.ts'
-import { compileRouteConfig, compileVirtualHost } from './route-config.ts'
+import { compileRouteConfig } from './route-config.ts'
 
 export interface Compiled {
   readonly runtime: Runtime
@@ -38,7 +37,6 @@ export function* compilingRuntime(
 ): Steps<{ readonly runtime: Runtime; readonly rejecting: Steps<Compiled['rejected']> }> {
   const before = previous instanceof CompiledRuntime ? previous : undefined
   const clusters = new ClusterTable(snapshot, before?.clusters)
-  yield* compileParts(snapshot, before)
   const routes = compileAll(snapshot.routes, before && { messages: before.snapshot.routes, compiled: before.routes }, compileRouteConfig)
   const all = compileAll(
     snapshot.listeners,
@@ -88,34 +86,6 @@ function* rejectionsOf(
   runtime.reported = yield* reportReferences({ listeners, routes, clusters, before }, rejected)
   for (const { host, problem } of names.problems) rejected.add('name', host, [problem])
   return rejected.all
-}
-
-/** So many parts are compiled before others get their turn. */
-const STEP = 64
-
-/** Chains and virtual hosts that are new, ahead of the tables that they stand in: there can be ten thousand of them in one. */
-function* compileParts(snapshot: Snapshot, before: CompiledRuntime | undefined): Steps<void> {
-  let count = 0
-  for (const { now } of before ? changesBetween(before.snapshot.listeners, snapshot.listeners) : allOf(snapshot.listeners)) {
-    const earlier = now && before?.snapshot.listeners.get(now.name)
-    const { start, nowEnd } = changedStretch(earlier?.filterChains ?? [], now?.filterChains ?? [])
-    for (const chain of now?.filterChains.slice(start, nowEnd) ?? []) {
-      compileFilterChain(chain)
-      if (++count % STEP === 0) yield
-    }
-  }
-  for (const { now } of before ? changesBetween(before.snapshot.routes, snapshot.routes) : allOf(snapshot.routes)) {
-    const earlier = now && before?.snapshot.routes.get(now.name)
-    const { start, nowEnd } = changedStretch(earlier?.virtualHosts ?? [], now?.virtualHosts ?? [])
-    for (const host of now?.virtualHosts.slice(start, nowEnd) ?? []) {
-      compileVirtualHost(host)
-      if (++count % STEP === 0) yield
-    }
-  }
-}
-
-function allOf<M>(messages: ReadonlyMap<string, M>): readonly { readonly now: M | undefined }[] {
-  return Array.from(messages.values(), (now) => ({ now }))
 }
 
 interface Earlier<M, C> {

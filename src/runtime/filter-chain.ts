@@ -3,7 +3,7 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
 import { anyIs } from '@bufbuild/protobuf/wkt'
 import { messageOf } from '../base/index.ts'
 import type { OriginRef } from '../flow/index.ts'
-import { unpackAny } from '../xds/index.ts'
+import { readMetadata, unpackAny } from '../xds/index.ts'
 import type { Filter, FilterChain, FilterChainMatch } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { HttpConnectionManagerSchema } from '../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { FilterConfigSchema } from '../xds/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js'
@@ -17,6 +17,7 @@ import type { Leg } from './leg.ts'
 import { memoized } from './memo.ts'
 import { milliseconds } from './milliseconds.ts'
 import { declaredBy } from './reasons.ts'
+import { noProblems, type Surveyed } from './surveyed.ts'
 import { compileServerTls } from './server-tls.ts'
 import type { ServerTlsPlan } from './upstream-plan.ts'
 
@@ -25,38 +26,112 @@ export type ChainAction =
   | { readonly kind: 'tcp'; readonly leg: Leg }
   | { readonly kind: 'http'; readonly manager: HttpManager }
 
-export interface CompiledChain {
-  readonly name: string
+/** What a chain says, in the runtime's terms. */
+interface ChainParts {
   readonly ref?: OriginRef
-  readonly match: FilterChainMatch | undefined
-  /** The connection is taken only when its destination is an address of this name. */
-  readonly resolvesTo?: string
   readonly action: ChainAction
-  /** The clusters that a refusing chain would have led to, for what Envoy would have recorded. */
   readonly clusters: readonly string[]
-  /** Chosen by server name: the name that the connection carries is then this chain's. */
-  readonly isByName: boolean
-  /** TLS ends here, and the action is about what is inside. */
   readonly tls?: ServerTlsPlan
-  /** TLS that carries another server name is not for this chain's host. */
   readonly serverName?: string
   readonly problem?: string
 }
 
-export const compileFilterChain = memoized((chain: FilterChain): CompiledChain => {
+/** What is to be reported of a chain. */
+export interface SurveyedChain extends Surveyed {
+  readonly ref: OriginRef | undefined
+  readonly manager?: HttpManager
+}
+
+const nowhere: readonly string[] = []
+
+/** A chain in its place: where that is is known, and the rest is compiled when a connection first takes it. */
+export class CompiledChain {
+  readonly source: FilterChain
+  /** The connection is taken only when its destination is an address of this name. */
+  readonly resolvesTo: string | undefined
+  #parts: ChainParts | undefined
+  #surveyed: SurveyedChain | undefined
+
+  constructor(source: FilterChain) {
+    this.source = source
+    const { resolvesTo } = readMetadata(source.metadata)
+    this.resolvesTo = typeof resolvesTo === 'string' && resolvesTo !== '' ? resolvesTo.toLowerCase() : undefined
+  }
+
+  get name(): string {
+    return this.source.name
+  }
+
+  get match(): FilterChainMatch | undefined {
+    return this.source.filterChainMatch
+  }
+
+  get ref(): OriginRef | undefined {
+    return this.#compiled.ref
+  }
+
+  get action(): ChainAction {
+    return this.#compiled.action
+  }
+
+  /** The clusters that a refusing chain would have led to, for what Envoy would have recorded. */
+  get clusters(): readonly string[] {
+    return this.#compiled.clusters
+  }
+
+  /** Chosen by server name: the name that the connection carries is then this chain's. */
+  get isByName(): boolean {
+    return (this.match?.serverNames.length ?? 0) > 0
+  }
+
+  /** TLS ends here, and the action is about what is inside. */
+  get tls(): ServerTlsPlan | undefined {
+    return this.#compiled.tls
+  }
+
+  /** TLS that carries another server name is not for this chain's host. */
+  get serverName(): string | undefined {
+    return this.#compiled.serverName
+  }
+
+  /** What is to be reported of it; of what it was compiled to for that, only the few that lead to route tables are kept. */
+  get surveyed(): SurveyedChain {
+    if (this.#surveyed !== undefined) return this.#surveyed
+    const parts = this.#parts ?? compileSafely(this.source)
+    if (parts.action.kind === 'http') this.#parts = parts
+    this.#surveyed = surveyed(parts)
+    return this.#surveyed
+  }
+
+  get #compiled(): ChainParts {
+    return (this.#parts ??= compileSafely(this.source))
+  }
+}
+
+function surveyed({ action, problem, ref }: ChainParts): SurveyedChain {
+  return {
+    ref,
+    clusters: action.kind === 'tcp' ? action.leg.choice.names : nowhere,
+    problems: problem === undefined ? noProblems : [{ path: '', message: problem, ...(ref && { ref }) }],
+    ...(action.kind === 'http' && { manager: action.manager }),
+  }
+}
+
+export const compileFilterChain = memoized((chain: FilterChain) => new CompiledChain(chain))
+
+function compileSafely(chain: FilterChain): ChainParts {
   try {
     return compileChain(chain)
   } catch (error) {
     // Bytes that do not decode: the chain stands where its match puts it, and refuses.
     const problem = `the filter chain cannot be read: ${messageOf(error)}`
-    const action: ChainAction = { kind: 'refuse', refusal: notSupported(problem) }
-    return { name: chain.name, match: chain.filterChainMatch, action, clusters: [], isByName: false, problem }
+    return { action: { kind: 'refuse', refusal: notSupported(problem) }, clusters: nowhere, problem }
   }
-})
+}
 
-function compileChain(chain: FilterChain): CompiledChain {
+function compileChain(chain: FilterChain): ChainParts {
   const { ref, refusal, said } = readAnnotations(chain.metadata)
-  const { resolvesTo, serverName } = said
+  const { serverName } = said
   const compiled = compileFilters(chain, ref)
   const { tls, problem: problemOfTls } = compileSocket(chain.transportSocket)
   const problem = refusal
@@ -64,15 +139,11 @@ function compileChain(chain: FilterChain): CompiledChain {
     : (problemOfMatch(chain.filterChainMatch) ?? problemOfTls ?? problemOfChain(chain) ?? compiled.problem)
   const action = compiled.action ?? { kind: 'refuse', refusal: notSupported('the filter chain has no filter that ends it') }
   return {
-    name: chain.name,
-    match: chain.filterChainMatch,
     action: refuse(action, refusal ?? (problem === undefined ? undefined : notSupported(problem))),
-    clusters: action.kind === 'tcp' ? action.leg.choice.names : [],
-    isByName: (chain.filterChainMatch?.serverNames.length ?? 0) > 0,
+    clusters: action.kind === 'tcp' ? action.leg.choice.names : nowhere,
     ...(ref && { ref }),
     // Who is refused anyway is shown no certificate.
     ...(tls && refusal === undefined && problem === undefined && { tls }),
-    ...(typeof resolvesTo === 'string' && resolvesTo !== '' && { resolvesTo: resolvesTo.toLowerCase() }),
     ...(typeof serverName === 'string' && serverName !== '' && { serverName: serverName.toLowerCase() }),
     ...(problem !== undefined && { problem }),
   }

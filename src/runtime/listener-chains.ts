@@ -21,28 +21,29 @@ export interface ResolvingChain {
 export interface ListenerChains {
   /** As the message has them, the default one last. */
   readonly chains: readonly CompiledChain[]
+  /** Some chain looks at what the client says first. */
+  readonly needsFirstBytes: boolean
+  /** Of their places; those of what they say are told by each of them. */
+  readonly problems: readonly Problem[]
   readonly matcher: ChainMatcher<CompiledChain>
   readonly resolving: readonly ResolvingChain[]
   readonly defaultChain: CompiledChain | undefined
 }
 
-/** An earlier version of the listener, compiled. */
-export interface EarlierChains extends Pick<ListenerChains, 'chains' | 'matcher' | 'resolving'> {
+/** An earlier version of the listener, its chains in their places. */
+export interface EarlierChains extends Pick<ListenerChains, 'chains' | 'matcher' | 'resolving' | 'problems'> {
   readonly source: Listener
-  readonly problems: readonly Problem[]
 }
 
-export function compileChains(listener: Listener, before: EarlierChains | undefined, problems: Problem[]): ListenerChains {
+export function placeChainsOf(listener: Listener, before: EarlierChains | undefined): ListenerChains {
   const chains = chainsOf(listener, before)
   // A default that asks for the addresses of a name is no default: it takes its turn after the others that do.
   const last = listener.defaultFilterChain && chains.at(-1)
   const defaultChain = last?.resolvesTo === undefined ? last : undefined
+  const problems: Problem[] = []
   const placed = (before && placeChanges(listener, chains, before)) ?? placeChains(listener, chains, defaultChain !== undefined, problems)
-  for (const [i, chain] of chains.entries()) {
-    if (chain.problem !== undefined)
-      problems.push({ path: chainPath(listener, i), message: chain.problem, ...(chain.ref && { ref: chain.ref }) })
-  }
-  return { chains, defaultChain, ...placed }
+  const needsFirstBytes = placed.matcher.needsFirstBytes || placed.resolving.some(({ matcher }) => matcher.needsFirstBytes)
+  return { chains, defaultChain, ...placed, needsFirstBytes, problems }
 }
 
 /** Envoy's path of the chain at this place among the compiled ones. */

@@ -8,13 +8,16 @@ import { notSupported, readAnnotations, type Refusal } from './annotations.ts'
 import type { Gather } from './decision.ts'
 import type { CompiledChain } from './filter-chain.ts'
 import type { ChainMatcher } from './filter-chain-match.ts'
-import { compileChains, type ResolvingChain } from './listener-chains.ts'
+import { type ListenerChains, placeChainsOf, type ResolvingChain } from './listener-chains.ts'
 import { type HiddenNames, readHiddenNames } from './hidden-names.ts'
 import { milliseconds } from './milliseconds.ts'
 import type { Problem } from './rejection.ts'
 import type { Target } from './target.ts'
 
-export interface CompiledListener {
+/** Where a listener stands is known; its chains are placed when a connection first comes to it. */
+export class CompiledListener {
+  /** What it was compiled from. */
+  readonly source: Listener
   readonly name: string
   readonly ref?: OriginRef
   readonly addresses: readonly Target[]
@@ -25,22 +28,77 @@ export interface CompiledListener {
   readonly strictness: string | undefined
   readonly outboundPolicy: string | undefined
   readonly hidden: HiddenNames | undefined
-  readonly refusal?: Refusal
-  readonly proxyProtocol: boolean
-  readonly matcher: ChainMatcher<CompiledChain>
-  readonly resolving: readonly ResolvingChain[]
-  readonly defaultChain?: CompiledChain
-  /** Some chain looks at what the client says first. */
-  readonly needsFirstBytes: boolean
-  /** The question for the first bytes, prepared. */
-  readonly gather: Gather
-  /** A client that says nothing in time is closed instead of being matched without its bytes. */
-  readonly closesSilent: boolean
+  readonly refusal: Refusal | undefined
+  readonly #problems: readonly Problem[]
+  #placed: ListenerChains | undefined
+  #gather: Gather | undefined
+
+  constructor(listener: Listener, before: CompiledListener | undefined) {
+    const { ref, said, refusal } = readAnnotations(listener.metadata)
+    const problems: Problem[] = []
+    this.source = listener
+    this.name = listener.name
+    this.addresses = readAddresses(listener, problems)
+    this.isBound = listener.bindToPort !== false && listener.useOriginalDst !== true
+    this.isCatchAll = listener.useOriginalDst === true
+    this.strictness = said.strictness
+    this.outboundPolicy = said.outboundPolicy
+    this.hidden = readHiddenNames(said.hiddenBy, said.hidden)
+    if (ref) this.ref = ref
+    const problem = problemOfListener(listener)
+    if (problem !== undefined) problems.push({ path: '', message: problem, ...(ref && { ref }) })
+    this.refusal = refusal ?? (problem === undefined ? undefined : notSupported(problem))
+    this.#problems = problems
+    // What is placed is followed at once: it is little, and nobody is to hold on to all that came before.
+    if (before !== undefined && before.#placed !== undefined) this.#placed = placeChainsOf(listener, { source: before.source, ...before.#placed })
+  }
+
+  get proxyProtocol(): boolean {
+    return this.source.listenerFilters.some((filter) => typeOf(filter) === proxyProtocolFilter)
+  }
+
+  get matcher(): ChainMatcher<CompiledChain> {
+    return this.#chains.matcher
+  }
+
+  get resolving(): readonly ResolvingChain[] {
+    return this.#chains.resolving
+  }
+
+  get defaultChain(): CompiledChain | undefined {
+    return this.#chains.defaultChain
+  }
+
   /** As the message has them, the default one last. */
-  readonly chains: readonly CompiledChain[]
-  /** What it was compiled from. */
-  readonly source: Listener
-  readonly problems: readonly Problem[]
+  get chains(): readonly CompiledChain[] {
+    return this.#chains.chains
+  }
+
+  /** Some chain looks at what the client says first. */
+  get needsFirstBytes(): boolean {
+    return this.#chains.needsFirstBytes
+  }
+
+  /** The question for the first bytes. */
+  get gather(): Gather {
+    const { listenerFiltersTimeout: timeout } = this.source
+    return (this.#gather ??= firstBytes(timeout ? milliseconds(timeout) : defaultTimeout))
+  }
+
+  /** A client that says nothing in time is closed instead of being matched without its bytes. */
+  get closesSilent(): boolean {
+    return !this.source.continueOnListenerFiltersTimeout
+  }
+
+  /** Of the listener itself. */
+  get problems(): readonly Problem[] {
+    const { problems } = this.#chains
+    return problems.length === 0 ? this.#problems : [...this.#problems, ...problems]
+  }
+
+  get #chains(): ListenerChains {
+    return (this.#placed ??= placeChainsOf(this.source, undefined))
+  }
 }
 
 const known = new WeakMap<Listener, CompiledListener>()
@@ -49,40 +107,9 @@ const known = new WeakMap<Listener, CompiledListener>()
 export function compileListener(listener: Listener, before?: CompiledListener): CompiledListener {
   const found = known.get(listener)
   if (found !== undefined) return found
-  const compiled = compile(listener, before)
+  const compiled = new CompiledListener(listener, before)
   known.set(listener, compiled)
   return compiled
-}
-
-function compile(listener: Listener, before: CompiledListener | undefined): CompiledListener {
-  const { ref, said, refusal: refusalSaid } = readAnnotations(listener.metadata)
-  const problems: Problem[] = []
-  const addresses = readAddresses(listener, problems)
-  const { chains, matcher, resolving, defaultChain } = compileChains(listener, before, problems)
-  const problem = problemOfListener(listener)
-  if (problem !== undefined) problems.push({ path: '', message: problem, ...(ref && { ref }) })
-  const refusal = refusalSaid ?? (problem === undefined ? undefined : notSupported(problem))
-  return {
-    name: listener.name,
-    addresses,
-    isBound: listener.bindToPort !== false && listener.useOriginalDst !== true,
-    isCatchAll: listener.useOriginalDst === true,
-    strictness: said.strictness,
-    outboundPolicy: said.outboundPolicy,
-    hidden: readHiddenNames(said.hiddenBy, said.hidden),
-    proxyProtocol: listener.listenerFilters.some((filter) => typeOf(filter) === proxyProtocolFilter),
-    matcher,
-    resolving,
-    needsFirstBytes: matcher.needsFirstBytes || resolving.some((entry) => entry.matcher.needsFirstBytes),
-    gather: firstBytes(listener.listenerFiltersTimeout ? milliseconds(listener.listenerFiltersTimeout) : defaultTimeout),
-    closesSilent: !listener.continueOnListenerFiltersTimeout,
-    chains,
-    source: listener,
-    problems,
-    ...(ref && { ref }),
-    ...(refusal && { refusal }),
-    ...(defaultChain && { defaultChain }),
-  }
 }
 
 export function firstBytes(until: number): Gather {

@@ -8,30 +8,58 @@ import { notSupported, readAnnotations, type Refusal } from './annotations.ts'
 import { DomainMap } from './domain-map.ts'
 import { changesHeaders, hasKeys } from './header-change.ts'
 import { memoized } from './memo.ts'
-import { type Problem, under } from './rejection.ts'
-import { compileRoute, type CompiledRoute } from './route.ts'
+import type { Problem } from './rejection.ts'
+import { clustersOfRoute, compileRoute, type CompiledRoute } from './route.ts'
+import { noProblems, type Surveyed } from './surveyed.ts'
 
-export interface CompiledVirtualHost {
-  readonly name: string
+/** What a virtual host says, in the runtime's terms. */
+interface HostParts {
   readonly ref?: OriginRef
   readonly refusal?: Refusal
   readonly routes: readonly CompiledRoute[]
   readonly problems: readonly Problem[]
 }
 
-export interface CompiledRouteConfig {
-  readonly name: string
-  readonly domains: DomainMap<CompiledVirtualHost>
-  readonly virtualHosts: readonly CompiledVirtualHost[]
-  /** What it was compiled from. */
-  readonly source: RouteConfiguration
-  /** The port of the request's authority is cut before domains are compared. */
-  readonly ignoresPort: boolean
-  /** `;parameters` are cut from the path before routes are compared. */
-  readonly ignoresPathParameters: boolean
-  readonly refusal?: Refusal
-  readonly problems: readonly Problem[]
+/** A virtual host in its place: compiled when a request first asks for it. */
+export class CompiledVirtualHost {
+  readonly source: VirtualHost
+  #parts: HostParts | undefined
+  #surveyed: Surveyed | undefined
+
+  constructor(source: VirtualHost) {
+    this.source = source
+  }
+
+  get name(): string {
+    return this.source.name
+  }
+
+  get ref(): OriginRef | undefined {
+    return this.#compiled.ref
+  }
+
+  get refusal(): Refusal | undefined {
+    return this.#compiled.refusal
+  }
+
+  get routes(): readonly CompiledRoute[] {
+    return this.#compiled.routes
+  }
+
+  /** What is to be reported of it; what it was compiled to for that is let go again. */
+  get surveyed(): Surveyed {
+    if (this.#surveyed !== undefined) return this.#surveyed
+    const { routes, problems } = this.#parts ?? compileHost(this.source)
+    this.#surveyed = { clusters: clustersOf(routes), problems: problems.length === 0 ? noProblems : problems }
+    return this.#surveyed
+  }
+
+  get #compiled(): HostParts {
+    return (this.#parts ??= compileHost(this.source))
+  }
 }
+
+export const compileVirtualHost = memoized((host: VirtualHost) => new CompiledVirtualHost(host))
 
 const known = new WeakMap<RouteConfiguration, CompiledRouteConfig>()
 
@@ -39,37 +67,70 @@ const known = new WeakMap<RouteConfiguration, CompiledRouteConfig>()
 export function compileRouteConfig(config: RouteConfiguration, before?: CompiledRouteConfig): CompiledRouteConfig {
   const found = known.get(config)
   if (found !== undefined) return found
-  const compiled = compile(config, before)
+  const compiled = new CompiledRouteConfig(config, before)
   known.set(config, compiled)
   return compiled
 }
 
-function compile(config: RouteConfiguration, before: CompiledRouteConfig | undefined): CompiledRouteConfig {
-  const { virtualHosts, domains, problems } = (before && compileChanges(config, before)) ?? compileHosts(config)
-  const refusal = refusalOfConfig(config)
-  if (refusal?.text !== undefined) problems.push({ path: '', message: refusal.text })
-  return {
-    name: config.name,
-    domains,
-    virtualHosts,
-    source: config,
-    ignoresPort: config.ignorePortInHostMatching,
-    ignoresPathParameters: config.ignorePathParametersInPathMatching,
-    ...(refusal && { refusal }),
-    problems,
+interface PlacedHosts {
+  readonly virtualHosts: readonly CompiledVirtualHost[]
+  readonly domains: DomainMap<CompiledVirtualHost>
+  /** Of their places; those of what they say are told by each of them. */
+  readonly problems: readonly Problem[]
+}
+
+/** A route table; its virtual hosts are placed when a request first looks for one. */
+export class CompiledRouteConfig {
+  /** What it was compiled from. */
+  readonly source: RouteConfiguration
+  readonly refusal: Refusal | undefined
+  #placed: PlacedHosts | undefined
+
+  constructor(source: RouteConfiguration, before: CompiledRouteConfig | undefined) {
+    this.source = source
+    this.refusal = refusalOfConfig(source)
+    // What is placed is followed at once: it is little, and nobody is to hold on to all that came before.
+    if (before !== undefined && before.#placed !== undefined) this.#placed = placeChanges(source, before.source, before.#placed) ?? placeHosts(source)
+  }
+
+  get name(): string {
+    return this.source.name
+  }
+
+  /** The port of the request's authority is cut before domains are compared. */
+  get ignoresPort(): boolean {
+    return this.source.ignorePortInHostMatching
+  }
+
+  /** `;parameters` are cut from the path before routes are compared. */
+  get ignoresPathParameters(): boolean {
+    return this.source.ignorePathParametersInPathMatching
+  }
+
+  get virtualHosts(): readonly CompiledVirtualHost[] {
+    return this.#hosts.virtualHosts
+  }
+
+  get domains(): DomainMap<CompiledVirtualHost> {
+    return this.#hosts.domains
+  }
+
+  /** Of the table itself. */
+  get problems(): readonly Problem[] {
+    const { problems } = this.#hosts
+    return this.refusal?.text === undefined ? problems : [...problems, { path: '', message: this.refusal.text }]
+  }
+
+  get #hosts(): PlacedHosts {
+    return (this.#placed ??= placeHosts(this.source))
   }
 }
 
-interface CompiledHosts extends Pick<CompiledRouteConfig, 'virtualHosts' | 'domains'> {
-  readonly problems: Problem[]
-}
-
-function compileHosts({ virtualHosts: messages }: RouteConfiguration): CompiledHosts {
+function placeHosts({ virtualHosts: messages }: RouteConfiguration): PlacedHosts {
   const domains = new DomainMap<CompiledVirtualHost>()
   const problems: Problem[] = []
   const virtualHosts = messages.map((host, index) => {
     const compiled = compileVirtualHost(host)
-    if (compiled.problems.length > 0) problems.push(...under(`virtual_hosts[${index}]`, compiled.problems))
     for (const domain of host.domains) {
       if (domains.add(domain, compiled)) continue
       const message = `the domain "${domain}" belongs to an earlier virtual host`
@@ -81,22 +142,26 @@ function compileHosts({ virtualHosts: messages }: RouteConfiguration): CompiledH
 }
 
 /** Undefined when the differences cannot be told apart from the rest. */
-function compileChanges({ virtualHosts: messages }: RouteConfiguration, before: CompiledRouteConfig): CompiledHosts | undefined {
+function placeChanges(
+  { virtualHosts: messages }: RouteConfiguration,
+  { virtualHosts: earlier }: RouteConfiguration,
+  before: PlacedHosts,
+): PlacedHosts | undefined {
   if (before.problems.length > 0) return undefined
-  const earlier = before.source.virtualHosts
   const { start, beforeEnd, nowEnd } = changedStretch(earlier, messages)
   const added = messages.slice(start, nowEnd).map(compileVirtualHost)
-  if (added.some((host) => host.problems.length > 0)) return undefined
-  const entries = (hosts: readonly VirtualHost[], compiled: readonly CompiledVirtualHost[]) =>
-    compiled.flatMap((value, i) => (hosts[i]?.domains ?? []).map((domain) => ({ domain, value })))
   const domains = before.domains.patched(
-    entries(earlier.slice(start, beforeEnd), before.virtualHosts.slice(start, beforeEnd)),
-    entries(messages.slice(start, nowEnd), added),
+    entriesOf(before.virtualHosts.slice(start, beforeEnd)),
+    entriesOf(added),
   )
   return domains && { domains, virtualHosts: spliced(before.virtualHosts, start, beforeEnd, added), problems: [] }
 }
 
-export const compileVirtualHost = memoized((host: VirtualHost): CompiledVirtualHost => {
+function entriesOf(hosts: readonly CompiledVirtualHost[]) {
+  return hosts.flatMap((value) => value.source.domains.map((domain) => ({ domain, value })))
+}
+
+function compileHost(host: VirtualHost): HostParts {
   const { ref, refusal: said } = readAnnotations(host.metadata)
   const refusal = said ?? refusalOfHost(host)
   const problems: Problem[] = []
@@ -106,8 +171,13 @@ export const compileVirtualHost = memoized((host: VirtualHost): CompiledVirtualH
     if (problem !== undefined) problems.push({ path: `routes[${index}]`, message: problem, ...(route.ref && { ref: route.ref }) })
     return route
   })
-  return { name: host.name, routes, problems, ...(ref && { ref }), ...(refusal && { refusal }) }
-})
+  return { routes, problems, ...(ref && { ref }), ...(refusal && { refusal }) }
+}
+
+function clustersOf(routes: readonly CompiledRoute[]): readonly string[] {
+  const [only] = routes
+  return routes.length === 1 && only ? clustersOfRoute(only) : routes.flatMap(clustersOfRoute)
+}
 
 function refusalOfConfig(config: RouteConfiguration): Refusal | undefined {
   if (config.vhostHeader !== '') return notSupported('choosing the virtual host by a header other than the authority is not carried out')

@@ -57,6 +57,15 @@ export function isAnswer(action: CompiledRoute['action']): action is RouteAnswer
   return 'kind' in action
 }
 
+/** A copy that has nowhere to go is left out, as Envoy does; that is worth a word all the same. */
+export function clustersOfRoute({ action }: CompiledRoute): readonly string[] {
+  if (isRefusal(action) || isAnswer(action)) return nowhere
+  const mirrors = action.recipes?.[0]?.mirrors
+  return mirrors ? [...action.choice.names, ...mirrors.map((mirror) => mirror.cluster)] : action.choice.names
+}
+
+const nowhere: readonly string[] = []
+
 /** The refusal that metadata says, with the status of the direct response that stands there for Envoy. */
 function refuse(refusal: Refusal, { action }: Route): RouteRefusal {
   if (action.case !== 'directResponse') return refusal
