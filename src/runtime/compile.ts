@@ -84,7 +84,7 @@ function* rejectionsOf(
     rejected.add('listener', listener.name, [{ path: 'address', message }])
   }
   runtime.reported = yield* reportReferences({ listeners, routes, clusters, before }, rejected)
-  for (const { host, problem } of names.problems) rejected.add('name', host, [problem])
+  for (const { host, problem } of yield* names.problems()) rejected.add('name', host, [problem])
   return rejected.all
 }
 

@@ -50,7 +50,8 @@ export class CompiledListener {
     this.refusal = refusal ?? (problem === undefined ? undefined : notSupported(problem))
     this.#problems = problems
     // What is placed is followed at once: it is little, and nobody is to hold on to all that came before.
-    if (before !== undefined && before.#placed !== undefined) this.#placed = placeChainsOf(listener, { source: before.source, ...before.#placed })
+    if (before !== undefined && before.#placed !== undefined)
+      this.#placed = placeChainsOf(listener, { source: before.source, ...before.#placed })
   }
 
   get proxyProtocol(): boolean {

@@ -1,5 +1,5 @@
 // Answers which declared name covers a name, and whose address an IP is, for DNS and for the agreement of names.
-import { changesBetween, type Ip, parseIp, PatchedMap } from '../base/index.ts'
+import { changesBetween, finish, type Ip, type MapChange, parseIp, PatchedMap, type Steps } from '../base/index.ts'
 import type { DnsTable_DnsVirtualDomain } from '../xds/gen/envoy/data/dns/v3/dns_table_pb.js'
 import type { DeclaredName } from './compiled.ts'
 import { DomainMap } from './domain-map.ts'
@@ -7,85 +7,138 @@ import type { Problem } from './rejection.ts'
 
 type Domains = ReadonlyMap<string, DnsTable_DnsVirtualDomain>
 
+export interface NameProblem {
+  readonly host: string
+  readonly problem: Problem
+}
+
+/** Whose an address is, and what is wrong with names. */
+interface Owners {
+  readonly hosts: ReadonlyMap<string, string>
+  readonly problems: readonly NameProblem[]
+  /** Some address was claimed twice: who has it then depends on all. */
+  readonly isContested: boolean
+}
+
 export class NameTable {
   /** The snapshot's names that this was built from: as long as they stay the same, so does the table. */
   readonly source: Domains
-  readonly problems: readonly { readonly host: string; readonly problem: Problem }[]
-  readonly #names: DomainMap<DeclaredName>
-  readonly #addresses: ReadonlyMap<string, string>
-  /** Some name or address was claimed twice: who has it then depends on all. */
-  readonly #isContested: boolean
+  /** Every key is what names are looked up by. */
+  readonly #isPlain: boolean
+  /** Where names are written otherwise. */
+  #others: DomainMap<DeclaredName> | undefined
+  /** Found out when they are first asked for. */
+  #owners: Owners | undefined
 
-  private constructor(source: Domains, parts: Parts) {
+  private constructor(source: Domains, isPlain: boolean, owners: Owners | undefined) {
     this.source = source
-    this.problems = parts.problems
-    this.#names = parts.names
-    this.#addresses = parts.addresses
-    this.#isContested = parts.isContested
+    this.#isPlain = isPlain
+    this.#owners = owners
   }
 
   /** `before` spares the work of the names that both have. */
   static of(source: Domains, before?: NameTable): NameTable {
     if (before?.source === source) return before
-    return new NameTable(source, (before && before.#changed(source)) ?? wholeParts(source))
+    if (before === undefined) return new NameTable(source, isPlain(source.keys()), undefined)
+    const changes = changesBetween(before.source, source)
+    const added = changes.flatMap(({ key, now }) => (now ? [key] : []))
+    const owners = before.#owners && changedOwners(before.#owners, changes)
+    return new NameTable(source, isPlain(before.#isPlain ? added : source.keys()), owners)
   }
 
   covering(name: string): DeclaredName | undefined {
     const lower = name.toLowerCase()
-    return this.#names.get(lower.endsWith('.') ? lower.slice(0, -1) : lower)
+    const host = lower.endsWith('.') ? lower.slice(0, -1) : lower
+    return this.#isPlain ? this.#find(host) : this.#byOtherNames.get(host)
   }
 
   ofAddress(ip: Ip): string | undefined {
-    return this.#addresses.get(ip)
+    return (this.#owners ?? finish(this.#owning())).hosts.get(ip)
   }
 
-  #changed(source: Domains): Parts | undefined {
-    if (this.#isContested || this.problems.length > 0) return undefined
-    const changes = changesBetween(this.source, source)
-    const gone = changes.flatMap(({ key, before }) => (before ? [compileName(before, key)] : []))
-    const added = changes.flatMap(({ key, now }) => (now ? [compileName(now, key)] : []))
-    if (added.some(({ problem }) => problem !== undefined)) return undefined
-    const names = this.#names.patched(gone.map(asEntry), added.map(asEntry))
-    const addresses = new Map<string, string | undefined>()
-    for (const { declared } of gone) for (const ip of ownAddresses(declared)) addresses.set(ip, undefined)
-    for (const { declared } of added) {
-      for (const ip of ownAddresses(declared)) {
-        if ((addresses.has(ip) ? addresses.get(ip) : this.#addresses.get(ip)) !== undefined) return undefined
-        addresses.set(ip, declared.host)
-      }
+  *problems(): Steps<readonly NameProblem[]> {
+    return (yield* this.#owning()).problems
+  }
+
+  *#owning(): Steps<Owners> {
+    return (this.#owners ??= yield* ownersOf(this.source))
+  }
+
+  /** As `DomainMap` finds it: the name itself, then the longest `*.x`, then `*`. */
+  #find(host: string): DeclaredName | undefined {
+    const exact = this.#declared(host)
+    if (exact !== undefined) return exact
+    for (let dot = host.indexOf('.', 1); dot > 0; dot = host.indexOf('.', dot + 1)) {
+      const found = this.#declared(`*${host.slice(dot)}`)
+      if (found !== undefined) return found
     }
-    return names && { names, addresses: PatchedMap.of(this.#addresses, addresses), problems: [], isContested: false }
+    return this.#declared('*')
+  }
+
+  #declared(key: string): DeclaredName | undefined {
+    const domain = this.source.get(key)
+    return domain && declaredBy(domain, key)
+  }
+
+  get #byOtherNames(): DomainMap<DeclaredName> {
+    if (this.#others !== undefined) return this.#others
+    const names = new DomainMap<DeclaredName>()
+    for (const [key, domain] of this.source) names.add(key, declaredBy(domain, key))
+    this.#others = names
+    return names
   }
 }
 
-interface Parts {
-  readonly names: DomainMap<DeclaredName>
-  readonly addresses: ReadonlyMap<string, string>
-  readonly problems: NameTable['problems']
-  readonly isContested: boolean
+/** Lower case, and no star but that of `*.x` or `*`. */
+function isPlain(keys: Iterable<string>): boolean {
+  for (const key of keys) {
+    const at = key.indexOf('*')
+    if (at > 0 || (at === 0 && key !== '*' && (!key.startsWith('*.') || key.includes('*', 1))) || key !== key.toLowerCase()) return false
+  }
+  return true
 }
 
-function wholeParts(source: Domains): Parts {
-  const problems: { readonly host: string; readonly problem: Problem }[] = []
-  const names = new DomainMap<DeclaredName>()
-  const addresses = new Map<string, string>()
+/** So many names are looked at before others get their turn. */
+const STEP = 128
+
+function* ownersOf(source: Domains): Steps<Owners> {
+  const hosts = new Map<string, string>()
+  const problems: NameProblem[] = []
   let isContested = false
+  let count = 0
   for (const [key, domain] of source) {
-    const { declared, problem } = compileName(domain, key)
-    if (!names.add(declared.host, declared)) isContested = true
-    for (const ip of ownAddresses(declared)) {
-      const holder = addresses.get(ip)
+    if (++count % STEP === 0) yield
+    const { addresses, problem } = readAddresses(domain)
+    if (problem) problems.push({ host: key, problem })
+    const host = key.toLowerCase()
+    for (const ip of ownAddresses({ host, addresses })) {
+      const holder = hosts.get(ip)
       if (holder !== undefined) isContested = true
       // Resources come in no particular order, so the names themselves decide.
-      if (holder === undefined || declared.host < holder) addresses.set(ip, declared.host)
+      if (holder === undefined || host < holder) hosts.set(ip, host)
     }
-    if (problem) problems.push({ host: key, problem })
   }
-  return { names, addresses, problems, isContested }
+  return { hosts, problems, isContested }
 }
 
-function asEntry({ declared }: CompiledName) {
-  return { domain: declared.host, value: declared }
+/** Undefined when more depends on the changes than what they name. */
+function changedOwners(before: Owners, changes: readonly MapChange<DnsTable_DnsVirtualDomain>[]): Owners | undefined {
+  if (before.isContested || before.problems.length > 0) return undefined
+  const hosts = new Map<string, string | undefined>()
+  for (const { key, before: gone } of changes) {
+    if (gone !== undefined) for (const ip of ownAddresses(declaredBy(gone, key))) hosts.set(ip, undefined)
+  }
+  for (const { key, now } of changes) {
+    if (now === undefined) continue
+    const { addresses, problem } = readAddresses(now)
+    if (problem) return undefined
+    const host = key.toLowerCase()
+    for (const ip of ownAddresses({ host, addresses })) {
+      if ((hosts.has(ip) ? hosts.get(ip) : before.hosts.get(ip)) !== undefined) return undefined
+      hosts.set(ip, host)
+    }
+  }
+  return { hosts: PatchedMap.of(before.hosts, hosts), problems: [], isContested: false }
 }
 
 /** A wildcard's address is no name's address in particular. */
@@ -94,19 +147,13 @@ function ownAddresses({ host, addresses }: DeclaredName): readonly Ip[] {
   return addresses.length < 2 || (addresses.length === 2 && addresses[0] !== addresses[1]) ? addresses : [...new Set(addresses)]
 }
 
-interface CompiledName {
-  readonly declared: DeclaredName
-  readonly problem?: Problem
-}
+const known = new WeakMap<DnsTable_DnsVirtualDomain, DeclaredName>()
 
-const known = new WeakMap<DnsTable_DnsVirtualDomain, CompiledName>()
-
-function compileName(domain: DnsTable_DnsVirtualDomain, key: string): CompiledName {
+function declaredBy(domain: DnsTable_DnsVirtualDomain, key: string): DeclaredName {
   const host = key.toLowerCase()
   const found = known.get(domain)
-  if (found?.declared.host === host) return found
-  const { addresses, problem } = readAddresses(domain)
-  const made = { declared: { host, addresses }, ...(problem && { problem }) }
+  if (found?.host === host) return found
+  const made = { host, addresses: readAddresses(domain).addresses }
   known.set(domain, made)
   return made
 }

@@ -90,7 +90,8 @@ export class CompiledRouteConfig {
     this.source = source
     this.refusal = refusalOfConfig(source)
     // What is placed is followed at once: it is little, and nobody is to hold on to all that came before.
-    if (before !== undefined && before.#placed !== undefined) this.#placed = placeChanges(source, before.source, before.#placed) ?? placeHosts(source)
+    if (before !== undefined && before.#placed !== undefined)
+      this.#placed = placeChanges(source, before.source, before.#placed) ?? placeHosts(source)
   }
 
   get name(): string {
@@ -150,10 +151,7 @@ function placeChanges(
   if (before.problems.length > 0) return undefined
   const { start, beforeEnd, nowEnd } = changedStretch(earlier, messages)
   const added = messages.slice(start, nowEnd).map(compileVirtualHost)
-  const domains = before.domains.patched(
-    entriesOf(before.virtualHosts.slice(start, beforeEnd)),
-    entriesOf(added),
-  )
+  const domains = before.domains.patched(entriesOf(before.virtualHosts.slice(start, beforeEnd)), entriesOf(added))
   return domains && { domains, virtualHosts: spliced(before.virtualHosts, start, beforeEnd, added), problems: [] }
 }
 
