@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { openFiles, sallyport } from './cli.ts'
+import { commandLine, openFiles, sallyport } from './cli.ts'
 
 const files = openFiles()
 afterAll(() => files.remove())
@@ -80,7 +80,7 @@ function onlyRoutes(text: string): string {
 describe('analyze', () => {
   test.each(Object.entries(cases))('%s', async (_name, { text, codes }) => {
     const path = files.write('case.yaml', text.replace('hosts: [d2iq.com]\n---', 'hosts: [d2iq.com, other.test]\n---'))
-    const [json, human] = await Promise.all([sallyport(['analyze', '-f', path, '-o', 'json']), sallyport(['analyze', '-f', path])])
+    const [json, human] = await Promise.all([commandLine(['analyze', '-f', path, '-o', 'json']), commandLine(['analyze', '-f', path])])
     const issues: { code: string; level: string }[] = JSON.parse(json.stdout)
     expect([...new Set(issues.map(({ code }) => code))], json.stdout).toEqual(codes)
     expect(json.code).toBe(issues.some(({ level }) => level === 'error') ? 1 : 0)
@@ -90,7 +90,7 @@ describe('analyze', () => {
 
   test('says in JSON what, where and what to do, and nothing else', async () => {
     const path = files.write('place.yaml', joined(common, only(http, 'ServiceEntry', 'Gateway', 'VirtualService')))
-    const { stdout, stderr } = await sallyport(['analyze', '-f', path, '-o', 'json'])
+    const { stdout, stderr } = await commandLine(['analyze', '-f', path, '-o', 'json'])
     expect(stderr).toBe('')
     const [issue] = JSON.parse(stdout)
     expect(issue).toMatchObject({
@@ -116,12 +116,15 @@ describe('analyze', () => {
     'text that is no YAML, at its place': { text: 'kind: ServiceEntry\nspec: {hosts: [a\n', says: /case\.yaml:\d+:\d+/ },
   }
   test.each(Object.entries(wrong))('tells of %s', async (_name, { text, says }) => {
-    const { code, stdout } = await sallyport(['analyze', '-f', files.write('case.yaml', text)])
+    const { code, stdout } = await commandLine(['analyze', '-f', files.write('case.yaml', text)])
     expect({ code, stdout }).toMatchObject({ code: 1, stdout: expect.stringMatching(says) })
   })
 
   test('fails on a path that does not exist, and reads standard input', async () => {
-    expect(await sallyport(['analyze', '-f', '/no/such/file'])).toMatchObject({ code: 1, stdout: expect.stringContaining('/no/such/file') })
+    expect(await commandLine(['analyze', '-f', '/no/such/file'])).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('/no/such/file'),
+    })
     expect(await sallyport(['analyze', '-f', '-'], http)).toMatchObject({ code: 0 })
     expect(await sallyport(['validate', '-f', '-'], 'kind: x')).toMatchObject({ code: 1 })
   })

@@ -6,7 +6,7 @@ import { typeUrls, writeNode } from '../../src/xds/index.ts'
 import { DeltaClient } from '../in-process/ads-kit.ts'
 import { spawnProcess } from '../support/node-process.ts'
 import { bundled } from '../support/outside-servers.ts'
-import { type Files, openFiles, sallyport } from './cli.ts'
+import { commandLine, type Files, openFiles } from './cli.ts'
 
 let files: Files
 let server: ConfigurationServer
@@ -88,32 +88,44 @@ describe('proxy-config, of files, in istioctl’s columns', () => {
     secrets: { args: ['secret'], lines: [['RESOURCE NAME', 'TYPE', 'STATUS', 'VALID CERT', 'SERIAL NUMBER', 'NOT AFTER', 'NOT BEFORE']] },
   }
   test.each(Object.entries(shown))('%s', async (_name, { args, lines }) => {
-    const { code, stdout, stderr } = await sallyport(['proxy-config', ...args, ...node, '-f', routed])
+    const { code, stdout, stderr } = await commandLine(['proxy-config', ...args, ...node, '-f', routed])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(columnsOf(stdout)).toEqual(lines)
   })
 
   test('whole, as JSON and as YAML', async () => {
-    const { stdout } = await sallyport(['pc', 'cluster', '--fqdn', 'api.example.test', '--port', '80', '-o', 'json', ...node, '-f', routed])
+    const { stdout } = await commandLine([
+      'pc',
+      'cluster',
+      '--fqdn',
+      'api.example.test',
+      '--port',
+      '80',
+      '-o',
+      'json',
+      ...node,
+      '-f',
+      routed,
+    ])
     expect(JSON.parse(stdout)).toMatchObject([{ name: 'outbound|80||api.example.test', type: 'EDS' }])
-    const yaml = await sallyport(['pc', 'cluster', '--fqdn', 'api.example.test', '--port', '80', '-o', 'yaml', ...node, '-f', routed])
+    const yaml = await commandLine(['pc', 'cluster', '--fqdn', 'api.example.test', '--port', '80', '-o', 'yaml', ...node, '-f', routed])
     expect(yaml.stdout).toContain('name: outbound|80||api.example.test\n')
-    const all = await sallyport(['pc', 'all', '-o', 'json', ...node, '-f', routed])
+    const all = await commandLine(['pc', 'all', '-o', 'json', ...node, '-f', routed])
     expect(Object.keys(JSON.parse(all.stdout))).toEqual(['clusters', 'listeners', 'routes', 'endpoints', 'secrets'])
   })
 })
 
 test('proxy-config of a server is that of the files', async () => {
-  const ofFiles = await sallyport(['proxy-config', 'all', ...node, '-f', plain])
-  const ofServer = await sallyport(['proxy-config', 'all', '--node', 'web.shop', '--xds', server.address])
+  const ofFiles = await commandLine(['proxy-config', 'all', ...node, '-f', plain])
+  const ofServer = await commandLine(['proxy-config', 'all', '--node', 'web.shop', '--xds', server.address])
   expect(ofServer).toEqual(ofFiles)
 })
 
 describe('xds', () => {
   test('dumps the same from files and from a server, but for the places', async () => {
     const [ofFiles, ofServer] = await Promise.all([
-      sallyport(['xds', 'dump', ...node, '-f', plain, '-o', 'names']),
-      sallyport(['xds', 'dump', '--node', 'web.shop', '--xds', server.address, '-o', 'names']),
+      commandLine(['xds', 'dump', ...node, '-f', plain, '-o', 'names']),
+      commandLine(['xds', 'dump', '--node', 'web.shop', '--xds', server.address, '-o', 'names']),
     ])
     expect(ofServer).toEqual(ofFiles)
     expect(columnsOf(ofFiles.stdout).map(([type, name]) => `${type ?? ''} ${name ?? ''}`)).toEqual(
@@ -127,7 +139,7 @@ describe('xds', () => {
   })
 
   test('dumps one type whole, with versions', async () => {
-    const { stdout } = await sallyport(['xds', 'dump', '--type', 'eds', ...node, '-f', plain])
+    const { stdout } = await commandLine(['xds', 'dump', '--type', 'eds', ...node, '-f', plain])
     expect(JSON.parse(stdout)).toMatchObject([
       {
         type_url: typeUrls.endpoint,
@@ -137,7 +149,7 @@ describe('xds', () => {
   })
 
   test('says what files would change, to the field', async () => {
-    const { code, stdout } = await sallyport(['xds', 'diff', ...node, '-f', routed, '--xds', server.address])
+    const { code, stdout } = await commandLine(['xds', 'diff', ...node, '-f', routed, '--xds', server.address])
     expect(code).toBe(1)
     expect(stdout).toContain('~ RDS 80\n')
     expect(stdout).toContain('virtual_hosts["api.example.test:80"].routes[0].route.timeout: "0s" → "7s"\n')
@@ -145,7 +157,7 @@ describe('xds', () => {
   })
 
   test('says nothing, with code 0, of what is the same', async () => {
-    expect(await sallyport(['xds', 'diff', ...node, '-f', plain, '--against', plain])).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await commandLine(['xds', 'diff', ...node, '-f', plain, '--against', plain])).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 })
 
@@ -178,22 +190,22 @@ test('proxy-status shows who has accepted what, and a refusal with its text', as
   client.send({ typeUrl: typeUrls.listener, resourceNamesSubscribe: ['*'] })
   client.nack(await client.next(), '0.0.0.0_80: no\u001b[31m such filter')
   await expect.poll(() => server.clients()[0]?.types.map(({ state }) => state)).toEqual(['SYNCED', 'NACK'])
-  const { code, stdout } = await sallyport(['proxy-status', '--xds', server.address])
+  const { code, stdout } = await commandLine(['proxy-status', '--xds', server.address])
   expect(code).toBe(1)
   expect(columnsOf(stdout.split('\n\n')[0] ?? '')).toEqual([
     ['NAME', 'CLUSTER', 'CDS', 'LDS', 'EDS', 'RDS', 'ECDS', 'ISTIOD', 'VERSION'],
     ['web.shop', 'Kubernetes', 'SYNCED', 'NACK', 'IGNORED', 'IGNORED', 'IGNORED', server.address, '9.9.9'],
   ])
   expect(stdout).toMatch(/web\.shop has refused LDS 0\.0\.0\.0_80 at \S+:\n {2}0\.0\.0\.0_80: no \[31m such filter\n$/)
-  const found = await sallyport(['analyze', '--xds', server.address])
+  const found = await commandLine(['analyze', '--xds', server.address])
   expect(found.code).toBe(1)
   expect(found.stdout).toContain(
     'error[SLP0202]: web.shop has refused its LDS 0.0.0.0_80, and goes on with what it had: 0.0.0.0_80: no [31m such filter\n',
   )
   expect(found.stdout).toContain(`1 error, 0 warnings in ${server.address}\n`)
-  const both = JSON.parse((await sallyport(['analyze', '-f', plain, '--xds', server.address, '-o', 'json'])).stdout)
+  const both = JSON.parse((await commandLine(['analyze', '-f', plain, '--xds', server.address, '-o', 'json'])).stdout)
   expect(both).toMatchObject([{ code: 'SLP0202', level: 'error' }])
-  const json = await sallyport(['proxy-status', '--xds', server.address, '-o', 'json'])
+  const json = await commandLine(['proxy-status', '--xds', server.address, '-o', 'json'])
   expect(JSON.parse(json.stdout)).toMatchObject([
     {
       node: { id: web.id },
@@ -235,7 +247,7 @@ const wrong: Record<string, { readonly args: readonly string[]; readonly code: n
 }
 
 test.each(Object.entries(wrong))('wrong: %s', async (_name, { args, code, says }) => {
-  const ran = await sallyport(args)
+  const ran = await commandLine(args)
   expect(ran.stderr).toMatch(says)
   expect(ran.code).toBe(code)
 })
@@ -247,7 +259,7 @@ test('a dump of Envoy’s admin server is read as ours is', async () => {
   await new Promise<void>((resolve) => admin.listen(0, '127.0.0.1', resolve))
   const bound = admin.address()
   const address = `127.0.0.1:${typeof bound === 'object' && bound !== null ? bound.port : 0}`
-  const [clusters, listeners] = await Promise.all([sallyport(['pc', 'cluster', address]), sallyport(['pc', 'listener', address])])
+  const [clusters, listeners] = await Promise.all([commandLine(['pc', 'cluster', address]), commandLine(['pc', 'listener', address])])
   admin.close()
   expect(columnsOf(clusters.stdout).slice(1)).toEqual([
     ['api.example.test', '80', '-', 'outbound', 'EDS', 'one.shop'],

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { documents, serviceEntry } from '../support/declare.ts'
-import { openFiles, sallyport } from './cli.ts'
+import { commandLine, openFiles, sallyport } from './cli.ts'
 
 const files = openFiles()
 afterAll(() => files.remove())
@@ -207,7 +207,7 @@ const cases: Record<string, Case> = {
 describe('explain', () => {
   test.each(Object.entries(cases))('%s', async (_name, { args, url, verdict, path, reason, by, hops, changes }) => {
     const code = verdict === 'allow' ? 0 : 1
-    const [json, text] = await Promise.all([sallyport(['explain', ...args, '-o', 'json', url]), sallyport(['explain', ...args, url])])
+    const [json, text] = await Promise.all([commandLine(['explain', ...args, '-o', 'json', url]), commandLine(['explain', ...args, url])])
     const said = JSON.parse(json.stdout)
     expect({ code: json.code, stderr: json.stderr, said }).toMatchObject({
       code,
@@ -225,10 +225,10 @@ describe('explain', () => {
   })
 
   test('says which TLS is begun for the client, and who is trusted', async () => {
-    const { stdout } = await sallyport(['explain', ...strict, ...scenario('c10-origination-at-gateway'), 'http://origin.example.test/'])
+    const { stdout } = await commandLine(['explain', ...strict, ...scenario('c10-origination-at-gateway'), 'http://origin.example.test/'])
     const told = 'begins TLS for origin.example.test; the certificate must be for origin.example.test, by /etc/oracle/ca.crt'
     expect(stdout.split('\n').filter((line) => line.includes(told))).toHaveLength(1)
-    const json = await sallyport([
+    const json = await commandLine([
       'explain',
       '-o',
       'json',
@@ -247,7 +247,7 @@ describe('explain', () => {
 
   test('answers nothing by declarations that have errors', async () => {
     const path = files.write('typo.yaml', meshOf('REGISTER_ONLY'))
-    const { code, stdout, stderr } = await sallyport(['explain', '-f', path, 'http://d2iq.com/'])
+    const { code, stdout, stderr } = await commandLine(['explain', '-f', path, 'http://d2iq.com/'])
     expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
     expect(stderr).toMatch(/typo\.yaml:6:35[^]*did you mean REGISTRY_ONLY\?/)
   })

@@ -1,6 +1,6 @@
 // Holds `sallyport flows` as a shell sees it: what it prints, where, and with which exit code.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Files, openFiles, sallyport } from './cli.ts'
+import { commandLine, type Files, openFiles, sallyport } from './cli.ts'
 
 let files: Files
 let sidecar: string
@@ -67,20 +67,20 @@ describe('what is printed', () => {
     'none, which is no failure': { args: ['--to-fqdn', 'nobody'], ids: [] },
   }
   test.each(Object.entries(cases))('%s', async (_name, { args, ids }) => {
-    const { code, stdout } = await sallyport(['flows', sidecar, '-o', 'jsonl', ...args])
+    const { code, stdout } = await commandLine(['flows', sidecar, '-o', 'jsonl', ...args])
     expect({ code, ids: idsOf(stdout) }).toEqual({ code: 0, ids })
   })
 
   test('a list of JSON, also an empty one', async () => {
-    expect(JSON.parse((await sallyport(['flows', sidecar, '-o', 'json'])).stdout)).toHaveLength(3)
-    expect(JSON.parse((await sallyport(['flows', sidecar, '-o', 'json', '--port', '1'])).stdout)).toEqual([])
+    expect(JSON.parse((await commandLine(['flows', sidecar, '-o', 'json'])).stdout)).toHaveLength(3)
+    expect(JSON.parse((await commandLine(['flows', sidecar, '-o', 'json', '--port', '1'])).stdout)).toEqual([])
   })
 
   test('sums by host, and by what is asked for', async () => {
-    expect((await sallyport(['flows', sidecar, '--stats'])).stdout).toMatch(
+    expect((await commandLine(['flows', sidecar, '--stats'])).stdout).toMatch(
       /^HOST .*\napi\.example\.com +2 +2 +0 .*\nevil\.example +1 +0 +1 /,
     )
-    const { stdout } = await sallyport(['flows', sidecar, '--group-by', 'reason', '-o', 'json'])
+    const { stdout } = await commandLine(['flows', sidecar, '--group-by', 'reason', '-o', 'json'])
     expect(JSON.parse(stdout)).toMatchObject([
       { key: 'declared', flows: 2 },
       { key: 'not-declared', flows: 1, denied: 1 },
@@ -88,7 +88,7 @@ describe('what is printed', () => {
   })
 
   test('all of one flow, with its record at the gateway', async () => {
-    const { code, stdout } = await sallyport(['flows', '--explain', 'aaaaaaaa', sidecar, gateway])
+    const { code, stdout } = await commandLine(['flows', '--explain', 'aaaaaaaa', sidecar, gateway])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^ALLOW {2}shop\/cart -> GET http:\/\/api\.example\.com\/\n/)
     expect(stdout).toContain('by      VirtualService egress/api spec.http[0] (policy.yaml:9)')
@@ -113,7 +113,7 @@ describe('what is wrong', () => {
     'a list without an end': { args: () => [sidecar, '-f', '-o', 'json'], code: 2, says: /jsonl/ },
   }
   test.each(Object.entries(cases))('%s', async (_name, { args, code, says }) => {
-    expect(await sallyport(['flows', ...args()])).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(says) })
+    expect(await commandLine(['flows', ...args()])).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(says) })
   })
 
   test('lines that are no records are left out and counted', async () => {

@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { importsOf, readSources, resolveImport, type SourceFile } from '../house/sources.ts'
-import { sallyport } from './cli.ts'
+import { commandLine, sallyport } from './cli.ts'
 
 const commands = [
   'run',
@@ -34,7 +34,7 @@ describe('help', () => {
   })
 
   test.each(commands)('of %s goes to standard output, and hides nothing behind an internal option', async (command) => {
-    const { code, stdout, stderr } = await sallyport([command, '--help'])
+    const { code, stdout, stderr } = await commandLine([command, '--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(`Usage: sallyport ${command}`)
     expect(stdout).not.toContain('--sockets')
@@ -92,14 +92,19 @@ const wrong: Record<string, { args: readonly string[]; code: number; says: RegEx
   },
   'run with an unknown option': { args: ['run', '--no-such', '--', 'true'], code: 125, says: /unknown option/ },
   'run with a label without a value': { args: ['run', '-l', 'a', '--', 'true'], code: 125, says: /key=value/ },
-  'run with a port that is none': { args: ['run', '--publish', 'x', '--', 'true'], code: 125, says: /--publish.*\n.*fix: / },
   'run with a name that is none': { args: ['run', '--name', 'A b', '--', 'true'], code: 125, says: /is not a DNS label/ },
 }
 
 describe('what is typed wrongly', () => {
   test.each(Object.entries(wrong))('%s is said on standard error', async (_name, { args, code, says }) => {
-    const ran = await sallyport(args)
+    const ran = await commandLine(args)
     expect(ran).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(says) })
+    expect(ran.stderr).not.toMatch(/\n {4}at /)
+  })
+
+  test('and so is what a role finds wrong', async () => {
+    const ran = await sallyport(['run', '--publish', 'x', '--', 'true'])
+    expect(ran).toMatchObject({ code: 125, stdout: '', stderr: expect.stringMatching(/--publish.*\n.*fix: /) })
     expect(ran.stderr).not.toMatch(/\n {4}at /)
   })
 })

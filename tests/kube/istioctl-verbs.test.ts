@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Control } from '../../src/main/control.ts'
 import { startXdsControl } from '../../src/main/xds-control.ts'
-import { type Ran as Said, sallyport } from '../cli/cli.ts'
+import { commandLine, type Ran as Said, sallyport } from '../cli/cli.ts'
 import { askApi, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
 
 const entry = {
@@ -36,7 +36,7 @@ let api: ServedApi
 let control: Control
 
 const read = (name: string): string => readFileSync(join(data.path, name), 'utf8')
-const ask = (...args: readonly string[]): Promise<Said> => sallyport([...args, '--kubeconfig', join(data.path, 'kubeconfig')])
+const ask = (...args: readonly string[]): Promise<Said> => commandLine([...args, '--kubeconfig', join(data.path, 'kubeconfig')])
 
 beforeAll(async () => {
   api = await serveApi(data.path)
@@ -81,7 +81,7 @@ describe('analyze', () => {
     writeFileSync(path, gateway)
     const { stdout } = await ask('analyze', path)
     expect(stdout).toMatch(/SLP1401.*serviceentries\.networking\.istio\.io default\/redis/s)
-    expect((await sallyport(['analyze', path])).stdout).not.toContain('SLP1401')
+    expect((await commandLine(['analyze', path])).stdout).not.toContain('SLP1401')
   })
 
   it('takes the version of an object that the file has', async () => {
@@ -130,7 +130,7 @@ describe('version', () => {
   })
 
   it('asks nobody when it is not to', async () => {
-    expect((await sallyport(['version', '--remote=false'])).stdout).toMatch(/^client version: \S+\n$/)
+    expect((await commandLine(['version', '--remote=false'])).stdout).toMatch(/^client version: \S+\n$/)
   })
 })
 
