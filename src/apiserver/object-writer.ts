@@ -168,7 +168,7 @@ export class ObjectWriter {
   async delete(
     target: Target,
     preconditions: Preconditions,
-    options: Pick<WriteOptions, 'isDryRun' | 'admit'> & { readonly graceSeconds?: number | undefined },
+    options: Pick<WriteOptions, 'isDryRun' | 'admit'> & { readonly graceSeconds?: number | undefined; readonly orphans?: boolean },
   ): Promise<{ readonly gone: KubeObject; readonly left?: KubeObject }> {
     for (let tries = 1; ; tries++) {
       const stored = this.get(target)
@@ -177,6 +177,7 @@ export class ObjectWriter {
       checkPreconditions(target, before, preconditions)
       if (isProtected(target)) throw new StatusError(forbiddenBecause(target.resource, target.name, 'this namespace may not be deleted'))
       if (options.isDryRun) return { gone: before }
+      if (options.orphans && !(await this.#reaper.release(before))) throw new StatusError(conflict(target.resource, target.name))
       try {
         return await this.#remove(target, stored, before, graceOf(target.resource, before, options.graceSeconds))
       } catch (error) {

@@ -1,9 +1,9 @@
 // Deletes what must not outlast something else: what belongs to an object that is gone, and what is in a namespace that is being deleted.
 import { timeText } from '../base/index.ts'
-import { findResource, type KubeObject, resources } from '../kube/index.ts'
+import { findKind, findResource, type KubeObject, type OwnerReference, resources } from '../kube/index.ts'
 import { type ObjectStore, RevisionConflict, type Stored } from '../store/index.ts'
 import { graceOf } from './pods/pod-grace.ts'
-import { encodeObject, objectOf, storeNameOf } from './stored-objects.ts'
+import { encodeObject, keyOf, objectOf, storeNameOf } from './stored-objects.ts'
 
 /** Only writes that were under way make another round necessary. */
 const MOST_ROUNDS = 100
@@ -58,17 +58,46 @@ export class Reaper {
     return objectOf(stored, resource, 'v1').metadata.deletionTimestamp !== undefined
   }
 
+  /** What it owns is no longer its own, before it goes; false when others kept changing that. */
+  async release({ metadata: { uid = '', namespace } }: KubeObject): Promise<boolean> {
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const owned = [...this.#owned(uid, namespace)]
+      if (owned.length === 0) return true
+      for (const { stored, object } of owned) await this.#leaveTo(otherOwners(object, uid), stored, object)
+    }
+    return false
+  }
+
+  /** What has another owner that is there is left to it. */
   async #deleteOwned(uid: string, namespace: string | undefined): Promise<void> {
+    for (const { stored, object } of this.#owned(uid, namespace)) {
+      const others = otherOwners(object, uid).filter((owner) => this.#isThere(owner, stored.key.namespace))
+      if (others.length === 0) await this.#delete(stored)
+      else await this.#leaveTo(others, stored, object)
+    }
+  }
+
+  async #leaveTo(owners: readonly OwnerReference[], stored: Stored, object: KubeObject): Promise<void> {
+    const { ownerReferences: _, ...metadata } = object.metadata
+    const left = { ...object, metadata: { ...metadata, ...(owners.length > 0 ? { ownerReferences: owners } : {}) } }
+    await this.#quietly(this.#store.commit([{ key: stored.key, value: encodeObject(left), expected: stored.revision }]))
+  }
+
+  #isThere({ apiVersion, kind, name, uid }: OwnerReference, namespace: string): boolean {
+    const resource = findKind(apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '', kind)
+    const stored = resource && this.#store.get(keyOf(resource, resource.namespaced ? namespace : '', name))
+    return stored !== undefined && this.#objectOf(stored)?.metadata.uid === uid
+  }
+
+  *#owned(uid: string, namespace: string | undefined): Generator<{ readonly stored: Stored; readonly object: KubeObject }> {
     const mark = Buffer.from(`"uid":${JSON.stringify(uid)}`)
     for (const resource of resources) {
       const list = this.#store.list(storeNameOf(resource), namespace === undefined ? {} : { namespace }).items
       for (const stored of list) {
         // Nearly no object names it; only those that may are read.
         if (!stored.value.includes(mark)) continue
-        const { metadata } = objectOf(stored, resource, resource.versions[0] ?? '')
-        const owners = metadata.ownerReferences ?? []
-        if (!owners.some((owner) => owner.uid === uid)) continue
-        if (owners.every((owner) => owner.uid === uid)) await this.#delete(stored)
+        const object = objectOf(stored, resource, resource.versions[0] ?? '')
+        if (object.metadata.ownerReferences?.some((owner) => owner.uid === uid)) yield { stored, object }
       }
     }
   }
@@ -111,6 +140,10 @@ export class Reaper {
       throw error
     }
   }
+}
+
+function otherOwners({ metadata: { ownerReferences = [] } }: KubeObject, uid: string): readonly OwnerReference[] {
+  return ownerReferences.filter((owner) => owner.uid !== uid)
 }
 
 const namespacedNames = Array.from(new Set(resources.filter(({ namespaced }) => namespaced).map(storeNameOf)))

@@ -29,8 +29,9 @@ import { isRole, refuseRole, roleObjects } from './access/role-objects.ts'
 import { type Answer, json, statusAnswer } from './answer.ts'
 import { readBody } from './body.ts'
 import { listAnswer, tableAnswer } from './collection.ts'
+import { readDeleteOptions } from './delete-options.ts'
 import type { NodeAdmission } from './node-admission.ts'
-import { ObjectWriter, type Preconditions, type Target, type WriteOptions, type Written } from './object-writer.ts'
+import { ObjectWriter, type Target, type WriteOptions, type Written } from './object-writer.ts'
 import { checkWriteOptions, fieldValidationOf, isDryRun, isTrue, managerOf, numberOf, selectionOf } from './query.ts'
 import type { ResourcePath } from './request-path.ts'
 import { verbOf } from './request-verb.ts'
@@ -187,12 +188,8 @@ export class ResourceRequests {
   }
 
   async #delete({ path, message, query, rights }: ResourceRequest): Promise<Answer> {
-    const { preconditions, dryRun, graceSeconds } = await readDeleteOptions(message, query)
-    const { gone, left } = await this.#writer.delete(path, preconditions, {
-      isDryRun: dryRun || isDryRun(query),
-      admit: rights.admit,
-      graceSeconds,
-    })
+    const { preconditions, ...options } = await readDeleteOptions(message, query)
+    const { gone, left } = await this.#writer.delete(path, preconditions, { ...options, admit: rights.admit })
     if (left !== undefined) return json(left)
     const { group, plural } = path.resource
     const { uid } = gone.metadata
@@ -202,7 +199,7 @@ export class ResourceRequests {
   }
 
   async #deleteCollection({ path, message, query, rights }: ResourceRequest): Promise<Answer> {
-    const { dryRun, graceSeconds } = await readDeleteOptions(message, query)
+    const { preconditions: _, ...options } = await readDeleteOptions(message, query)
     const { resource, version, namespace } = path
     const selection = selectionOf(resource, query, '', rights)
     const listed = this.#store.list(storeNameOf(resource), namespace === '' ? {} : { namespace })
@@ -211,12 +208,8 @@ export class ResourceRequests {
       const object = objectOf(stored, resource, version)
       if (!selection.matches(object)) continue
       const target: Target = { resource, version, namespace: stored.key.namespace, name: stored.key.name }
-      const { gone, left } = await this.#writer.delete(
-        target,
-        {},
-        { isDryRun: dryRun || isDryRun(query), admit: rights.admit, graceSeconds },
-      )
-      items.push(left ?? gone)
+      const deleted = await unlessGone(this.#writer.delete(target, {}, { ...options, admit: rights.admit }))
+      if (deleted !== undefined) items.push(deleted.left ?? deleted.gone)
     }
     const metadata = { resourceVersion: String(this.#store.revision) }
     return json({ kind: resource.listKind, apiVersion: apiVersionOf({ group: resource.group, version }), metadata, items })
@@ -258,27 +251,13 @@ function parseJson(body: Buffer): PatchResult {
   }
 }
 
-interface DeleteOptions {
-  readonly preconditions: Preconditions
-  readonly dryRun: boolean
-  readonly graceSeconds: number | undefined
-}
-
-async function readDeleteOptions(message: IncomingMessage, query: URLSearchParams): Promise<DeleteOptions> {
-  const body = await readBody(message)
-  const { value } = body.length === 0 ? { value: {} } : parseJson(body)
-  const options = isJsonObject(value) ? value : {}
-  const wanted = isJsonObject(options['preconditions']) ? options['preconditions'] : {}
-  const { uid, resourceVersion } = wanted
-  const preconditions = {
-    ...(typeof uid === 'string' ? { uid } : {}),
-    ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
-  }
-  const { dryRun, gracePeriodSeconds = numberOf(query, 'gracePeriodSeconds') } = options
-  return {
-    preconditions,
-    dryRun: Array.isArray(dryRun) && dryRun.includes('All'),
-    graceSeconds: typeof gracePeriodSeconds === 'number' ? gracePeriodSeconds : undefined,
+/** Somebody else has deleted it meanwhile, or what it belonged to. */
+async function unlessGone<T>(deleting: Promise<T>): Promise<T | undefined> {
+  try {
+    return await deleting
+  } catch (error) {
+    if (error instanceof StatusError && error.status.code === 404) return undefined
+    throw error
   }
 }
 

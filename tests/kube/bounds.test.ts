@@ -85,6 +85,18 @@ const rows: Record<string, Row> = {
     code: 403,
     says: /things.example.com.* is forbidden: this server serves the kinds of Istio that are built in, and none that are defined/,
   },
+  'a deletion that says in no known way what becomes of what is owned': {
+    path: `${maps}/x`,
+    asked: { method: 'DELETE', body: '{"propagationPolicy":"Sideways"}' },
+    code: 422,
+    says: /propagationPolicy: Unsupported value: \\"Sideways\\": supported values: \\"Foreground\\", \\"Background\\", \\"Orphan\\", \\"nil\\"/,
+  },
+  'a deletion that says it twice': {
+    path: `${maps}/x?propagationPolicy=Orphan`,
+    asked: { method: 'DELETE', body: '{"orphanDependents":false}' },
+    code: 422,
+    says: /orphanDependents and deletionPropagation cannot be both set/,
+  },
   'a Pod, which nobody would run': {
     path: '/api/v1/namespaces/default/pods',
     asked: { method: 'POST', body: '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"}}' },
@@ -134,6 +146,35 @@ it('keeps no more of a version that has gone than watches may still ask for', { 
   // What is read of such a text takes seven megabytes.
   expect(residentMegabytes(served.api) - before).toBeLessThan(250)
   await askApi(served.api, `${maps}/text`, { method: 'DELETE' })
+})
+
+describe('what an object owns', () => {
+  const owned = async (owners: readonly string[]): Promise<void> => {
+    const uids = await Promise.all(owners.map(async (name) => JSON.parse((await post(map(name))).body).metadata.uid))
+    const ownerReferences = owners.map((name, index) => ({ apiVersion: 'v1', kind: 'ConfigMap', name, uid: uids[index] }))
+    expect((await post(map('owned', { ownerReferences }))).code).toBe(201)
+  }
+  const remove = async (name: string, options: object = {}): Promise<number> =>
+    (await askApi(served.api, `${maps}/${name}`, { method: 'DELETE', body: JSON.stringify(options) })).code
+  const left = async (): Promise<unknown> => {
+    const { code, body } = await askApi(served.api, `${maps}/owned`)
+    return code === 200 ? (JSON.parse(body).metadata.ownerReferences ?? []).map(({ name }: { name: string }) => name) : code
+  }
+
+  it('goes with the last of its owners', async () => {
+    await owned(['first', 'second'])
+    expect(await remove('first')).toBe(200)
+    expect(await left()).toEqual(['second'])
+    expect(await remove('second', { propagationPolicy: 'Foreground' })).toBe(200)
+    expect(await left()).toBe(404)
+  })
+
+  it.each([{ propagationPolicy: 'Orphan' }, { orphanDependents: true }])('stays when it is asked for by %o', async (options) => {
+    await owned(['parent'])
+    expect(await remove('parent', options)).toBe(200)
+    expect(await left()).toEqual([])
+    expect(await remove('owned')).toBe(200)
+  })
 })
 
 describe('lists and watches', () => {

@@ -113,7 +113,9 @@ export function askApi({ directory, url }: Reached, path: string, asked: Asked =
   const { hostname, port } = new URL(url)
   const { certificate: cert, key } = asked
   const authorization = cert === undefined ? { Authorization: `Bearer ${token}` } : {}
-  const headers = { ...authorization, 'Content-Type': 'application/json', ...asked.headers }
+  // Node.js says it by itself for methods only that usually have a body.
+  const length = asked.body === undefined ? {} : { 'Content-Length': Buffer.byteLength(asked.body) }
+  const headers = { ...authorization, ...length, 'Content-Type': 'application/json', ...asked.headers }
   return new Promise((resolve, reject) => {
     const sent = request(
       { hostname, port, path, ca, cert, key, method: asked.method ?? 'GET', headers, agent: asked.agent ?? false },

@@ -11,7 +11,6 @@ import {
   type Json,
   type JsonObject,
   methodNotAllowed,
-  parseBody,
   type StatusCause,
   StatusError,
   unauthorized,
@@ -19,10 +18,9 @@ import {
 import { type CertificateRequest, type KeyPair, loadIssuer } from '../../identity/index.ts'
 import type { ObjectStore } from '../../store/index.ts'
 import { type Answer, json } from '../answer.ts'
-import { readBody } from '../body.ts'
 import { ObjectWriter } from '../object-writer.ts'
 import type { ResourcePath } from '../request-path.ts'
-import { readSent } from '../sent-object.ts'
+import { readJson, readSent } from '../sent-object.ts'
 import { bearerOf } from './authentication.ts'
 import type { Authorizer } from './authorizer.ts'
 import { BootstrapTokens } from './bootstrap-tokens.ts'
@@ -161,15 +159,6 @@ function tokenCauses(seconds: Json, boundObject: Json | undefined): readonly Sta
   return boundObject === undefined || boundObject === null
     ? []
     : [forbiddenField('spec.boundObjectRef', 'tokens are bound to their service account only')]
-}
-
-async function readJson(message: IncomingMessage): Promise<Json> {
-  const body = await readBody(message)
-  try {
-    return body.length === 0 ? {} : parseBody(body, 'json').value
-  } catch (error) {
-    throw new StatusError(badRequest(error instanceof Error ? error.message : 'no JSON'))
-  }
 }
 
 function head(kind: string, { namespace, name }: ServiceAccountName): JsonObject {
