@@ -72,6 +72,83 @@ test('when a newer model is there already, the views that were left go first und
   views.close()
 })
 
+describe('nodes of one namespace', () => {
+  const documents = {
+    entry: `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: a}
+spec: {hosts: [a.test, b.test], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}]}
+`,
+    sidecar: `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: narrow, namespace: default}
+spec: {workloadSelector: {labels: {app: x}}, egress: [{hosts: [./b.test]}]}
+`,
+    rule: `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: tcp, namespace: default}
+spec: {host: a.test, exportTo: [.], workloadSelector: {matchLabels: {app: x}}, trafficPolicy: {connectionPool: {tcp: {connectTimeout: 7s}}}}
+`,
+    routes: `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: http, namespace: default}
+spec: {hosts: [a.test], http: [{match: [{sourceLabels: {app: x}}], fault: {abort: {httpStatus: 418, percentage: {value: 100}}}, route: [{destination: {host: a.test}}]}, {route: [{destination: {host: a.test}}]}]}
+`,
+    tls: `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: tls, namespace: default}
+spec: {hosts: [a.test], tls: [{match: [{port: 443, sniHosts: [a.test], sourceLabels: {app: x}}], route: [{destination: {host: b.test}}]}]}
+`,
+    governed: `apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: more, namespace: default}
+spec: {workloadSelector: {labels: {app: x}}, configPatches: []}
+`,
+  } as const
+  const modelWith = (...kinds: readonly (keyof typeof documents)[]): Model => {
+    const { resources, settings } = readText(kinds.map((kind) => documents[kind]).join('---\n'), 'x.yaml')
+    return buildModel(resources, settings)
+  }
+  const selected = { app: 'x', version: '1' }
+
+  test('share what is translated while no declaration tells them apart, and no longer', () => {
+    const views = new NodeViews({ wanted: () => undefined })
+    const [one, two, other] = [{ app: 'y' }, { app: 'z' }, selected].map((labels) => viewOf(views, node('default', labels)))
+    finish(views.making(modelWith('entry'), () => false))
+    expect(one?.view.snapshot?.clusters).toBe(two?.view.snapshot?.clusters)
+    expect(one?.view.snapshot?.clusters).toBe(other?.view.snapshot?.clusters)
+    const before = one?.view.snapshot?.clusters.get('outbound|443||b.test')
+    finish(views.making(modelWith('entry', 'rule'), () => false))
+    expect(one?.view.snapshot?.clusters).toBe(two?.view.snapshot?.clusters)
+    expect(one?.view.snapshot?.clusters).not.toBe(other?.view.snapshot?.clusters)
+    expect(one?.view.snapshot?.clusters.get('outbound|443||b.test')).toBeDefined()
+    finish(views.making(modelWith('entry'), () => false))
+    expect(one?.view.snapshot?.clusters).toBe(other?.view.snapshot?.clusters)
+    expect(before).toBeDefined()
+    views.close()
+  })
+
+  test.each(['sidecar', 'rule', 'routes', 'tls', 'governed'] as const)(
+    'have what each would have by itself, under a %s that selects some',
+    (kind) => {
+      const views = new NodeViews({ wanted: () => undefined })
+      const model = modelWith('entry', kind)
+      const bytesOf = (labels: Readonly<Record<string, string>>, from: NodeViews): readonly string[] => {
+        const { view } = viewOf(from, node('default', labels))
+        finish(from.making(model, () => false))
+        return [typeUrls.cluster, typeUrls.endpoint, typeUrls.listener, typeUrls.route].flatMap((typeUrl) => {
+          const type = view.type(typeUrl)
+          return Array.from(type?.resources.names() ?? [], (name) => `${name} ${type?.get(name)?.version}`)
+        })
+      }
+      const alone = [{ app: 'y' }, selected].map((labels) => bytesOf(labels, new NodeViews({ wanted: () => undefined })))
+      expect([bytesOf({ app: 'y' }, views), bytesOf(selected, views)]).toEqual(alone)
+      expect(alone[0]).not.toEqual(alone[1])
+      views.close()
+    },
+  )
+})
+
 describe('a view that nobody has', () => {
   test('is kept for a minute, because proxies come back', () => {
     vi.useFakeTimers()

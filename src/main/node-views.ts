@@ -1,10 +1,10 @@
-// Translates the model once for all nodes that should have the same, when the first of them comes, and again whenever the model changes; for nodes that are not ours, in Envoy's own terms.
+// Makes what nodes should have when the first of its kind comes, and again whenever the model changes; for nodes that are not ours, in Envoy's own terms.
 import type { Issue } from '../api/index.ts'
 import { type Steps, systemClock, type Timer, warnOfListener } from '../base/index.ts'
 import { StockSnapshots, withSecretPaths } from '../envoy/index.ts'
 import type { Model } from '../model/index.ts'
 import { neverReached } from '../runtime/index.ts'
-import { type Proxy, translating } from '../translate/index.ts'
+import type { Proxy } from '../translate/index.ts'
 import {
   isObserver,
   ownAgent,
@@ -17,6 +17,7 @@ import {
   type Snapshot,
 } from '../xds/index.ts'
 import type { IdentitySource } from './identity-source.ts'
+import { SharedTranslations } from './shared-translations.ts'
 
 /** A view that nobody has is kept for so long: proxies come back. */
 const idleMs = 60_000
@@ -50,6 +51,7 @@ export class NodeViews {
   readonly #options: NodeViewsOptions
   /** By what a translation depends on; those that were made longest ago first. */
   readonly #views = new Map<string, Kept>()
+  readonly #translations = new SharedTranslations()
   readonly #settled = new SettledOrigins()
   /** Those of the model, once they are followed: they are the same for all nodes. */
   #origins: Snapshot['origins'] | undefined
@@ -108,6 +110,7 @@ export class NodeViews {
       if (isOutdated()) return
       yield
     }
+    this.#forget()
   }
 
   close(): void {
@@ -129,7 +132,7 @@ export class NodeViews {
   }
 
   *#make(kept: Kept, model: Model): Steps<void> {
-    const { snapshot, issues } = yield* translating(model, kept.proxy)
+    const { snapshot, issues } = yield* this.#translations.translating(model, kept.proxy)
     this.#origins ??= yield* this.#settled.following(snapshot.origins)
     kept.issues = issues
     const wanted = { ...snapshot, origins: this.#origins }
@@ -142,6 +145,11 @@ export class NodeViews {
   #drop(key: string, { identity }: Kept): void {
     identity?.close()
     this.#views.delete(key)
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#translations.keep(Array.from(this.#views.values(), ({ proxy }) => proxy))
   }
 
   /** There is another certificate: only that is sent. */

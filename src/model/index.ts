@@ -7,6 +7,7 @@ export { type GatewayConfig, gatewaysSelecting, intersectHosts, type ServerConfi
 export { buildModel, type Model } from './model.ts'
 export { expandHost, fieldsUnder } from './names.ts'
 export type { Scope } from './scope.ts'
+export { selectingLabels } from './selecting-labels.ts'
 export type { SidecarConfig } from './sidecars.ts'
 export type { SynthesisedGateway } from './synthesised-gateways.ts'
 export { type EffectivePolicy, effectivePolicy } from './traffic-policy.ts'
