@@ -5,6 +5,7 @@ import type { Model } from '../model/index.ts'
 import { findDanglingReferences } from './dangling-reference.ts'
 import { findGatewayNotInPath } from './gateway-not-in-path.ts'
 import { findGatewayPortMissing } from './gateway-port-missing.ts'
+import { findMissingCredentials } from './missing-credentials.ts'
 import { findResolutionNoneThroughGateway } from './resolution-none-through-gateway.ts'
 import { setScene } from './scene.ts'
 import { findOverlappingSelectors } from './overlapping-selectors.ts'
@@ -13,6 +14,7 @@ import { findTlsInTls } from './tls-in-tls.ts'
 
 const findings = [
   findDanglingReferences,
+  findMissingCredentials,
   findGatewayNotInPath,
   findResolutionNoneThroughGateway,
   findGatewayPortMissing,

@@ -30,6 +30,17 @@ const services: Record<string, { readonly spec: string; readonly finds: readonly
 
 test.each(Object.entries(services))('Service: %s', (_title, { spec, finds }) => expect(findingsOf('Service', spec)).toEqual(finds))
 
+const secrets: Record<string, { readonly spec: string; readonly finds: readonly string[] }> = {
+  'as kubectl writes it': { spec: '{type: kubernetes.io/tls, data: {tls.crt: Zm9v, tls.key: Zm9vYg==}}', finds: [] },
+  'over several lines, and as text': { spec: '{data: {ca.crt: "Zm9v\\nZm9v\\n", empty: ""}, stringData: {cert: whatever}}', finds: [] },
+  'data that are no base64': {
+    spec: '{data: {tls.crt: "-----BEGIN CERTIFICATE-----"}}',
+    finds: ['warning data["tls.crt"]: this is not base64, so the Secret has no such key'],
+  },
+}
+
+test.each(Object.entries(secrets))('Secret: %s', (_title, { spec, finds }) => expect(findingsOf('Secret', spec)).toEqual(finds))
+
 describe('Namespace', () => {
   test('a gateway that it requires is not carried out', () => {
     const found = findingsOf('Namespace', '{}', {
@@ -107,7 +118,8 @@ const fates: Record<string, string | undefined> = {
   'networking.k8s.io/NetworkPolicy': 'deny',
   'networking.k8s.io/Ingress': 'ignore',
   'apps/Deployment': 'ignore',
-  '/Secret': 'ignore',
+  '/Secret': undefined,
+  '/ServiceAccount': 'ignore',
   '/Endpoints': 'warn',
   '/Servce': undefined,
   '/ServiceEntry': undefined,

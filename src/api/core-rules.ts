@@ -1,5 +1,5 @@
-// Judges what Service and Namespace mean for outbound traffic.
-import type { ServiceSpec } from './core.ts'
+// Judges what Service, Namespace and Secret mean for outbound traffic.
+import type { SecretSpec, ServiceSpec } from './core.ts'
 import { fieldAt } from './field-path.ts'
 import type { Report } from './finding.ts'
 import type { Meta } from './meta.ts'
@@ -40,5 +40,14 @@ export function checkNamespace(_spec: unknown, meta: Meta, report: Report): void
     const path = fieldAt(`metadata.${field}`, 'sallyport.dev/require-gateway')
     const message = 'sallyport.dev/require-gateway is understood but not carried out yet: traffic of this namespace is refused'
     report.unsupported(path, message, 'route by Gateway and VirtualService under REGISTRY_ONLY')
+  }
+}
+
+/** Who needs what cannot be read is refused; an API does not take it in the first place. */
+export function checkSecret({ data = {} }: SecretSpec, _meta: Meta, report: Report): void {
+  for (const [key, value] of Object.entries(data)) {
+    const isBase64 = /^(?:[A-Za-z0-9+/\s]*={0,2}\s*)$/.test(value) && value.replaceAll(/\s/g, '').length % 4 === 0
+    if (!isBase64)
+      report.warning(fieldAt('data', key), 'this is not base64, so the Secret has no such key', 'write it below stringData as it is')
   }
 }

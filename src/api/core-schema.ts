@@ -1,4 +1,4 @@
-// Describes the fields of Service, Namespace and ConfigMap that Kubernetes has, and what Sallyport does with them.
+// Describes the fields of Service, Namespace, ConfigMap and Secret that Kubernetes has, and what Sallyport does with them.
 import { anything, choice, flag, idle, integer, integerOrText, labels, list, map, object, quiet, text, texts } from './schema.ts'
 
 const inbound = 'it governs traffic that comes into the cluster'
@@ -60,4 +60,12 @@ export const configMapSchema = object('settings; `istio` in `istio-system` holds
   data: map('texts by key', text('a text')),
   binaryData: idle('only texts are read', map('base64 by key', text('base64', { format: 'byte' }))),
   immutable: quiet('no-effect', flag('never changed')),
+})
+
+/** As a ConfigMap. */
+export const secretSchema = object('data that only those who are allowed to may read: certificates with their keys, and those to trust', {
+  data: map('bytes by key', text('bytes in base64', { format: 'byte' })),
+  stringData: map('texts by key; written into data, never read back', text('a text')),
+  type: text('what the data are, such as kubernetes.io/tls; it cannot be changed'),
+  immutable: flag('whether the data may no longer change'),
 })

@@ -1,4 +1,4 @@
-// The specs of the core kinds that egress needs: Service, Namespace and ConfigMap, in Kubernetes' words.
+// The specs of the core kinds that egress needs: Service, Namespace, ConfigMap and Secret, in Kubernetes' words.
 
 export interface ServicePort {
   readonly name?: string
@@ -22,4 +22,12 @@ export type NamespaceSpec = Readonly<Record<string, unknown>>
 
 export interface ConfigMapSpec {
   readonly data?: Readonly<Record<string, string>>
+}
+
+export interface SecretSpec {
+  readonly type?: string
+  /** Base64 by key. */
+  readonly data?: Readonly<Record<string, string>>
+  /** Texts by key, which count before `data`. */
+  readonly stringData?: Readonly<Record<string, string>>
 }

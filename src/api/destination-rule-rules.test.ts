@@ -38,10 +38,14 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
       'error spec.workloadSelector: wildcard is not supported in selector: "c=x*"',
     ],
   },
-  'TLS is begun, that of the mesh too, and Secrets are nowhere to be had': {
+  'TLS is begun, that of the mesh too, with Secrets too': {
     spec: '{host: a.test, trafficPolicy: {tls: {mode: SIMPLE, sni: b.test, credentialName: c}}, subsets: [{name: s, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}]}',
+    finds: [],
+  },
+  'a credential that is no Secret of the proxy’s namespace': {
+    spec: '{host: a.test, trafficPolicy: {tls: {mode: SIMPLE, credentialName: "configmap://shop/roots"}}}',
     finds: [
-      'unsupported spec.trafficPolicy.tls.credentialName: tls.credentialName is understood but not carried out yet: there is nothing yet to fetch a Secret from: name files; connections that this policy governs are refused',
+      'unsupported spec.trafficPolicy.tls.credentialName: credentialName "configmap://shop/roots" is understood but not carried out yet: it is no name of a Secret; connections that this policy governs are refused',
     ],
   },
   'TLS settings contradict each other': {
@@ -56,7 +60,6 @@ const cases: Record<string, { readonly spec: string; readonly finds: readonly st
         - {port: {number: 4}}
         - {tls: {mode: DISABLE}}`,
     finds: [
-      'unsupported spec.trafficPolicy.portLevelSettings[1].tls.credentialName: tls.credentialName is understood but not carried out yet: there is nothing yet to fetch a Secret from: name files; connections that this policy governs are refused',
       'error spec.trafficPolicy.portLevelSettings[0].tls.clientCertificate: client certificate required for mutual tls',
       'error spec.trafficPolicy.portLevelSettings[0].tls.privateKey: private key required for mutual tls',
       'error spec.trafficPolicy.portLevelSettings[1].tls.credentialName: cannot specify client certificates or CA certificate or CA CRL If credentialName is set',

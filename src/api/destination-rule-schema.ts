@@ -119,7 +119,9 @@ const tls = object('TLS towards the destination', {
   privateKey: text('the file with its key'),
   caCertificates: text('a file with those to trust; without it, the bundle of the system'),
   caCrl: text('a file with revoked certificates'),
-  credentialName: deny(`there is nothing yet to fetch a Secret from: name files; ${refused}`, text('a Secret')),
+  credentialName: text(
+    'a Secret of the namespace of the proxy, with ca.crt (or cacert), and for MUTUAL tls.crt and tls.key (or cert and key); a sidecar takes it from a rule with a workloadSelector only',
+  ),
   subjectAltNames: texts('names of which one has to be in the certificate'),
   sni: text('the name that is asked for; without it, the host of the request'),
   insecureSkipVerify: flag('do not check the certificate'),

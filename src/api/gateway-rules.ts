@@ -17,7 +17,7 @@ import {
   unixAddressProblem,
   wildcardDomainProblem,
 } from './names.ts'
-import { checkSpelling } from './shared-rules.ts'
+import { checkCredentialName, checkSpelling } from './shared-rules.ts'
 
 export function checkGateway(spec: GatewaySpec, meta: Meta, report: Report): void {
   if (!isDnsLabel(meta.name)) report.error('metadata.name', `invalid gateway name: ${quoted(meta.name)}`, 'use letters, digits and hyphens')
@@ -147,6 +147,7 @@ function checkTls(report: Report, path: string, tls: ServerTls): void {
     return
   }
   checkCertificates(report, path, tls)
+  checkCredentialName(report, `${path}.credentialName`, tls.credentialName, 'what arrives at this server is refused')
 }
 
 function checkNothingElse(report: Report, path: string, tls: ServerTls): void {

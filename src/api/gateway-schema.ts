@@ -18,9 +18,11 @@ const tls = object('TLS of the server', {
   privateKey: text('the file with its key'),
   caCertificates: text('a file with those whose certificates clients have to show (MUTUAL), or may (OPTIONAL_MUTUAL)'),
   caCrl: text('a file with revoked certificates'),
-  credentialName: deny(`there is nothing yet to fetch a Secret from: name files; ${refused}`, text('a Secret')),
-  credentialNames: deny(`there is nothing yet to fetch a Secret from: name files; ${refused}`, texts('Secrets', { maxItems: 2 })),
-  caCertCredentialName: deny(`there is nothing yet to fetch a Secret from: name a file; ${refused}`, text('a Secret or ConfigMap')),
+  credentialName: text(
+    'a Secret of the namespace that the gateway runs in, with tls.crt and tls.key (or cert and key), and ca.crt (or cacert), which may also be in the Secret NAME-cacert',
+  ),
+  credentialNames: deny(`one certificate is shown, that of credentialName; ${refused}`, texts('Secrets', { maxItems: 2 })),
+  caCertCredentialName: deny(`those to trust come from the Secret of credentialName; ${refused}`, text('a Secret or ConfigMap')),
   tlsCertificates: deny(
     `one certificate is shown, that of serverCertificate; ${refused}`,
     list(

@@ -9,6 +9,7 @@ export interface ServerTls {
   readonly privateKey?: string
   readonly caCertificates?: string
   readonly caCrl?: string
+  readonly credentialName?: string
   readonly subjectAltNames?: readonly string[]
   readonly minProtocolVersion?: TlsVersion
   readonly maxProtocolVersion?: TlsVersion

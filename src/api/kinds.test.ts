@@ -7,7 +7,7 @@ import type { Schema } from './schema.ts'
 const all = [...kindNames, 'MeshConfig', 'SallyportSettings'] as const
 
 describe('the table of kinds', () => {
-  test('has the ten kinds, served as Istio and Kubernetes serve them', () => {
+  test('has the eleven kinds, served as Istio and Kubernetes serve them', () => {
     const rows = kindNames.map((kind) => {
       const { group, versions, plural, short, scope } = kinds[kind]
       return `${kind} ${group || 'core'} ${versions.join(' ')} ${plural} ${short.join(' ')} ${scope}`
@@ -23,6 +23,7 @@ describe('the table of kinds', () => {
       'Service core v1 services svc namespaced',
       'Namespace core v1 namespaces ns cluster',
       'ConfigMap core v1 configmaps cm namespaced',
+      'Secret core v1 secrets  namespaced',
     ])
     expect(isKind('ServiceEntry')).toBe(true)
     expect(isKind('toString')).toBe(false)

@@ -1,6 +1,6 @@
 // The single table of kinds: everything that knows resources by kind derives from it.
-import { checkNamespace, checkService } from './core-rules.ts'
-import { configMapSchema, namespaceSchema, serviceSchema } from './core-schema.ts'
+import { checkNamespace, checkSecret, checkService } from './core-rules.ts'
+import { configMapSchema, namespaceSchema, secretSchema, serviceSchema } from './core-schema.ts'
 import { checkDestinationRule } from './destination-rule-rules.ts'
 import { destinationRuleSchema } from './destination-rule-schema.ts'
 import type { Report } from './finding.ts'
@@ -101,6 +101,7 @@ export const kinds: { readonly [K in Kind]: KindInfo<K> } = {
     schema: configMapSchema,
     check: () => undefined,
   },
+  Secret: { ...core, plural: 'secrets', short: [], scope: 'namespaced', body: 'document', schema: secretSchema, check: checkSecret },
 }
 
 export function isKind(name: string): name is Kind {

@@ -62,9 +62,7 @@ const neutral: OtherKind = { fate: 'ignore', consequence: 'it has no bearing on 
 
 /** The core group has kinds of ours too, so that a misspelt one must not pass for a foreign one. */
 const neutralCoreKinds: ReadonlySet<string> = new Set(
-  words(
-    'Secret ServiceAccount Node Event PersistentVolume PersistentVolumeClaim ReplicationController LimitRange ResourceQuota PodTemplate',
-  ),
+  words('ServiceAccount Node Event PersistentVolume PersistentVolumeClaim ReplicationController LimitRange ResourceQuota PodTemplate'),
 )
 
 /** Groups in which every kind not named above is neutral. */

@@ -56,3 +56,10 @@ export function checkSpelling(report: Report, path: string, host: string): void 
   const message = `host ${JSON.stringify(host)} is spelled in a way that no name is matched by; traffic to it is refused`
   report.unsupported(path, message, 'write a DNS name, or `*.` and a domain')
 }
+
+/** Differs from Istio, whose names may also lead to ConfigMaps and to other namespaces by grants of another API. */
+export function checkCredentialName(report: Report, path: string, name: unknown, refused: string): void {
+  if (typeof name !== 'string' || !name.includes('/')) return
+  const message = `credentialName ${JSON.stringify(name)} is understood but not carried out yet: it is no name of a Secret; ${refused}`
+  report.unsupported(path, message, 'name a Secret of the namespace of the proxy')
+}

@@ -1,5 +1,5 @@
 // Names the kinds that are read, with the type of each one's fields.
-import type { ConfigMapSpec, NamespaceSpec, ServiceSpec } from './core.ts'
+import type { ConfigMapSpec, NamespaceSpec, SecretSpec, ServiceSpec } from './core.ts'
 import type { DestinationRuleSpec } from './destination-rule.ts'
 import type { GatewaySpec } from './gateway.ts'
 import type { SidecarSpec } from './sidecar.ts'
@@ -18,6 +18,7 @@ export interface Specs {
   readonly Service: ServiceSpec
   readonly Namespace: NamespaceSpec
   readonly ConfigMap: ConfigMapSpec
+  readonly Secret: SecretSpec
 }
 
 export type Kind = keyof Specs

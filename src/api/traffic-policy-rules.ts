@@ -5,6 +5,7 @@ import { listOf, numberOf } from './fields.ts'
 import type { Report } from './finding.ts'
 import { checkLoadBalancer } from './load-balancer-rules.ts'
 import { domainProblem, durationProblem, ipProblem, portProblem } from './names.ts'
+import { checkCredentialName } from './shared-rules.ts'
 
 export function checkTrafficPolicy(report: Report, path: string, policy: object): void {
   const fields = fieldsOf(policy)
@@ -145,6 +146,7 @@ function checkClientTls(report: Report, path: string, tls: Fields): void {
     }
   }
   if ((mode === 'SIMPLE' || mode === 'MUTUAL') && set('credentialName')) {
+    checkCredentialName(report, `${path}.credentialName`, tls['credentialName'], 'connections that this policy governs are refused')
     if (set('clientCertificate') || set('caCertificates') || set('privateKey') || set('caCrl')) {
       const message = 'cannot specify client certificates or CA certificate or CA CRL If credentialName is set'
       report.error(`${path}.credentialName`, message)

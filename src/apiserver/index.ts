@@ -1,6 +1,7 @@
 // Door of the apiserver room.
 export { startApiServer, type XdsDoor } from './api-server.ts'
 export { type Authenticate, authenticator } from './access/authentication.ts'
+export { type SecretReaders, secretReaders } from './access/secret-readers.ts'
 export { ServiceAccountTokens } from './access/service-account-tokens.ts'
 export { writeBeginnings } from './beginnings.ts'
 export { type NodeAdmission, runnerOf } from './node-admission.ts'

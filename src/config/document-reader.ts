@@ -104,7 +104,7 @@ class DocumentReader {
 
   #place(finding: EntryFinding, base: FieldPath, ref?: ResourceRef): void {
     if (this.findings.length >= MOST_FINDINGS) return
-    const { inside: _inside, ...plain } = finding
+    const { inside: _inside, ...plain } = ref?.kind === 'Secret' ? withoutValues(finding) : finding
     const text = this.#text
     const { tree } = this.#yaml
     // With a tree at hand it is looked up now; without one, perhaps nobody ever asks.
@@ -120,6 +120,13 @@ class DocumentReader {
       ...(fix === undefined ? {} : { fix }),
     })
   }
+}
+
+/** What is wrong with a value of a Secret is told without it. */
+function withoutValues(finding: EntryFinding): EntryFinding {
+  if (finding.level === 'warning' || finding.code === 'SLP1101' || !/^(?:data|stringData)\b/.test(finding.path)) return finding
+  const { level, code, path } = finding
+  return { level, code, path, message: `${path} has to be a text`, fix: 'write it in quotes, or as a block of lines after `|`' }
 }
 
 function spotOfFinding(text: string, tree: Document, finding: EntryFinding, base: FieldPath): Spot {

@@ -11,7 +11,7 @@ export function formatIssue(issue: Issue, options: IssueTextOptions = {}): strin
   const tone = issue.level === 'error' ? 'red' : 'yellow'
   const lines = [`${paint(tone, `${issue.level}[${issue.code}]`)}: ${subjectOf(issue)}${issue.message}`]
   lines.push(`  ${paint('blue', '-->')} ${whereOf(issue)}`)
-  if (issue.frame !== undefined && hasLines(issue)) lines.push(issue.frame)
+  if (issue.frame !== undefined && issue.frame !== '' && hasLines(issue)) lines.push(issue.frame)
   if (issue.fix !== undefined) lines.push(`  ${paint('cyan', 'fix')}: ${issue.fix}`)
   return lines.join('\n')
 }

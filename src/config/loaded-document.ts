@@ -71,11 +71,17 @@ function issuesOf(parsed: ParsedDocument, source: string, line: number): readonl
         return { line: line + row, column: column + 1 }
       },
       get frame() {
+        if (mayHoldSecrets(parsed.text)) return ''
         const { offset, end } = finding.spot
         return drawFrame({ text: parsed.text, firstLine: line, offset, end })
       },
     })
   })
+}
+
+/** Nothing of such a document is printed, however broken it is. */
+function mayHoldSecrets(text: string): boolean {
+  return /\bkind["']?\s*:\s*["']?Secret/.test(text)
 }
 
 const findingPlaces = new WeakMap<PlacedFinding, Place>()

@@ -461,3 +461,21 @@ describe('files and directories', () => {
     expect(issues[0]?.message).toContain('is not UTF-8 text')
   })
 })
+
+describe('what is wrong with a Secret is told without it', () => {
+  const broken: Record<string, string> = {
+    'a number': 'kind: Secret\napiVersion: v1\nmetadata: {name: s}\nstringData: {pin: 74712904}\n',
+    'an ambiguous word': 'kind: Secret\napiVersion: v1\nmetadata: {name: s}\nstringData: {pin: 0o74712904, other: yes}\n',
+    'an unknown field': 'kind: Secret\napiVersion: v1\nmetadata: {name: s}\ndata: {a: 74712904aaa===}\nunknown: {pin: "74712904"}\n',
+    'no YAML': 'kind: Secret\napiVersion: v1\nmetadata: {name: s}\nstringData:\n  pin: "74712904\n other: [\n',
+    'an alias': 'kind: "Secret"\napiVersion: v1\nmetadata: {name: s}\ndata: {a: 74712904}\nstringData: {b: {c: *x}}\n',
+    'JSON in a list':
+      '{"kind": "List", "apiVersion": "v1", "items": [{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}, "data": {"a": 74712904}}]}',
+  }
+  test.each(Object.entries(broken))('%s', (_name, text) => {
+    const { issues } = readText(text, 'secret.yaml')
+    expect(issues.length).toBeGreaterThan(0)
+    const told = issues.map((issue) => `${formatIssue(issue)} ${JSON.stringify(issue)}`).join('\n')
+    expect(told).not.toContain('74712904')
+  })
+})

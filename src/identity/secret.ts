@@ -5,6 +5,8 @@ export interface SecretMaterial {
   readonly certificate?: { readonly chain: string; readonly key: string }
   /** PEM, one after the other. */
   readonly roots?: string
+  /** PEM, of certificates that they have revoked. */
+  readonly crl?: string
 }
 
 /** What a secret service has given, by name; another object when it is another secret. */

@@ -6,6 +6,8 @@ import {
   authenticator,
   openServerFiles,
   Reaper,
+  type SecretReaders,
+  secretReaders,
   ServiceAccountTokens,
   startApiServer,
   StatusKeeper,
@@ -28,6 +30,7 @@ export interface ApiRole {
   readonly address: string
   readonly kubeconfig: string
   readonly authenticate: Authenticate
+  readonly secretReaders: SecretReaders
   /** Begins to write back what becomes of objects. */
   keepStatus(statusNow: StatusKeeperParts['statusNow']): Pick<StatusKeeper, 'notice'>
   /** Where it is asked for: once there is a configuration for them. */
@@ -75,6 +78,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
       address: server.address,
       kubeconfig,
       authenticate,
+      secretReaders: secretReaders(store),
       keepStatus(statusNow) {
         live.status = new StatusKeeper({ store, now: Date.now, statusNow, report })
         return live.status

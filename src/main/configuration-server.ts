@@ -5,6 +5,7 @@ import type { Steps } from '../base/index.ts'
 import type { ApiOptions, ServeOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, createObjectSource, createStore, type ReadOptions, type Store } from '../config/index.ts'
 import { meshTrustDomain, parseSpiffeId } from '../identity/index.ts'
+import type { SecretReaders } from '../apiserver/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
 import { configIssue } from '../telemetry/index.ts'
 import {
@@ -52,7 +53,7 @@ async function runFromApi(options: ServeOptions, apiOptions: ApiOptions): Promis
       status.take(found)
       keeper.notice()
     }
-    live.server = await startServer(options, { source, guard: xdsGuard(api.authenticate), onFound })
+    live.server = await startServer(options, { source, guard: xdsGuard(api.authenticate), secretReaders: api.secretReaders, onFound })
     process.stderr.write(`sallyport serve: API at https://${api.address}, kubeconfig in ${api.kubeconfig}\n`)
     api.runPods()
     return await runServing(live.server)
@@ -79,6 +80,8 @@ export interface Served {
   readonly source: Store
   /** Of connections that are handed over. */
   readonly guard: XdsGuard
+  /** Of nodes that come by such a connection. */
+  readonly secretReaders: SecretReaders
   /** Told what there is to say of each configuration, once it is in force. */
   readonly onFound?: (found: Found) => void
 }
@@ -91,11 +94,18 @@ function overridesOf({ outbound, strictness }: ServeOptions): ReadOptions {
 export async function startServer(options: ServeOptions, served?: Served): Promise<ConfigurationServer> {
   const { files, quietMs, longestWaitMs } = options
   const store = served?.source ?? createStore(files, { ...overridesOf(options), quietMs, longestWaitMs })
-  const line = new ServerLine(() => store.snapshot.value, { ...identitiesOf(options), onFound: served?.onFound })
+  const { secretReaders } = served ?? {}
+  const line = new ServerLine(() => store.snapshot.value, {
+    ...identitiesOf(options),
+    ...(secretReaders && { mayHaveCredentials: (account) => secretReaders.has(account) }),
+    onFound: served?.onFound,
+  })
+  const stopReaders = secretReaders?.watch(() => line.views.again())
   const strangers = new Strangers()
   const stop = store.snapshot.watch(() => line.take())
   const close = (): void => {
     stop()
+    stopReaders?.()
     line.close()
     store.close()
   }
@@ -150,17 +160,28 @@ function isOfOwner({ xds }: ServeOptions): boolean {
   return xds?.startsWith('/') === true || xds?.startsWith('unix:') === true
 }
 
-function identitiesOf(options: ServeOptions): Pick<NodeViewsOptions, 'identityOf' | 'onWithheld'> {
+type OfIdentities = Pick<NodeViewsOptions, 'identityOf' | 'onWithheld' | 'onCredentialsWithheld'>
+
+function identitiesOf(options: ServeOptions): OfIdentities {
   const onNote = (text: string): void => void process.stderr.write(`sallyport serve: ${text}\n`)
   const directory = authorityDirectory(options)
+  const told = new Set<string>()
   let isSaid = false
   return {
     onWithheld({ namespace, name }) {
       if (!isSaid && options.xds !== undefined && !isOfOwner(options))
         onNote(
-          `${namespace}/${name} needs a certificate for ISTIO_MUTUAL, and certificates are given over a Unix socket (--xds PATH) or the API’s port only: what needs one is refused there`,
+          `${namespace}/${name} needs a certificate for ISTIO_MUTUAL or a credentialName, and those are given over a Unix socket (--xds PATH) or the API’s port only: what needs one is refused there`,
         )
       isSaid = true
+    },
+    onCredentialsWithheld(proxy, { namespace, name }) {
+      const who = `${namespace}:${name}`
+      if (told.has(who) || told.size >= MOST_STRANGERS) return
+      told.add(who)
+      onNote(
+        `${proxy.namespace}/${proxy.name} is named a Secret, which its service account may not read: what needs it is refused there; to give it: kubectl create rolebinding credentials -n ${namespace} --clusterrole=sallyport.dev:credentials --serviceaccount=${who}`,
+      )
     },
     identityOf({ namespace, serviceAccount = 'default' }) {
       if (parseSpiffeId(`spiffe://${meshTrustDomain}/ns/${namespace}/sa/${serviceAccount}`) === undefined) return undefined
@@ -169,7 +190,7 @@ function identitiesOf(options: ServeOptions): Pick<NodeViewsOptions, 'identityOf
   }
 }
 
-interface LineOptions extends Pick<NodeViewsOptions, 'identityOf' | 'onWithheld'> {
+interface LineOptions extends OfIdentities, Pick<NodeViewsOptions, 'mayHaveCredentials'> {
   readonly onFound: Served['onFound'] | undefined
 }
 

@@ -14,6 +14,7 @@ import { type Control, Handover, nodeFacts, putInForce } from './control.ts'
 import type { IdentitySource } from './identity-source.ts'
 import { issueReporter } from './issue-reporter.ts'
 import { Line } from './line.ts'
+import { readSecret } from './secret-reader.ts'
 
 export interface ControlOptions {
   readonly policy: PolicyOptions
@@ -87,7 +88,7 @@ export function startControl(options: ControlOptions): Control {
     errors: () => errorsOf(store.snapshot.value),
     view: () => view,
     discovery: () => undefined,
-    secret: identity.secret,
+    secret: (name) => identity.secret(name) ?? secretIn(inForce, name),
     secretsReady: () => identity.ready(),
     async handOver(take) {
       await identity.ready()
@@ -110,6 +111,12 @@ interface InForce {
   readonly translated: Translation
   readonly rejecting: Steps<readonly Rejection[]>
   readonly durationMs: number
+}
+
+/** Of those that declarations name. */
+function secretIn(snapshot: Translation['snapshot'] | undefined, name: string): ReturnType<Control['secret']> {
+  const secret = snapshot?.secrets.get(name)
+  return secret && readSecret(secret)
 }
 
 /** Errors that keep documents from counting. */

@@ -1,6 +1,6 @@
 // Shows the objects of the API that are configuration to the control side, each as one document for as long as it declares the same.
 import type { DeclaredObject, DeclaredObjects } from '../config/index.ts'
-import { type ApiResource, declarationResources, isComputed, type KubeObject } from '../kube/index.ts'
+import { type ApiResource, declarationResources, isComputed, isJsonObject, type KubeObject } from '../kube/index.ts'
 import { byName, type Change, type ObjectKey, type ObjectStore, type Stored } from '../store/index.ts'
 import { PodWorkloads } from './pod-workloads.ts'
 
@@ -62,14 +62,14 @@ class Declarations {
 }
 
 function declaredBy(stored: Stored, known?: DeclaredObject): DeclaredObject | undefined {
-  if (isOfServer(stored)) return undefined
+  if (declaresNothing(stored)) return undefined
   return known !== undefined && known.text() === textOf(stored) ? known : { source: sourceOf(stored.key), text: () => textOf(stored) }
 }
 
 /** What became of an object is written often, and is nothing that it declares. */
 function concerns({ key, before, after }: Change): boolean {
-  if (!statusNames.has(key.resource) && !computed.has(key.resource)) return true
-  const [was, is] = [before, after].map((stored) => (stored === undefined || isOfServer(stored) ? undefined : textOf(stored)))
+  if (!statusNames.has(key.resource) && !mayDeclareNothing.has(key.resource)) return true
+  const [was, is] = [before, after].map((stored) => (stored === undefined || declaresNothing(stored) ? undefined : textOf(stored)))
   return was !== is
 }
 
@@ -80,14 +80,20 @@ function textOf({ value }: Stored): string {
   return JSON.stringify({ ...object, metadata })
 }
 
-/** The server has worked it out itself. */
-function isOfServer({ key, value }: Stored): boolean {
-  if (!computed.has(key.resource)) return false
+/** The server has worked it out itself, or it is a Secret that no `credentialName` could mean: tokens, passwords and releases are nobody's business here. */
+function declaresNothing({ key, value }: Stored): boolean {
+  if (!mayDeclareNothing.has(key.resource)) return false
   const object: KubeObject = JSON.parse(value.toString())
-  return isComputed(object.metadata.labels)
+  return key.resource === secrets ? !hasCredential(object) : isComputed(object.metadata.labels)
 }
 
-const computed: ReadonlySet<string> = new Set(['endpoints', 'endpointslices.discovery.k8s.io'])
+function hasCredential({ data }: KubeObject): boolean {
+  return isJsonObject(data) && credentialKeys.some((key) => Object.hasOwn(data, key))
+}
+
+const credentialKeys = ['tls.crt', 'ca.crt', 'cert', 'cacert']
+const secrets = 'secrets'
+const mayDeclareNothing: ReadonlySet<string> = new Set(['endpoints', 'endpointslices.discovery.k8s.io', secrets])
 const pods = 'pods'
 const nameOf = ({ group, plural }: Pick<ApiResource, 'group' | 'plural'>): string => (group === '' ? plural : `${plural}.${group}`)
 const names = declarationResources.map(nameOf)

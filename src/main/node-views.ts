@@ -30,11 +30,18 @@ interface Kept {
   readonly stock: StockSnapshots | undefined
   /** Absent where certificates must not be given. */
   readonly identity: IdentitySource | undefined
+  readonly account: Account
   users: number
   idle: Timer | undefined
   /** That `view` was made of. */
   model: Model | undefined
   issues: readonly Issue[]
+}
+
+/** The service account of a node. */
+export interface Account {
+  readonly namespace: string
+  readonly name: string
 }
 
 export interface NodeViewsOptions {
@@ -44,6 +51,9 @@ export interface NodeViewsOptions {
   readonly identityOf?: (node: NodeIdentity) => IdentitySource | undefined
   /** A node that needs an identity of the mesh is given none. */
   readonly onWithheld?: (proxy: Proxy) => void
+  /** Whether a node that has an identity is given the Secrets that are named for it; absent: it is. */
+  readonly mayHaveCredentials?: (account: Account) => boolean
+  readonly onCredentialsWithheld?: (proxy: Proxy, account: Account) => void
   readonly most?: number
 }
 
@@ -113,6 +123,12 @@ export class NodeViews {
     this.#forget()
   }
 
+  /** What is given to whom may have changed. */
+  again(): void {
+    for (const kept of this.#views.values()) kept.model = undefined
+    this.#options.wanted()
+  }
+
   close(): void {
     for (const { idle, identity } of this.#views.values()) {
       idle?.cancel()
@@ -135,11 +151,19 @@ export class NodeViews {
     const { snapshot, issues } = yield* this.#translations.translating(model, kept.proxy)
     this.#origins ??= yield* this.#settled.following(snapshot.origins)
     kept.issues = issues
-    const wanted = { ...snapshot, origins: this.#origins }
+    const wanted = { ...snapshot, secrets: this.#credentialsFor(kept, snapshot), origins: this.#origins }
     if (kept.identity !== undefined) kept.identity.follow(snapshot)
-    else if (needsIdentity(snapshot)) this.#options.onWithheld?.(kept.proxy)
+    else if (needsIdentity(snapshot) || snapshot.secrets.size > 0) this.#options.onWithheld?.(kept.proxy)
     const completed = kept.identity?.completed(wanted) ?? wanted
     yield* kept.view.publishing(kept.stock === undefined ? completed : withSecretPaths(yield* kept.stock.making(completed)))
+  }
+
+  #credentialsFor({ proxy, identity, account }: Kept, { secrets }: Snapshot): Snapshot['secrets'] {
+    const { mayHaveCredentials, onCredentialsWithheld } = this.#options
+    const isGiven = secrets.size === 0 || (identity !== undefined && mayHaveCredentials?.(account) !== false)
+    if (isGiven) return secrets
+    if (identity !== undefined) onCredentialsWithheld?.(proxy, account)
+    return noSecrets
   }
 
   #drop(key: string, { identity }: Kept): void {
@@ -164,7 +188,18 @@ export class NodeViews {
     const proxy = proxyOf(node)
     const stock = isStranger(node) ? new StockSnapshots({ role: proxy.role, neverReached: neverReached() }) : undefined
     const identity = isNobody ? undefined : this.#options.identityOf?.(node)
-    const kept: Kept = { proxy, stock, identity, view: new ResourceView(), users: 0, idle: undefined, model: undefined, issues: [] }
+    const account = { namespace: node.namespace, name: node.serviceAccount ?? 'default' }
+    const kept: Kept = {
+      proxy,
+      stock,
+      identity,
+      account,
+      view: new ResourceView(),
+      users: 0,
+      idle: undefined,
+      model: undefined,
+      issues: [],
+    }
     this.#views.set(key, kept)
     identity?.watch(() => this.#renewed(kept))
     this.#options.wanted()
@@ -183,6 +218,8 @@ export class NodeViews {
     return this.#options.most ?? mostViews
   }
 }
+
+const noSecrets: Snapshot['secrets'] = new Map()
 
 function needsIdentity({ clusters, listeners }: Snapshot): boolean {
   return secretsNamedBy({ clusters: clusters.values(), listeners: listeners.values() }).has(secretNames.certificate)

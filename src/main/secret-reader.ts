@@ -18,8 +18,8 @@ export function readSecret(secret: Secret): SecretMaterial {
 /** What lacks a part says nothing: who needs it is refused. */
 function materialOf({ type }: Secret): SecretMaterial {
   if (type.case === 'validationContext') {
-    const roots = textOf(type.value.trustedCa)
-    return roots === undefined ? {} : { roots }
+    const [roots, crl] = [textOf(type.value.trustedCa), textOf(type.value.crl)]
+    return { ...(roots !== undefined && { roots }), ...(crl !== undefined && { crl }) }
   }
   if (type.case !== 'tlsCertificate') return {}
   const [chain, key] = [textOf(type.value.certificateChain), textOf(type.value.privateKey)]

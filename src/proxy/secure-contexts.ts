@@ -121,7 +121,7 @@ function readOptions(
   return {
     // An empty list trusts nobody, and is not asked when nothing is verified; without it Node would load its own bundle.
     ca: roots === undefined ? [] : readRoots(roots, secret),
-    ...(crl !== undefined && { crl: readFileSync(crl) }),
+    ...revoked(roots, crl, secret),
     ...(certificate && readCertificate(certificate, secret)),
     minVersion,
     maxVersion,
@@ -134,6 +134,13 @@ function readRoots(source: RootsSource, secret: SecretsByName): Buffer | string 
   const { roots } = needed(source.secret, secret)
   if (roots === undefined) throw new Error(`the secret "${source.secret}" says nobody to trust`)
   return roots
+}
+
+/** A list of a configuration's own counts before that of a secret, as with Envoy, whose messages are merged. */
+function revoked(roots: RootsSource | undefined, crl: string | undefined, secret: SecretsByName): Pick<SecureContextOptions, 'crl'> {
+  if (crl !== undefined) return { crl: readFileSync(crl) }
+  const given = typeof roots === 'object' ? needed(roots.secret, secret).crl : undefined
+  return given === undefined ? {} : { crl: given }
 }
 
 function readCertificate(source: CertificateSource, secret: SecretsByName): Pick<SecureContextOptions, 'cert' | 'key'> {

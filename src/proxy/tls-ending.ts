@@ -1,7 +1,7 @@
 // Ends TLS at a gateway as a decision says, within a time limit, and tells what the client has proven.
 import { type Deadline, messageOf } from '../base/index.ts'
 import type { FirstBytes, SecuredFacts } from '../flow/index.ts'
-import type { ServerTlsPlan } from '../runtime/index.ts'
+import { areOfMesh, type ServerTlsPlan } from '../runtime/index.ts'
 import type { Context } from './context.ts'
 import { secretMissing, TlsError } from './tls-error.ts'
 import type { Dialling, ServerTlsSetup, Wire } from './transport.ts'
@@ -62,7 +62,7 @@ function setupOf(context: Context, plan: ServerTlsPlan, first: FirstBytes | unde
     alpn: plan.alpn.filter((protocol) => offered.includes(protocol)),
     asksForCertificate: plan.roots !== undefined,
     mayLackCertificate: plan.mayLackCertificate === true,
-    isMesh: typeof plan.roots === 'object',
+    isMesh: areOfMesh(plan.roots),
     judgeNames: (certificate) => sanProblem(certificate, plan.sans),
   }
 }

@@ -1,4 +1,5 @@
 // Says how the connections to a cluster are made, shared out, counted and given up: what a DestinationRule or another control plane asks for.
+import { credentialNames } from '../xds/index.ts'
 
 /** What goes ahead of the bytes: `hop` is version 2 with the id of our flow, for a gateway of our own. */
 export type ProxyHeaderKind = 'hop' | 'v1' | 'v2'
@@ -21,6 +22,11 @@ export type CertificateSource = { readonly chain: string; readonly key: string }
 
 /** Whom to trust: a file, `system` for the bundle of the machine, or a secret. */
 export type RootsSource = string | SecretRef
+
+/** A mesh has roots of its own, whose certificates are for identities; those of files and of a `credentialName` vouch for names. */
+export function areOfMesh(roots: RootsSource | undefined): boolean {
+  return typeof roots === 'object' && credentialNames.parse(roots.secret) === undefined
+}
 
 /** TLS that ends here. */
 export interface ServerTlsPlan {

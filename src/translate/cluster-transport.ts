@@ -2,7 +2,7 @@
 import type { ClientTls } from '../api/index.ts'
 import type { EffectivePolicy } from '../model/index.ts'
 import { isWildcardHost, type Service, type ServicePort } from '../registry/index.ts'
-import { create, extensionNames, packAny, secretNames, trustDomain } from '../xds/index.ts'
+import { create, credentialNames, extensionNames, packAny, secretNames, trustDomain } from '../xds/index.ts'
 import { type TransportSocket, TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { ProxyProtocolConfig_Version } from '../xds/gen/envoy/config/core/v3/proxy_protocol_pb.js'
 import { ProxyProtocolUpstreamTransportSchema } from '../xds/gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js'
@@ -63,15 +63,14 @@ export function namelessTls(tls: ClientTls | undefined, { service, port, strict 
 
 function tlsSocket(tls: ClientTls, subject: TlsSubject): TransportSocket {
   const sni = nameOf(tls, subject)
-  const { clientCertificate: chain, privateKey: key } = tls
-  const hasCertificate = tls.mode === 'MUTUAL' && chain !== undefined && key !== undefined
+  const certificate = certificateOf(tls)
   const message = create(UpstreamTlsContextSchema, {
     ...(sni !== undefined && { sni }),
     commonTlsContext: {
       // Else the version of HTTP that is spoken is what is offered.
       alpnProtocols: subject.protocol === 'http2' ? ['h2'] : [],
       tlsParams: versions,
-      tlsCertificateSdsSecretConfigs: hasCertificate ? [{ name: `file-cert:${chain}~${key}`, sdsConfig: adsSource() }] : [],
+      tlsCertificateSdsSecretConfigs: certificate === undefined ? [] : [{ name: certificate, sdsConfig: adsSource() }],
       validationContextType: validation(tls, subject, sni),
     },
   })
@@ -79,6 +78,17 @@ function tlsSocket(tls: ClientTls, subject: TlsSubject): TransportSocket {
     name: extensionNames.tls,
     configType: { case: 'typedConfig', value: packAny(UpstreamTlsContextSchema, message) },
   })
+}
+
+/** Istio's names of secrets, some of which are files. */
+function certificateOf({ mode, credentialName = '', clientCertificate: chain, privateKey: key }: ClientTls): string | undefined {
+  if (mode !== 'MUTUAL') return undefined
+  if (credentialName !== '') return credentialNames.certificate(credentialName)
+  return chain !== undefined && key !== undefined ? `file-cert:${chain}~${key}` : undefined
+}
+
+function rootsOf({ credentialName = '', caCertificates }: ClientTls): string {
+  return credentialName === '' ? `file-root:${caCertificates || 'system'}` : credentialNames.roots(credentialName)
 }
 
 /** The mesh's own mutual TLS, as Istio writes it; nothing where it is not asked for. */
@@ -155,7 +165,7 @@ function validation(
           : [],
         ...((tls.caCrl ?? '') !== '' && { crl: { specifier: { case: 'filename', value: tls.caCrl ?? '' } } }),
       },
-      validationContextSdsSecretConfig: { name: `file-root:${tls.caCertificates || 'system'}`, sdsConfig: adsSource() },
+      validationContextSdsSecretConfig: { name: rootsOf(tls), sdsConfig: adsSource() },
     },
   }
 }

@@ -183,6 +183,11 @@ function clusterMetadata(ctx: Context, init: Init, kind: ClusterKind, policy: Ef
   if (init.isLoop) return { gateway: true, refuse: 'no-route', refuseText: loopText(service.host) }
   const field = refusedField(init, policy)
   if (field !== undefined) return { ...base, ...refuseUnsupported(field) }
+  const { tls } = policy
+  // Differs from Istio, which sends plain bytes then: they are not what was asked for.
+  if (tls && begins(tls.value) && (tls.value.credentialName ?? '') !== '' && !mayHaveCredentials(ctx, init)) {
+    return { ...base, ...refMetadata(tls.ref, `${tls.field}.credentialName`), refuse: 'not-supported', refuseText: unselectedText(tls.ref) }
+  }
   const nameless = policy.tls && namelessTls(policy.tls.value, { service, port: init.port, strict: ctx.strict, subset: init.subset })
   if (policy.tls && nameless !== undefined) {
     return { ...base, ...refMetadata(policy.tls.ref, policy.tls.field), refuse: 'not-supported', refuseText: nameless }
@@ -190,6 +195,15 @@ function clusterMetadata(ctx: Context, init: Init, kind: ClusterKind, policy: Ef
   if (kind !== 'ambiguous') return base
   const refuseText = `${service.host} is declared by ${service.addresses.join(', ')}, and the gateway is not told which address was dialled`
   return { ...base, refuse: 'ambiguous-destination', refuseText }
+}
+
+/** A workload is not given what a rule for everybody names, as in Istio. */
+function mayHaveCredentials({ proxy }: Context, { policy }: Init): boolean {
+  return proxy.role === 'gateway' || policy?.selector !== undefined
+}
+
+function unselectedText({ namespace, name }: FieldRef['ref']): string {
+  return `DestinationRule ${namespace}/${name} names a Secret by credentialName, which a sidecar is given only by a rule with a workloadSelector: add one, or name files`
 }
 
 function loopText(host: string): string {
@@ -202,9 +216,7 @@ function refusedField({ destination, port }: Init, effective: EffectivePolicy): 
   if (general !== undefined) return { ref: service.ref, field: general }
   const said = effective.refused[0]
   if (said !== undefined) return said
-  const { tls, tunnel } = effective
-  // A Secret is nowhere to be had, and plain bytes, which Istio's sidecar would send, are not what was asked for.
-  if (begins(tls?.value) && (tls?.value.credentialName ?? '') !== '') return tls && { ref: tls.ref, field: `${tls.field}.credentialName` }
+  const { tunnel } = effective
   return tunnel === undefined ? undefined : { ref: tunnel.ref, field: tunnel.field }
 }
 

@@ -13,6 +13,7 @@ const kinds = [
   'Telemetry',
   'Service',
   'ConfigMap',
+  'Secret',
 ] as const
 
 /** Looked up where they stand, because there are as many as declarations and few are ever asked for. */

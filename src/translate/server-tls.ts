@@ -1,6 +1,6 @@
 // Says in Envoy's words how a gateway's server ends TLS: what it shows, whom it asks for a certificate, and what it trusts.
 import { isServedCipher, type ServerTls, type TlsVersion } from '../api/index.ts'
-import { create, extensionNames, packAny, secretNames, trustDomain } from '../xds/index.ts'
+import { create, credentialNames, extensionNames, packAny, secretNames, trustDomain } from '../xds/index.ts'
 import { type TransportSocket, TransportSocketSchema } from '../xds/gen/envoy/config/core/v3/base_pb.js'
 import { SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js'
 import { DownstreamTlsContextSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js'
@@ -62,9 +62,15 @@ const newest: Readonly<Record<TlsVersion, TlsParameters_TlsProtocol>> = {
   TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
 }
 
-/** Istio's names of secrets that are files. */
-function certificateOf({ mode, serverCertificate = '', privateKey = '' }: EndingTls): string {
-  return mode === 'ISTIO_MUTUAL' ? secretNames.certificate : `file-cert:${serverCertificate}~${privateKey}`
+/** Istio's names of secrets, some of which are files. */
+function certificateOf({ mode, credentialName = '', serverCertificate = '', privateKey = '' }: EndingTls): string {
+  if (mode === 'ISTIO_MUTUAL') return secretNames.certificate
+  return credentialName === '' ? `file-cert:${serverCertificate}~${privateKey}` : credentialNames.certificate(credentialName)
+}
+
+function rootsOf({ mode, credentialName = '', caCertificates = '' }: EndingTls): string {
+  if (mode === 'ISTIO_MUTUAL') return secretNames.roots
+  return credentialName === '' ? `file-root:${caCertificates}` : credentialNames.roots(credentialName)
 }
 
 function validation(tls: EndingTls, strict: boolean) {
@@ -80,7 +86,7 @@ function validation(tls: EndingTls, strict: boolean) {
         ...((tls.caCrl ?? '') !== '' && { crl: { specifier: { case: 'filename', value: tls.caCrl ?? '' } } as const }),
       },
       validationContextSdsSecretConfig: {
-        name: isMesh ? secretNames.roots : `file-root:${tls.caCertificates ?? ''}`,
+        name: rootsOf(tls),
         sdsConfig: adsSource(),
       },
     },

@@ -4,6 +4,7 @@ import type { Cluster } from '../xds/gen/envoy/config/cluster/v3/cluster_pb.js'
 import type { Issue } from '../api/index.ts'
 import type { Snapshot } from '../xds/index.ts'
 import { blackHoleCluster, fillClusters, passthroughCluster } from './clusters.ts'
+import { credentials } from './credentials.ts'
 import { type Context, type Kept, type Proxy, type TranslateOptions } from './context.ts'
 import { embeddedServices } from './egress-gateway.ts'
 import { gatewayResources } from './gateway-listeners.ts'
@@ -44,13 +45,11 @@ export function* translating(model: Model, proxy: Proxy, options: TranslateOptio
   const clusters = yield* allClusters(ctx, fixed)
   yield
   const names = proxy.role === 'sidecar' ? yield* declaredNames(ctx) : new Map<string, never>()
+  const secrets = credentials(ctx, { clusters: clusters.clusters, listeners })
   kept.assemblies.sweep()
-  const snapshot = { version: model.version, listeners, routes, ...clusters, secrets: noSecrets, names, origins: origins(model) }
+  const snapshot = { version: model.version, listeners, routes, ...clusters, secrets, names, origins: origins(model) }
   return { snapshot, issues: ctx.issues }
 }
-
-/** Certificates are read from the files that declarations name. */
-const noSecrets: Snapshot['secrets'] = new Map()
 
 function entryOf(cluster: Cluster): readonly [string, Cluster] {
   return [cluster.name, cluster]

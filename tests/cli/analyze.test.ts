@@ -28,6 +28,13 @@ const second = tcp
   .replaceAll('203.0.113.40', '203.0.113.41')
   .replaceAll('{name: redis', '{name: other')
 
+const credential = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: origination, namespace: default}
+spec: {host: d2iq.com, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: MUTUAL, credentialName: mine}}]}}
+`
+const secret = (data: string): string => `apiVersion: v1\nkind: Secret\nmetadata: {name: mine, namespace: default}\ndata: ${data}\n`
+
 const cases: Record<string, { text: string; codes: readonly string[] }> = {
   'HTTP through a gateway is in order': { text: joined(common, http), codes: [] },
   'TCP through a gateway is in order': { text: joined(common, tcp), codes: [] },
@@ -43,6 +50,15 @@ const cases: Record<string, { text: string; codes: readonly string[] }> = {
   'IST0101: a route leads to a subset that no DestinationRule defines': {
     text: joined(common, only(http, 'ServiceEntry', 'Gateway', 'VirtualService')),
     codes: ['IST0101'],
+  },
+  'IST0101: a Secret that is named and not there': { text: joined(common, http, credential), codes: ['IST0101'] },
+  'IST0101: a Secret that does not hold what is needed': {
+    text: joined(common, http, credential, secret('{cert: Zm9v, key: Zm9v}')),
+    codes: ['IST0101'],
+  },
+  'no IST0101 for a Secret that does': {
+    text: joined(common, http, credential, secret('{tls.crt: Zm9v, tls.key: Zm9v, ca.crt: Zm9v}')),
+    codes: [],
   },
   'IST0162: a route leads to a port that the Service does not have': {
     text: joined(common, http.replace('subset: d2iq, port: {number: 80}', 'subset: d2iq, port: {number: 81}')),

@@ -197,6 +197,55 @@ spec:
   })
 })
 
+describe('Secrets that a gateway’s server names', () => {
+  const text = (value: string) => Buffer.from(value).toString('base64')
+  const credential = (key: string, namespace = 'istio-system') => `---
+apiVersion: v1
+kind: Secret
+metadata: {name: web, namespace: ${namespace}}
+data: {tls.crt: ${text('chain')}, tls.key: ${text(key)}}
+`
+  const server = (key: string) => `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: out, namespace: istio-system}
+spec:
+  selector: {istio: egressgateway}
+  servers: [{port: {number: 8443, name: tls, protocol: HTTPS}, hosts: ['*'], tls: {mode: SIMPLE, credentialName: web}}]
+${credential(key)}`
+  const node = (namespace = 'istio-system') =>
+    writeNode({
+      role: 'router',
+      name: 'out',
+      namespace,
+      labels: { istio: 'egressgateway' },
+      serviceAccount: 'out',
+      agent: { name: 'sallyport', version: '1' },
+    })
+  const asked = [listener, typeUrls.secret]
+
+  test('are given over a Unix socket, and anew when they change', async () => {
+    const { client, write } = await started(server('one'), 'socket')
+    const engine = client()
+    const { heard } = await settled(engine, asked, node())
+    expect(heard.get(typeUrls.secret)?.names).toEqual(['kubernetes://web'])
+    write(server('two'))
+    expect(await engine.accept()).toMatchObject({ typeUrl: typeUrls.secret, names: ['kubernetes://web'] })
+    expect(engine.unheard).toEqual([])
+  })
+
+  test('are those of the gateway’s own namespace', async () => {
+    const { client } = await started(server('one'), 'socket')
+    const { heard } = await settled(client(), asked, node('shop'))
+    expect(heard.get(typeUrls.secret)?.names).toEqual([])
+  })
+
+  test('are not given over a port', async () => {
+    const { client } = await started(server('one'))
+    const { heard } = await settled(client(), asked, node())
+    expect(heard.get(typeUrls.secret)?.names).toEqual([])
+  })
+})
+
 async function started(text: string, where: 'port' | 'socket' = 'port') {
   const directory = mkdtempSync(join(tmpdir(), 'serve-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))

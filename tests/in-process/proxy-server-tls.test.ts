@@ -293,6 +293,54 @@ describe('a certificate that may be left out', () => {
     })
 })
 
+describe('a certificate and those to trust that are Secrets', () => {
+  const named = (): ServerTlsPlan => ({
+    ...byFiles(),
+    certificate: { secret: 'kubernetes://mine' },
+    roots: { secret: 'kubernetes://mine-cacert' },
+  })
+  const material = (name: string, roots: string): [string, SecretMaterial][] => [
+    ['kubernetes://mine', { certificate: { chain: read(`${name}.crt`), key: read(`${name}.key`) } }],
+    ['kubernetes://mine-cacert', { roots }],
+  ]
+  const read = (name: string): string => readFileSync(file(name), 'utf8')
+
+  test('prove no identity of the mesh, whatever stands in the certificate', async () => {
+    const upstream = await origin(echoing)
+    const secrets = new Map(material('next', authority.roots))
+    const { port, record } = await ending(named, { connection: () => forward([upstream.target]) }, secrets)
+    const client = await dial(port, shownBy(await authority.issue(web, 60_000)))
+    client.socket.write('ping')
+    await until(() => client.text === 'ping', 'the echo')
+    client.socket.end()
+    const told = await record(0)
+    expect(told).toMatchObject({ verdict: 'allow', source: { authenticated: false } })
+    expect(told.source.principal).toBeUndefined()
+  })
+
+  test('are others from one connection to the next', async () => {
+    const upstream = await origin(echoing)
+    const secrets = new Map(material('next', authority.roots))
+    const { port } = await ending(named, { connection: () => forward([upstream.target]) }, secrets)
+    const shown = shownBy(await authority.issue(web, 60_000))
+    const before = await dial(port, shown)
+    for (const [name, secret] of material('client', stranger.roots)) secrets.set(name, secret)
+    const refused = await dial(port, shown)
+    expect(refused.socket.getPeerCertificate().subject?.CN).not.toBe(before.socket.getPeerCertificate().subject.CN)
+    await until(() => refused.isClosed, 'the end')
+    before.socket.write('still here')
+    await until(() => before.text === 'still here', 'the echo')
+    before.socket.destroy()
+  })
+
+  test('are refused when nobody has given them', async () => {
+    const { port, record } = await ending(named, { connection: () => forward([]) })
+    const client = await dial(port)
+    expect(client.isClosed).toBe(true)
+    expect(await record(0)).toMatchObject({ reason: { code: 'tls-failed' }, details: expect.stringContaining('kubernetes://mine') })
+  })
+})
+
 describe('the mesh’s own mutual TLS', () => {
   const echo = () => origin(echoing)
 

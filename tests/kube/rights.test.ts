@@ -88,18 +88,22 @@ describe.skipIf(!hasKubectl())('kubectl', () => {
   const rows: Record<string, Row> = {
     'shows the roles': {
       args: 'get clusterroles',
-      says: /^NAME +CREATED AT\nadmin +20\S+Z\ncluster-admin +20\S+Z\nedit +20\S+Z\nview +20\S+Z\n$/,
+      says: /^NAME +CREATED AT\nadmin +20\S+Z\ncluster-admin +20\S+Z\nedit +20\S+Z\nsallyport\.dev:credentials +20\S+Z\nview +20\S+Z\n$/,
     },
     'says what a role lets do': {
       args: 'describe clusterrole view',
       says: /Name: +view\n[\s\S]*PolicyRule:\n[\s\S]* configmaps +\[\] +\[\] +\[get list watch\]/,
     },
     'shows that there are none of a namespace': { args: 'get roles -n shop', says: /No resources found in shop namespace/ },
+    'lets the right to credentials be given': {
+      args: 'create rolebinding credentials -n shop --clusterrole=sallyport.dev:credentials --serviceaccount=shop:out',
+      says: /rolebinding\.rbac\.authorization\.k8s\.io\/credentials created/,
+    },
     'has no other role': { args: 'get clusterrole wizard', code: 1, says: /clusterroles\.rbac\.authorization\.k8s\.io "wizard" not found/ },
     'makes no role': {
       args: 'create clusterrole wizard --verb=get --resource=pods',
       code: 1,
-      says: /roles are not made or changed here: bindings give the ClusterRoles admin, cluster-admin, edit, view, and there are no others/,
+      says: /roles are not made or changed here: bindings give the ClusterRoles admin, cluster-admin, edit, sallyport\.dev:credentials, view, and there are no others/,
     },
     'makes none of a namespace': {
       args: 'create role wizard --verb=get --resource=pods -n shop',
@@ -111,7 +115,7 @@ describe.skipIf(!hasKubectl())('kubectl', () => {
     'refuses a role that there is not': {
       args: 'create clusterrolebinding wizards --clusterrole=wizard --user=x',
       code: 1,
-      says: /roleRef.name: Unsupported value: "wizard": supported values: "admin", "cluster-admin", "edit", "view"/,
+      says: /roleRef.name: Unsupported value: "wizard": supported values: "admin", "cluster-admin", "edit", "sallyport.dev:credentials", "view"/,
     },
     'refuses roles of namespaces': {
       args: 'create rolebinding x --role=mine --user=x -n shop',

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { askApi, type Reached } from './served-api.ts'
 
-export async function newToken(api: Reached, account = 'default'): Promise<string> {
-  const path = `/api/v1/namespaces/default/serviceaccounts/${account}/token`
+export async function newToken(api: Reached, account = 'default', namespace = 'default'): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`
   return JSON.parse((await askApi(api, path, { method: 'POST', body: '{"spec":{}}' })).body).status.token
 }
 

@@ -31,7 +31,9 @@ const read = (...path: readonly string[]): string => readFileSync(join(...path),
 const authority = (): string => read(data.path, 'pki/ca.crt')
 const token = (): string => read(data.path, 'pki/admin.token').trim()
 
-async function open(securedBy: SecuredBy, serviceAccount = 'default'): Promise<Control> {
+type Node = Parameters<typeof startXdsControl>[0]['node']
+
+async function open(securedBy: SecuredBy, serviceAccount = 'default', more: Partial<Node> = {}): Promise<Control> {
   const control = await startXdsControl({
     server: new URL(api.url).host,
     securedBy,
@@ -42,6 +44,7 @@ async function open(securedBy: SecuredBy, serviceAccount = 'default'): Promise<C
       labels: {},
       serviceAccount,
       agent: { name: 'sallyport', version: '0' },
+      ...more,
     },
     stateDirectory: join(others.path, `state-${controls.length}`),
     isNeeded: false,
@@ -99,6 +102,49 @@ it('cuts a stream when its token has expired, or its service account is gone', a
   await askApi(api, `${accounts}/brief`, { method: 'DELETE' })
   const over = expect.stringContaining('Unauthorized')
   await expect.poll(whys, { timeout: 20_000 }).toEqual([over, over])
+})
+
+it('gives a Secret that is named to who may read it, from then on and for as long', { retry: 0 }, async () => {
+  await askApi(api, '/api/v1/namespaces', { method: 'POST', body: '{"metadata":{"name":"edge"}}' })
+  const put = async (path: string, object: object): Promise<void> => {
+    const { code, body } = await askApi(api, path, { method: 'POST', body: JSON.stringify(object) })
+    expect([code, body]).toEqual([201, expect.anything()])
+  }
+  const encoded = (text: string): string => Buffer.from(text).toString('base64')
+  await put('/api/v1/namespaces/edge/serviceaccounts', { metadata: { name: 'out' } })
+  await put('/api/v1/namespaces/edge/secrets', {
+    metadata: { name: 'web' },
+    type: 'kubernetes.io/tls',
+    data: { 'tls.crt': encoded('chain'), 'tls.key': encoded('key of web') },
+  })
+  await put('/apis/networking.istio.io/v1/namespaces/edge/gateways', {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'Gateway',
+    metadata: { name: 'out' },
+    spec: {
+      selector: { istio: 'egressgateway' },
+      servers: [{ port: { number: 8443, name: 'tls', protocol: 'HTTPS' }, hosts: ['*'], tls: { mode: 'SIMPLE', credentialName: 'web' } }],
+    },
+  })
+  const bearer = await newToken(api, 'out', 'edge')
+  const securedBy = { authority: authority(), credential: () => ({ token: bearer }) }
+  const control = await open(securedBy, 'out', { role: 'router', namespace: 'edge', labels: { istio: 'egressgateway' } })
+  await expect.poll(() => control.view()?.snapshot.listeners.size, { timeout: 10_000 }).toBe(1)
+  expect(control.secret('kubernetes://web')).toBeUndefined()
+  const bindings = '/apis/rbac.authorization.k8s.io/v1/namespaces/edge/rolebindings'
+  await put(bindings, {
+    metadata: { name: 'credentials' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'sallyport.dev:credentials' },
+    subjects: [{ kind: 'ServiceAccount', name: 'out', namespace: 'edge' }],
+  })
+  const key = (): string | undefined => control.secret('kubernetes://web')?.certificate?.key
+  await expect.poll(key, { timeout: 10_000 }).toBe('key of web')
+  const data = { 'tls.crt': encoded('chain'), 'tls.key': encoded('another') }
+  const patch = { method: 'PATCH', body: JSON.stringify({ data }), headers: { 'Content-Type': 'application/merge-patch+json' } }
+  expect((await askApi(api, '/api/v1/namespaces/edge/secrets/web', patch)).code).toBe(200)
+  await expect.poll(key, { timeout: 10_000 }).toBe('another')
+  await askApi(api, `${bindings}/credentials`, { method: 'DELETE' })
+  await expect.poll(key, { timeout: 10_000 }).toBeUndefined()
 })
 
 const protocols: Record<string, { name: string; offered: readonly string[]; agreed: string | false | RegExp }> = {

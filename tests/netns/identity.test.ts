@@ -1,13 +1,17 @@
 // Holds the mesh's own mutual TLS from a sealed command to a gateway on another node, and that the command sees nothing of what signs identities.
-import { rmSync, writeFileSync } from 'node:fs'
+import { createHash, X509Certificate } from 'node:crypto'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { makeCertificates } from '../support/certificates.ts'
+import { documents, secret } from '../support/declare.ts'
 import { engineOptions } from '../support/envoy.ts'
 import { mutualGateway, mutualWay } from '../support/mutual-gateway.ts'
 import type { NodeProcess } from '../support/node-process.ts'
 import { addresses } from '../support/outside-plan.ts'
 import { bundled } from '../support/outside-servers.ts'
-import { openFolder, readRecords, runSidecar, users } from '../support/sidecar.ts'
+import { isRequest } from '../support/seen.ts'
+import { openFolder, readRecords, runSidecar, startSidecar, users } from '../support/sidecar.ts'
 import { StandardWorld } from '../support/standard-world.ts'
 
 const stand = new StandardWorld()
@@ -15,11 +19,21 @@ const stand = new StandardWorld()
 interface Gateway {
   readonly running: NodeProcess
   readonly flows: string
+  readonly declare: (text: string) => void
 }
 
-async function withGateway(folder: string, options: readonly string[], script: (gateway: Gateway) => Promise<void>): Promise<void> {
+async function withGateway(
+  folder: string,
+  options: readonly string[],
+  script: (gateway: Gateway) => Promise<void>,
+  declared = mutualGateway,
+): Promise<void> {
   const policy = join(folder, 'policy.yaml')
-  writeFileSync(policy, mutualGateway)
+  const declare = (text: string): void => {
+    writeFileSync(`${policy}.new`, text)
+    renameSync(`${policy}.new`, policy)
+  }
+  declare(declared)
   const flows = join(folder, 'gateway.jsonl')
   const args = [
     'gateway',
@@ -37,7 +51,7 @@ async function withGateway(folder: string, options: readonly string[], script: (
   const running = stand.node('gw').spawn(process.execPath, [bundled('bin.js'), ...args, '--flows', flows, ...options])
   try {
     await running.says('serves')
-    await script({ running, flows })
+    await script({ running, flows, declare })
   } finally {
     running.signal('SIGTERM')
     await running.ended
@@ -73,6 +87,73 @@ test.each(Object.entries(engineOptions()))(
             { kind: 'connection', ...proven },
           ])
       })
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+)
+
+/** As `mutualGateway`, with certificates of somebody’s own for HTTP. */
+const ownWay = mutualGateway
+  .replace('hosts: [d2iq.com], tls: {mode: ISTIO_MUTUAL}}', 'hosts: [d2iq.com], tls: {mode: OPTIONAL_MUTUAL, credentialName: way}}')
+  .replace(
+    'metadata: {name: way, namespace: istio-system}\nspec:',
+    'metadata: {name: way, namespace: shop}\nspec:\n  workloadSelector: {matchLabels: {app: web}}',
+  )
+  .replace(
+    '{mode: ISTIO_MUTUAL, sni: d2iq.com}',
+    '{mode: MUTUAL, credentialName: way, sni: d2iq.com, subjectAltNames: [gateway.test]}, connectionPool: {http: {maxRequestsPerConnection: 1}}',
+  )
+
+test.each(Object.entries(engineOptions()))(
+  'certificates of somebody’s own come out of Secrets at both ends, and the origin is told what the client has shown: %s',
+  async (_name, engine) => {
+    const folder = openFolder()
+    await makeCertificates(folder, { gateway: ['gateway.test'], client: ['client.test'], other: ['other.test'] })
+    const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
+    const way = (name: string, namespace: string): string =>
+      secret('way', { 'tls.crt': read(`${name}.crt`), 'tls.key': read(`${name}.key`), 'ca.crt': read('ca.crt') }, namespace)
+    const declared = (server: string): string => documents(ownWay, way(server, 'istio-system'), way('client', 'shop'))
+    const options = [...engine, '--ca-dir', join(folder, 'ca')]
+    try {
+      await withGateway(
+        folder,
+        [...options, '--drain', '1'],
+        async ({ declare }) => {
+          const sidecar = startSidecar(stand.w1, {
+            declarations: declared('gateway'),
+            options: [...options, '-n', 'shop', '--sa', 'web', '-l', 'app=web'],
+            command: ['sh', '-c', 'while read line; do curl -s -o /dev/null -w "%{http_code}\\n" http://d2iq.com/; done'],
+          })
+          const ask = async (times: number): Promise<string | undefined> => {
+            sidecar.running.stdin?.write('\n')
+            await expect.poll(() => sidecar.running.stdout().trim().split('\n').filter(Boolean).length, { timeout: 20_000 }).toBe(times)
+            return sidecar.running.stdout().trim().split('\n').at(-1)
+          }
+          stand.outside.seen()
+          expect(await ask(1)).toBe('200')
+          const hash = createHash('sha256')
+            .update(new X509Certificate(read('client.crt')).raw)
+            .digest('hex')
+          const seen = stand.outside
+            .seen()
+            .filter(isRequest)[0]
+            ?.headers.find(([name]) => name.toLowerCase() === 'x-forwarded-client-cert')
+          expect(seen?.[1]).toBe(`Hash=${hash};Subject="CN=client.test";URI=;DNS=client.test`)
+          // A certificate for another name is shown from then on, without anything being started again.
+          declare(declared('other'))
+          let asked = 1
+          await expect.poll(() => ask(++asked), { timeout: 20_000 }).toBe('503')
+          sidecar.running.stdin?.end()
+          const { records } = await sidecar.finish()
+          expect(records.at(-1)).toMatchObject({
+            flag: expect.stringContaining('UF'),
+            details: expect.stringContaining('CERTIFICATE_VERIFY_FAILED'),
+          })
+          expect(JSON.stringify(records)).not.toContain('PRIVATE KEY')
+        },
+        declared('gateway'),
+      )
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }

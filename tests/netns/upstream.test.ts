@@ -1,7 +1,7 @@
 // Holds through the seal how destinations are spoken to: TLS begun at the sidecar and at the gateway, PROXY protocol, limits, endpoints that fail.
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
-import { destinationRule, documents, serviceEntry } from '../support/declare.ts'
+import { destinationRule, documents, secret, serviceEntry } from '../support/declare.ts'
 import { addresses } from '../support/outside-plan.ts'
 import { bundled } from '../support/outside-servers.ts'
 import type { Probe, ProbeReport } from '../support/probe.ts'
@@ -23,7 +23,11 @@ interface Played {
 }
 
 async function withSidecar(declarations: string, script: (played: Played) => Promise<void>): Promise<void> {
-  const sidecar = startSidecar(stand.node('w1'), { declarations, command: [process.execPath, bundled('test-probe.js')] })
+  const sidecar = startSidecar(stand.node('w1'), {
+    declarations,
+    options: ['-l', 'app=web'],
+    command: [process.execPath, bundled('test-probe.js')],
+  })
   const workload = await openWorkload(sidecar.running)
   const play = (probe: Probe): Promise<ProbeReport> => workload.play(probe)
   try {
@@ -60,10 +64,17 @@ describe('TLS is begun for a sealed command', () => {
       await expect.poll(() => get(host)).toBe(503)
       sidecar.declare(documents(origin, secured({})))
       await expect.poll(() => lastDetails(sidecar, get)).toContain('CERTIFICATE_VERIFY_FAILED')
-      sidecar.declare(documents(origin, secured({ credentialName: 'mine' })))
+      // A rule for everybody gives no workload a Secret, and plain bytes are not what was asked for.
+      const trusted = secret('mine', { cacert: readFileSync(stand.outside.authority, 'utf8') })
+      sidecar.declare(documents(origin, secured({ credentialName: 'mine' }), trusted))
       await expect.poll(() => get(host)).toBe(403)
       const refused = { reason: { code: 'not-supported' }, by: { kind: 'DestinationRule', name: 'rule' } }
       await expect.poll(() => sidecar.records().at(-1)).toMatchObject(refused)
+      const selected = destinationRule({ host, policy: { tls: { mode: 'SIMPLE', credentialName: 'mine' } }, selects: { app: 'web' } })
+      sidecar.declare(documents(origin, selected))
+      await expect.poll(() => get(host)).toBe(503)
+      sidecar.declare(documents(origin, selected, trusted))
+      await expect.poll(() => get(host)).toBe(200)
       expect(
         stand.outside
           .seen()

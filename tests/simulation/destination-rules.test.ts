@@ -226,14 +226,14 @@ describe.each(
 })
 
 const refusals: Record<string, Omit<Case, 'means'> & { readonly says: RegExp }> = {
-  'a Secret that nobody can fetch, instead of plain bytes': {
+  'a Secret that a rule for everybody names, instead of plain bytes': {
     policy: { tls: { ...secure, credentialName: 'c' } },
-    says: /DestinationRule default\/rule uses spec\.trafficPolicy\.tls\.credentialName, which is not carried out yet/,
+    says: /DestinationRule default\/rule names a Secret by credentialName, which a sidecar is given only by a rule with a workloadSelector/,
   },
-  'a Secret, as Istio': {
+  'the same, other than Istio': {
     policy: { tls: { ...secure, credentialName: 'c' } },
     setting: { strictness: 'istio' },
-    says: /tls\.credentialName/,
+    says: /credentialName/,
   },
   'a tunnel': { policy: { tunnel: { targetHost: 'b.test', targetPort: 443 } }, says: /spec\.trafficPolicy\.tunnel/ },
   'TLS behind a wildcard where no request says the name': {

@@ -180,9 +180,9 @@ spec: {action: DENY, rules: [{to: [{operation: {paths: [/x]}}]}]}
     verdict: 'not-supported 0 UH',
     by: 'Gateway default/out spec.servers[0].tls.httpsRedirect',
   },
-  'TLS that ends at a gateway by a Secret is refused': {
+  'TLS that ends at a gateway by a credential of another kind is refused': {
     yaml: `${api}${server(
-      '{port: {number: 443, name: https, protocol: HTTPS}, hosts: [api.test], tls: {mode: SIMPLE, credentialName: c}}',
+      '{port: {number: 443, name: https, protocol: HTTPS}, hosts: [api.test], tls: {mode: SIMPLE, credentialName: "configmap://a/b"}}',
     )}${rules(direct, 'out')}`,
     plan: { proxy: gateway },
     call: { to: '198.18.0.20:443', listener: '0.0.0.0_443', sni: 'api.test' },

@@ -33,8 +33,22 @@ export function documents(...texts: readonly string[]): string {
   return texts.join('---\n')
 }
 
+export interface RulePlan {
+  readonly host: string
+  readonly policy: unknown
+  /** Labels of the workloads that it is for; everybody unless said. */
+  readonly selects?: Readonly<Record<string, string>>
+}
+
 /** A DestinationRule of the namespace `default`, called `rule`. */
-export function destinationRule({ host, policy }: { readonly host: string; readonly policy: unknown }): string {
+export function destinationRule({ host, policy, selects }: RulePlan): string {
   const metadata = { name: 'rule', namespace: 'default' }
-  return `${JSON.stringify({ apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata, spec: { host, trafficPolicy: policy } })}\n`
+  const spec = { host, trafficPolicy: policy, ...(selects && { workloadSelector: { matchLabels: selects } }) }
+  return `${JSON.stringify({ apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata, spec })}\n`
+}
+
+/** A Secret, as `kubectl create secret generic` writes it. */
+export function secret(name: string, values: Readonly<Record<string, string>>, namespace = 'default'): string {
+  const data = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')]))
+  return `${JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, data })}\n`
 }

@@ -1,4 +1,4 @@
-// The rules of the roles that every cluster has, for the resources that this server has: what `view`, `edit`, `admin` and `cluster-admin` may, and what everybody may who is known.
+// The rules of the roles that the server has, for the resources that this server has: what each role may, and what everybody may who is known.
 import { type ClusterRoleName, resources } from '../../kube/index.ts'
 import type { PolicyRule } from './policy-rule.ts'
 
@@ -50,6 +50,7 @@ export const clusterRoles: Readonly<Record<ClusterRoleName, readonly PolicyRule[
   view,
   edit,
   admin,
+  'sallyport.dev:credentials': [{ verbs: read, apiGroups: [''], resources: ['secrets'] }],
   'cluster-admin': [
     { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
     { verbs: ['*'], nonResourceURLs: ['*'] },

@@ -1,7 +1,7 @@
 // Names the roles that the server has: bindings give these and no others.
 
-/** ClusterRoles, as every cluster has them. */
-export const clusterRoleNames = ['admin', 'cluster-admin', 'edit', 'view'] as const
+/** ClusterRoles: those that every cluster has, and one that a gateway needs for the Secrets of its `credentialName`s, for which Istio makes a Role in each namespace. */
+export const clusterRoleNames = ['admin', 'cluster-admin', 'edit', 'sallyport.dev:credentials', 'view'] as const
 
 export type ClusterRoleName = (typeof clusterRoleNames)[number]
 

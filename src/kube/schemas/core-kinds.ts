@@ -14,12 +14,7 @@ export const namespaceObject = root('a namespace', {
 
 export const configMapObject = root('settings; `istio` in `istio-system` holds those of the mesh', kinds.ConfigMap.schema.fields)
 
-export const secretObject = root('data that only those who are allowed to may read', {
-  data: map('bytes by key', text('bytes in base64', { format: 'byte' })),
-  stringData: map('texts by key; written into data, never read back', text('a text')),
-  type: text('what the data are, such as kubernetes.io/tls; it cannot be changed'),
-  immutable: flag('whether the data may no longer change'),
-})
+export const secretObject = root('data that only those who are allowed to may read', kinds.Secret.schema.fields)
 
 const servicePort = object('a port', { port: integer('its number'), protocol: text('its protocol'), error: text('why it has none') })
 const ingress = object('one address', {

@@ -1,7 +1,7 @@
 // Judges the names in a certificate as Envoy does: by the rules that are declared, or by the name that was asked for.
 import type { PeerCertificate } from 'node:tls'
 import { parseIp } from '../../base/index.ts'
-import type { SanRule, TlsPlan } from '../../runtime/index.ts'
+import { areOfMesh, type SanRule, type TlsPlan } from '../../runtime/index.ts'
 
 /** A subject alternative name. */
 export interface San {
@@ -35,8 +35,8 @@ function mismatch(certificate: Pick<PeerCertificate, 'subjectaltname'>, rules: r
 
 /** Differs from Envoy, which looks at the chain alone when a server name is set and no names are: a chain alone proves nothing about who answers. */
 function rulesOf({ autoSan, sni, host: own, roots }: TlsPlan, host: string | undefined): readonly SanRule[] {
-  // A mesh has roots of its own, whose certificates are for identities: the server name chooses a port's chain, and proves nothing.
-  if (typeof roots === 'object' && !autoSan) return []
+  // In a mesh the server name chooses a port's chain, and proves nothing.
+  if (areOfMesh(roots) && !autoSan) return []
   const wanted = (autoSan ? (host ?? own) : undefined) ?? sni
   if (wanted === undefined) return []
   return [{ kind: parseIp(wanted) === undefined ? 'dns' : 'ip', match: 'exact', value: wanted, ignoreCase: true }]

@@ -1,7 +1,7 @@
 // Prepares the TLS of each connection that is dialled, and resumes sessions.
 import type { SecureContext } from 'node:tls'
 import { messageOf, parseIp, splitAuthority } from '../../base/index.ts'
-import type { TlsPlan } from '../../runtime/index.ts'
+import { areOfMesh, type TlsPlan } from '../../runtime/index.ts'
 import type { SecureContexts } from '../secure-contexts.ts'
 import type { TlsSetup } from '../transport.ts'
 import { nameProblem } from './certificate-names.ts'
@@ -44,7 +44,7 @@ export class TlsSettings {
       serverName,
       alpn: plan.alpn.length > 0 ? plan.alpn : authority === undefined ? [] : [isHttp2 ? 'h2' : 'http/1.1'],
       isVerified: plan.roots !== undefined,
-      isMesh: typeof plan.roots === 'object',
+      isMesh: areOfMesh(plan.roots),
       judgeNames: (certificate) => nameProblem(certificate, plan, host),
       session: state.sessions.get(sessionKey),
       keepSession: (session) => {
