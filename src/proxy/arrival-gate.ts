@@ -1,5 +1,5 @@
 // Receives accepted connections: learns where each was going, turns away what may not be here, and opens the rest.
-import type { Server, Socket } from 'node:net'
+import type { Server } from 'node:net'
 import { type Address, type Cidr, cidrContains, formatAddress, parseIp, sameAddress } from '../base/index.ts'
 import type { BoundListener, Deny } from '../runtime/index.ts'
 import { type Arrival, peerOf } from './arrival.ts'
@@ -51,7 +51,7 @@ export class ArrivalGate {
   /** Connections that the capture rules have redirected to a listening socket inside the workload's namespace. */
   adoptSidecarServer(server: Server, family: 4 | 6): void {
     const destinationOf = this.#options.destinationOf ?? createDestinationReader(family)
-    this.#context.transport.adopt(server, (wire, socket) => this.#onCaptured(wire, socket, destinationOf))
+    this.#context.transport.adopt(server, (wire, descriptor) => this.#onCaptured(wire, destinationOf(descriptor)))
   }
 
   adoptGatewayServer(server: Server, listener: BoundListener): void {
@@ -91,8 +91,7 @@ export class ArrivalGate {
     })
   }
 
-  #onCaptured(wire: Wire, socket: Socket, destinationOf: DestinationOf): void {
-    const destination = destinationOf(socket)
+  #onCaptured(wire: Wire, destination: Address | undefined): void {
     const local = wire.local ?? nowhere
     const source = wire.remote
     if (!destination || sameAddress(destination, local)) {

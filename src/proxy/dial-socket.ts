@@ -2,9 +2,8 @@
 import type { Socket } from 'node:net'
 import { type Address, parseIp } from '../base/index.ts'
 import type { Target } from '../runtime/index.ts'
-import type { DialOptions } from './transport.ts'
 
-export function connectSocket(socket: Socket, target: Target, { keepAliveMs }: Pick<DialOptions, 'keepAliveMs'>): void {
+export function connectSocket(socket: Socket, target: Target, { keepAliveMs }: { readonly keepAliveMs?: number | undefined }): void {
   if ('pipe' in target) {
     socket.connect({ path: target.pipe })
     return

@@ -1,11 +1,9 @@
 // Reads where a redirected connection was going from the kernel's connection tracking.
-import type { Socket } from 'node:net'
 import koffi from 'koffi'
 import { type Address, ipFromBytes, SallyportError } from '../base/index.ts'
-import { descriptorOf } from './socket-send.ts'
 
-/** Tells a captured connection's original destination; undefined = it was not redirected. */
-export type DestinationOf = (socket: Socket) => Address | undefined
+/** Tells a captured connection's original destination by its descriptor; undefined = it was not redirected. */
+export type DestinationOf = (descriptor: number) => Address | undefined
 
 /** linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h */
 const SO_ORIGINAL_DST = 80
@@ -22,8 +20,7 @@ export function createDestinationReader(family: 4 | 6): DestinationOf {
   // Calls are synchronous, so that one pair of buffers serves them all.
   const address = Buffer.alloc(SOCKADDR_IN6_BYTES)
   const length = Buffer.alloc(4)
-  return (socket) => {
-    const fd = descriptorOf(socket)
+  return (fd) => {
     if (fd < 0) return undefined
     length.writeUInt32LE(size, 0)
     if (getsockopt(fd, level, SO_ORIGINAL_DST, address, length) !== 0) return undefined

@@ -9,6 +9,8 @@ export interface SocketSend {
   readonly at: (descriptor: number, address: number, start: number, end: number) => number
   /** Has every connection that this listening socket takes send small messages at once (TCP_NODELAY is inherited). False: each has to be told. */
   readonly inheritNoDelay: (descriptor: number) => boolean
+  /** Sends FIN (`shutdown`): nothing may be waiting in Node's queue. */
+  readonly finish: (descriptor: number) => void
   /** Of a buffer outside of the heap that lives as long as the address is used. 0: not known. */
   readonly addressOf: (buffer: Uint8Array) => number
 }
@@ -16,6 +18,8 @@ export interface SocketSend {
 /** linux/socket.h: a peer that is gone raises no signal, and a full socket is no reason to wait. */
 const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
+/** sys/socket.h */
+const SHUT_WR = 1
 /** netinet/tcp.h */
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
@@ -25,8 +29,16 @@ type SetOption = (descriptor: number, level: number, option: number, value: Uint
 let loaded: SocketSend | undefined
 
 /** Where the C library cannot be called nothing is ever taken, and everything goes by Node's streams. */
+export const noSocketSend: SocketSend = {
+  now: () => 0,
+  at: () => 0,
+  inheritNoDelay: () => false,
+  finish: () => undefined,
+  addressOf: () => 0,
+}
+
 export function loadSocketSend(): SocketSend {
-  loaded ??= load() ?? { now: () => 0, at: () => 0, inheritNoDelay: () => false, addressOf: () => 0 }
+  loaded ??= load() ?? noSocketSend
   return loaded
 }
 
@@ -45,6 +57,7 @@ function load(): SocketSend | undefined {
       length: number,
       flags: number,
     ) => number
+    const shutdown = library.func('int shutdown(int, int)') as (fd: number, how: number) => number
     const setsockopt = library.func('int setsockopt(int, int, int, void *, uint32_t)') as SetOption
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL
     return {
@@ -52,6 +65,7 @@ function load(): SocketSend | undefined {
         Math.max(0, send(descriptor, start === 0 ? bytes : bytes.subarray(start, end), end - start, flags)),
       at: (descriptor, address, start, end) => Math.max(0, sendAt(descriptor, address + start, end - start, flags)),
       inheritNoDelay: (descriptor) => setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, new Uint8Array([1, 0, 0, 0]), 4) === 0,
+      finish: (descriptor) => void shutdown(descriptor, SHUT_WR),
       addressOf: (buffer) => Number(koffi.address(buffer)),
     }
   } catch {

@@ -1,5 +1,5 @@
 // Defines what a backend of sockets must do, so that policy and codecs see bytes and never a socket.
-import type { Server, Socket } from 'node:net'
+import type { Server } from 'node:net'
 import type { PeerCertificate, SecureContext } from 'node:tls'
 import type { Address } from '../base/index.ts'
 import type { ClientCertificate } from '../flow/index.ts'
@@ -123,6 +123,6 @@ export interface Transport {
   dial(target: Target, handler: DialHandler, options?: DialOptions): Dialling
   /** Ends the TLS of an accepted connection, of which `first` has been read: `wire` is not to be used any more. Time limits are the caller's. */
   endTls(wire: Wire, first: Uint8Array, setup: ServerTlsSetup, handler: SecureHandler): Dialling
-  /** Takes over the connections of a listening server. `onWire` must set the wire's handler. */
-  adopt(server: Server, onWire: (wire: Wire, socket: Socket) => void): void
+  /** Takes over the connections of a listening server. `onWire` must set the wire's handler; the descriptor is the connection's. */
+  adopt(server: Server, onWire: (wire: Wire, descriptor: number) => void): void
 }

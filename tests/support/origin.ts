@@ -3,6 +3,7 @@ import http from 'node:http'
 import net, { type Socket } from 'node:net'
 import { formatAddress } from '../../src/base/index.ts'
 import { createDestinationReader } from '../../src/proxy/original-dst.ts'
+import { descriptorOf } from '../../src/proxy/socket-send.ts'
 import { localOf, peerOf } from './endpoints.ts'
 
 const port = 9999
@@ -18,7 +19,7 @@ const web = http.createServer((request, response) => {
 web.keepAliveTimeout = 0
 
 function serve(socket: Socket, family: 4 | 6): void {
-  const at = destination[family](socket)
+  const at = destination[family](descriptorOf(socket))
   const ip = peerOf(socket)
   const from = `${ip.includes(':') ? `[${ip}]` : ip}:${socket.remotePort}`
   process.stdout.write(`${from} ${at === undefined ? localOf(socket) : formatAddress(at)}\n`)
