@@ -1,7 +1,7 @@
 // Keeps the last good configuration of an xDS server on disk, for the next start when the server is away.
 import { join } from 'node:path'
 import { contentHash, messageOf } from '../base/index.ts'
-import { decodeHeld, encodeHeld, type Held, type LastGoodOwner, readLastGood, writeLastGood } from '../xds/index.ts'
+import { decodeHeld, encodeHeld, type LastGoodOwner, readLastGood, type Restoring, type ToKeep, writeLastGood } from '../xds/index.ts'
 
 /** Writes are so far apart at least, */
 const apartMs = 1000
@@ -15,7 +15,7 @@ export function lastGoodPath(directory: string, { node, server }: LastGoodOwner)
 }
 
 export interface Restored {
-  readonly held: readonly Held[]
+  readonly content: Restoring
   /** Milliseconds since the epoch. */
   readonly savedAt: number
 }
@@ -25,8 +25,8 @@ export function restoreLastGood(path: string, owner: LastGoodOwner): Restored | 
   const read = readLastGood(path, owner)
   if (read.kind === 'absent') return undefined
   if (read.kind === 'refused') return notUsed(path, read.why)
-  const held = decodeHeld(read.content)
-  return typeof held === 'string' ? notUsed(path, held) : { held, savedAt: read.content.savedAt }
+  const content = decodeHeld(read.content)
+  return typeof content === 'string' ? notUsed(path, content) : { content, savedAt: read.content.savedAt }
 }
 
 function notUsed(path: string, why: string): undefined {
@@ -36,14 +36,14 @@ function notUsed(path: string, why: string): undefined {
 export class LastGoodKeeper {
   readonly #path: string
   readonly #owner: LastGoodOwner
-  readonly #toKeep: () => readonly Held[]
+  readonly #toKeep: () => ToKeep
   #isDirty = false
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
   /** What was last said of a failure. */
   #problem: string | undefined
 
-  constructor(path: string, owner: LastGoodOwner, toKeep: () => readonly Held[]) {
+  constructor(path: string, owner: LastGoodOwner, toKeep: () => ToKeep) {
     this.#path = path
     this.#owner = owner
     this.#toKeep = toKeep

@@ -16,6 +16,11 @@ export class Line<Config> {
     this.#applying = applying
   }
 
+  /** The first is in force already. */
+  hasBegun(): void {
+    this.#isFirst = false
+  }
+
   /** Of those that come while one is being put into force, only the last counts. */
   take(config: Config): void {
     if (this.#isFirst) {

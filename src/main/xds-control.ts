@@ -2,7 +2,7 @@
 import { contentHash, deferred, messageOf, SallyportError, type Steps, systemClock, type Timer, Watchable } from '../base/index.ts'
 import type { AccessLogPlan, SynthesisedGateway } from '../model/index.ts'
 import type { SecretsByName } from '../identity/index.ts'
-import { type Awaited, type Rejection, type Runtime, type Settled, settling } from '../runtime/index.ts'
+import { addressOwners, type Awaited, type Rejection, type Runtime, type Settled, settledBefore, settling } from '../runtime/index.ts'
 import type { ConfigPublished } from '../telemetry/index.ts'
 import {
   type AdsState,
@@ -12,6 +12,8 @@ import {
   openXdsSession,
   type SecuredBy,
   type Snapshot,
+  type TakenOver,
+  type ToKeep,
   writeNode,
   type XdsSession,
 } from '../xds/index.ts'
@@ -111,11 +113,11 @@ class XdsControl implements Control {
       ...(options.securedBy && { securedBy: options.securedBy }),
       node,
       onNews: () => onNews.call(),
-      ...(restored && { restored: restored.held }),
+      ...(restored && { restored: restored.content }),
       ...(options.timing && { timing: options.timing }),
     })
-    const keeper = new LastGoodKeeper(path, owner, () => session.toKeep())
-    const control = new XdsControl(options, session, { keeper, restored })
+    const keeper = new LastGoodKeeper(path, owner, () => control.#toKeep())
+    const control: XdsControl = new XdsControl(options, session, { keeper, restored })
     onNews.call = () => control.#hear()
     control.#start()
     return control
@@ -176,9 +178,24 @@ class XdsControl implements Control {
   }
 
   #start(): void {
-    if (this.#restored !== undefined) this.#judge()
+    const content = this.#restored?.content
+    if (content !== undefined && 'kept' in content) this.#takeOver(content.kept)
+    else if (content !== undefined) this.#judge()
     this.#session.connect()
     this.#session.state.watch((state) => this.#follow(state))
+  }
+
+  /** It was judged and in force at another time, and nothing was missing. */
+  #takeOver({ snapshot, owners }: TakenOver): void {
+    this.#settled = settledBefore(snapshot, nodeFacts(), owners)
+    this.#line.hasBegun()
+    this.#first.judged({ isWhole: false })
+  }
+
+  #toKeep(): ToKeep {
+    const settled = this.#settled
+    const isSettled = settled !== undefined && settled.waiting.length + settled.rejected.length === 0
+    return this.#session.toKeep(isSettled, settled && addressOwners(settled.runtime))
   }
 
   #follow(state: AdsState): void {

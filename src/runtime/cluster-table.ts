@@ -1,6 +1,6 @@
 // Holds the clusters of one snapshot; each is compiled when it is first needed, because of many thousand few are ever used.
 import { changesBetween, type Steps } from '../base/index.ts'
-import { isUnread, type Snapshot } from '../xds/index.ts'
+import type { Snapshot } from '../xds/index.ts'
 import { type ClusterPlan, type ClusterResult, compileCluster } from './cluster.ts'
 
 type Source = Pick<Snapshot, 'clusters' | 'endpoints'>
@@ -26,6 +26,11 @@ export class ClusterTable {
     this.#source = source
     this.#changed = before && changedNames(before.#source, source)
     this.gone = this.#changed && new Set(Array.from(this.#changed).filter((name) => !source.clusters.has(name)))
+  }
+
+  /** None has any problems. */
+  isGood(): void {
+    this.#problems = new Map()
   }
 
   /** Of the few clusters that have any, by name. What is known of the table before spares the search in what both have. */
@@ -66,8 +71,7 @@ function assignmentOf({ clusters, endpoints }: Source, name: string) {
 /** What is wrong with a cluster has to be told before anybody uses it; what it was compiled to is let go again. */
 function problemsOf(source: Source, name: string): ClusterProblems | undefined {
   const message = source.clusters.get(name)
-  // What was good at another time is not even read before it is used.
-  if (message === undefined || isUnread(message)) return undefined
+  if (message === undefined) return undefined
   const { problems, endpointProblems } = compileCluster(message, assignmentOf(source, name), 'forget')
   return problems.length + endpointProblems.length === 0 ? undefined : { problems, endpointProblems }
 }

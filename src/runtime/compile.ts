@@ -23,6 +23,13 @@ export function compile(snapshot: Snapshot, node: NodeFacts, previous?: Runtime)
   return finish(compiling(snapshot, node, previous))
 }
 
+/** Of what is known to be good nothing is looked at before it is needed. */
+export function compileGood(snapshot: Snapshot, node: NodeFacts, owners?: () => ReadonlyMap<string, string>): Runtime {
+  const { runtime } = finish(compilingRuntime(snapshot, node))
+  if (runtime instanceof CompiledRuntime) runtime.isGood(owners)
+  return runtime
+}
+
 /** As `compile`, in steps. */
 export function* compiling(snapshot: Snapshot, node: NodeFacts, previous?: Runtime): Steps<Compiled> {
   const { runtime, rejecting } = yield* compilingRuntime(snapshot, node, previous)

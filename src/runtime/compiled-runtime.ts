@@ -94,6 +94,13 @@ export class CompiledRuntime implements Runtime {
     this.compiledListeners = parts.compiledListeners
   }
 
+  /** There is nothing to report. `owners`: whose an address is, where that is known. */
+  isGood(owners: (() => ReadonlyMap<string, string>) | undefined): void {
+    this.reported = { incomplete: new Set(), listeners: new Set(), routes: new Set() }
+    this.clusters.isGood()
+    this.names.isGood(owners)
+  }
+
   declaredName(name: string): DeclaredName | undefined {
     return this.names.covering(name)
   }

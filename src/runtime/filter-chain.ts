@@ -3,7 +3,7 @@ import type { DescMessage, MessageShape } from '@bufbuild/protobuf'
 import { anyIs } from '@bufbuild/protobuf/wkt'
 import { messageOf } from '../base/index.ts'
 import type { OriginRef } from '../flow/index.ts'
-import { readMetadata, unpackAny } from '../xds/index.ts'
+import { isUnread, readMetadata, unpackAny } from '../xds/index.ts'
 import type { Filter, FilterChain, FilterChainMatch } from '../xds/gen/envoy/config/listener/v3/listener_components_pb.js'
 import { HttpConnectionManagerSchema } from '../xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js'
 import { FilterConfigSchema } from '../xds/gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js'
@@ -54,7 +54,8 @@ export class CompiledChain {
 
   constructor(source: FilterChain) {
     this.source = source
-    const { resolvesTo } = readMetadata(source.metadata)
+    // What is read later has its place by its match alone.
+    const { resolvesTo } = isUnread(source) ? {} : readMetadata(source.metadata)
     this.resolvesTo = typeof resolvesTo === 'string' && resolvesTo !== '' ? resolvesTo.toLowerCase() : undefined
   }
 

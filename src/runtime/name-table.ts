@@ -29,6 +29,8 @@ export class NameTable {
   #others: DomainMap<DeclaredName> | undefined
   /** Found out when they are first asked for. */
   #owners: Owners | undefined
+  /** They were found out at another time. */
+  #known: (() => ReadonlyMap<string, string>) | undefined
 
   private constructor(source: Domains, isPlain: boolean, owners: Owners | undefined) {
     this.source = source
@@ -42,7 +44,8 @@ export class NameTable {
     if (before === undefined) return new NameTable(source, isPlain(source.keys()), undefined)
     const changes = changesBetween(before.source, source)
     const added = changes.flatMap(({ key, now }) => (now ? [key] : []))
-    const owners = before.#owners && changedOwners(before.#owners, changes)
+    const known = before.#owners ?? before.#remembered()
+    const owners = known && changedOwners(known, changes)
     return new NameTable(source, isPlain(before.#isPlain ? added : source.keys()), owners)
   }
 
@@ -56,12 +59,26 @@ export class NameTable {
     return (this.#owners ?? finish(this.#owning())).hosts.get(ip)
   }
 
+  /** Nothing is wrong with any, and no address belongs to two. */
+  isGood(owners: (() => ReadonlyMap<string, string>) | undefined): void {
+    this.#known = owners
+  }
+
+  get owners(): ReadonlyMap<string, string> | undefined {
+    const owners = this.#owners ?? this.#remembered()
+    return owners === undefined || owners.isContested || owners.problems.length > 0 ? undefined : owners.hosts
+  }
+
   *problems(): Steps<readonly NameProblem[]> {
     return (yield* this.#owning()).problems
   }
 
   *#owning(): Steps<Owners> {
-    return (this.#owners ??= yield* ownersOf(this.source))
+    return (this.#owners ??= this.#remembered() ?? (yield* ownersOf(this.source)))
+  }
+
+  #remembered(): Owners | undefined {
+    return this.#known && { hosts: this.#known(), problems: [], isContested: false }
   }
 
   /** As `DomainMap` finds it: the name itself, then the longest `*.x`, then `*`. */

@@ -2,8 +2,9 @@
 import { finish, PatchedMap, type Steps } from '../base/index.ts'
 import { create, type Snapshot, writeMetadata } from '../xds/index.ts'
 import { type Listener, ListenerSchema } from '../xds/gen/envoy/config/listener/v3/listener_pb.js'
-import { type Compiled, compiling } from './compile.ts'
+import { type Compiled, compileGood, compiling } from './compile.ts'
 import type { NodeFacts, Runtime } from './compiled.ts'
+import { CompiledRuntime } from './compiled-runtime.ts'
 import type { Awaited, RejectedType, Rejection } from './rejection.ts'
 
 export interface Offer {
@@ -85,6 +86,16 @@ export function* settling(offer: Offer): Steps<Settled> {
     compiled = yield* compiling(snapshot, node, compiled.runtime)
   }
   return { ...compiled, snapshot, good, refused, waiting, warming: Array.from(held.values()) }
+}
+
+/** What was in force at another time, when nothing of it was refused, waited for, or missing. `owners` are its `addressOwners`. */
+export function settledBefore(snapshot: Snapshot, node: NodeFacts, owners?: () => ReadonlyMap<string, string>): Settled {
+  return { runtime: compileGood(snapshot, node, owners), rejected: [], snapshot, good: snapshot, refused: [], warming: [], waiting: [] }
+}
+
+/** Whose each address of a declared name is; undefined when that is not known, or depends on more. */
+export function addressOwners(runtime: Runtime): ReadonlyMap<string, string> | undefined {
+  return runtime instanceof CompiledRuntime ? runtime.names.owners : undefined
 }
 
 const parts: Readonly<Record<RejectedType, Part>> = {

@@ -16,17 +16,41 @@ function bytesOf(message: { readonly [waiting]?: Uint8Array | undefined }): Uint
 }
 
 /** Looks into it, for whoever does not ask for its fields by name. */
-export function readNow(message: { readonly $typeName: string }): void {
+export function readNow(message: object): void {
   if (!isUnread(message)) return
-  for (const name in message) if (name !== '$typeName') return void Reflect.get(message, name)
+  for (const name in message) {
+    if (name !== '$typeName') Reflect.get(message, name)
+    if (!isUnread(message)) return
+  }
 }
 
-/** As `decode`, later: bytes that are no such message throw when they are looked into. */
-export function decodeLazily<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
+/** As `decode`, later: bytes that are no such message throw when they are looked into. What is `known` of it already can be asked for without that. */
+export function decodeLazily<D extends DescMessage>(schema: D, bytes: Uint8Array, known?: Partial<MessageShape<D>>): MessageShape<D> {
   const message: object = new (unreadOf(schema))(bytes)
+  if (known !== undefined)
+    for (const name in known)
+      Object.defineProperty(message, name, { value: known[name], enumerable: true, configurable: true, writable: true })
   // It answers like a message of the schema.
   return message as MessageShape<D>
 }
+
+/** Puts off one long list of a message that has been read without it. */
+export function readListLater<M extends object, K extends keyof M>(message: M, name: K, read: () => M[K]): void {
+  const unread: { [waiting]?: Uint8Array | undefined } = message
+  unread[waiting] = nothing
+  Object.defineProperty(message, name, {
+    enumerable: true,
+    configurable: true,
+    get() {
+      const value = read()
+      delete unread[waiting]
+      Object.defineProperty(message, name, { value, enumerable: true, configurable: true, writable: true })
+      return value
+    },
+  })
+}
+
+const nothing = new Uint8Array()
 
 type Unread = new (bytes: Uint8Array) => { [waiting]?: Uint8Array | undefined }
 

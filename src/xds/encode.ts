@@ -17,7 +17,6 @@ import { isWrapper, wireTypeOf } from './wire-types.ts'
 
 /** The bytes that the library writes. */
 export function encode<D extends DescMessage>(schema: D, message: MessageShape<D>): Uint8Array {
-  readNow(message)
   const writer = spare ?? new BinaryWriter()
   // Not given back when something is thrown: it would begin with what was written by then.
   spare = undefined
@@ -65,6 +64,7 @@ class MessageWriter {
   }
 
   write(writer: BinaryWriter, message: Message): void {
+    readNow(message)
     if (this.#isForeign || message['$unknown'] !== undefined) writer.raw(toBinary(this.#schema, message as never))
     else for (const field of this.#fieldsOf(message)) field.write(writer, message)
   }

@@ -30,22 +30,6 @@ export function readOrigin(any: Any | undefined): OriginPlace {
   return new DistantOrigin(source, line, typeof fields === 'object' && fields !== null && !Array.isArray(fields) ? fields : {})
 }
 
-/** Reads the content when somebody asks for it. */
-export function readOriginLater(read: () => OriginPlace): OriginPlace {
-  let known: OriginPlace | undefined
-  const place = (): OriginPlace => (known ??= read())
-  return {
-    get source() {
-      return place().source
-    },
-    get line() {
-      return place().line
-    },
-    placeOf: (field) => place().placeOf(field),
-    fields: () => place().fields?.() ?? [],
-  }
-}
-
 /** By layout: finding them takes reading the document again. */
 const known = new WeakMap<object, Uint8Array>()
 

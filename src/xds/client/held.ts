@@ -18,6 +18,9 @@ export interface Held {
 /** `undefined` = gone. */
 export type Changes = ReadonlyMap<ResourceKey, ReadonlyMap<string, Held | undefined>>
 
+/** Everything, by name. */
+export type HeldByKey = ReadonlyMap<ResourceKey, readonly (readonly [name: string, held: Held])[]>
+
 export const resourceKeys = Object.keys(snapshotParts) as readonly ResourceKey[]
 
 export const emptySnapshot: Snapshot = {
@@ -75,4 +78,29 @@ export function patched(before: Snapshot, changes: Changes): Snapshot {
   const next = { ...before, ...parts, version: before.version + 1 }
   // Each part was given resources that were read for its own key.
   return next as Snapshot & typeof next
+}
+
+/** What is held of one part of the snapshot: what was taken over from another time, and what has changed since. */
+export class HeldTable implements Iterable<readonly [string, Held]> {
+  readonly #before: ReadonlyMap<string, Held>
+  /** `undefined` = gone. */
+  readonly #changes = new Map<string, Held | undefined>()
+
+  constructor(before: ReadonlyMap<string, Held> = new Map<string, Held>()) {
+    this.#before = before
+  }
+
+  get(name: string): Held | undefined {
+    return this.#changes.has(name) ? this.#changes.get(name) : this.#before.get(name)
+  }
+
+  set(name: string, held: Held | undefined): void {
+    if (held === undefined && !this.#before.has(name)) this.#changes.delete(name)
+    else this.#changes.set(name, held)
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [string, Held]> {
+    for (const [name, held] of this.#before) if (!this.#changes.has(name)) yield [name, held]
+    for (const [name, held] of this.#changes) if (held !== undefined) yield [name, held]
+  }
 }

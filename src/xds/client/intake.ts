@@ -4,7 +4,8 @@ import { messageOf } from '../../base/index.ts'
 import { keyOfName, partsOf, type ResourceKey, snapshotParts } from '../resource-type.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { allDescriptors } from '../gen/descriptors.js'
-import { ChangeSet, emptySnapshot, type Held, patched, resourceKeys } from './held.ts'
+import { ChangeSet, emptySnapshot, type Held, type HeldByKey, HeldTable, patched, resourceKeys } from './held.ts'
+import type { Kept } from './kept.ts'
 import { hasOnlyKnownFields } from './known-fields.ts'
 import { nameInside } from './name-inside.ts'
 import type { Interest, Known, Received, ReceivedResource } from './protocol.ts'
@@ -60,12 +61,15 @@ export interface IntakeOptions {
   readonly interestIn: (typeUrl: string) => Interest | undefined
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** What was in force at another time, and is good. */
+  readonly kept?: Kept
 }
 
 export class Intake implements Known {
   readonly #options: IntakeOptions
   /** What was judged good. */
-  readonly #held = new Map<ResourceKey, Map<string, Held>>(resourceKeys.map((key) => [key, new Map<string, Held>()]))
+  readonly #held: ReadonlyMap<ResourceKey, HeldTable>
+  readonly #kept: Kept | undefined
   /** Listeners that never were good, by name: whoever starts with what is held has to refuse what they were to take. */
   readonly #neverGood = new Map<string, Held>()
   #good: Snapshot = emptySnapshot
@@ -81,7 +85,13 @@ export class Intake implements Known {
   readonly #states = new WeakMap<object, ResourceState>()
 
   constructor(options: IntakeOptions) {
+    const { kept } = options
     this.#options = options
+    this.#kept = kept
+    this.#held = new Map(resourceKeys.map((key) => [key, new HeldTable(kept?.held.get(key))]))
+    if (kept === undefined) return
+    this.#good = kept.snapshot
+    this.#newest = { pending: this.#pending, version: this.#pending.version, snapshot: kept.snapshot }
   }
 
   /** Responses without an answer, those under judgement among them. */
@@ -93,25 +103,25 @@ export class Intake implements Known {
     return this.#responses.length > 0 || !this.#pending.isEmpty
   }
 
+  /** Every listener that was ever sent has been good in some version. */
+  get isGood(): boolean {
+    return this.#neverGood.size === 0
+  }
+
   get failures(): Iterable<Failure> {
     return this.#failures.values()
   }
 
   stateOf(resource: object): ResourceState | undefined {
-    return this.#states.get(resource)
-  }
-
-  heldOf(key: ResourceKey): ReadonlyMap<string, Held> {
-    return this.#held.get(key) ?? new Map<string, Held>()
+    const kept = this.#kept?.heldOf(resource)
+    return this.#states.get(resource) ?? (kept && { version: kept.shownVersion, updated: kept.updated })
   }
 
   /** What a later start should begin with. */
-  toKeep(): readonly Held[] {
+  toKeep(): HeldByKey {
     // Private keys are in memory alone.
-    return [
-      ...resourceKeys.filter((key) => key !== 'secrets').flatMap((key) => [...this.heldOf(key).values()]),
-      ...this.#neverGood.values(),
-    ]
+    const keys = resourceKeys.filter((key) => key !== 'secrets')
+    return new Map(keys.map((key) => [key, [...(this.#held.get(key) ?? []), ...(key === 'listeners' ? this.#neverGood : [])]]))
   }
 
   /** All that has come, whatever becomes of it. */
@@ -127,7 +137,7 @@ export class Intake implements Known {
   versionsOf(typeUrl: string): ReadonlyMap<string, string> {
     const versions = new Map<string, string>()
     for (const { key, prefix } of partsOf(typeUrl)) {
-      for (const [name, { version }] of this.heldOf(key)) if (version !== '') versions.set(prefix + name, version)
+      for (const [name, { version }] of this.#held.get(key) ?? []) if (version !== '') versions.set(prefix + name, version)
     }
     return versions
   }
@@ -239,14 +249,13 @@ export class Intake implements Known {
       // Mostly there are none, and tens of thousands of names.
       if (this.#failures.size > 0) this.#failures.delete(`${key} ${name}`)
       if (key === 'listeners') this.#neverGood.delete(name)
-      if (held === undefined) all?.delete(name)
-      else all?.set(name, held)
+      all?.set(name, held)
       if (held !== undefined) this.#states.set(held.read.resource, { version: held.shownVersion, updated: held.updated })
       return
     }
     if (held === undefined) return
     this.#failures.set(`${key} ${name}`, { key, name, version: held.shownVersion, details: texts.join('\n'), at: this.#options.now() })
-    if (key === 'listeners' && all?.has(name) !== true) this.#neverGood.set(name, { ...held, version: '' })
+    if (key === 'listeners' && all?.get(name) === undefined) this.#neverGood.set(name, withVersion(held, '', held.shownVersion))
   }
 
   #noteUnread(unread: { resource: ReceivedResource; name: string; received: Received; text: string; seen: Set<string> }): void {
@@ -267,7 +276,7 @@ export class Intake implements Known {
       return `${label}: it has ${resource.body.length} bytes, and more than ${mostResourceBytes} are not read`
     }
     const before = this.#latest(typeUrl, label)
-    if (before !== undefined && isSame(before.body, resource.body)) return { ...before, version, shownVersion }
+    if (before !== undefined && isSame(before.body, resource.body)) return withVersion(before, version, shownVersion)
     try {
       const { read, fresh } = readResource(typeUrl, resource.body, before)
       const wireName = snapshotParts[read.key].prefix + read.name
@@ -307,6 +316,10 @@ export class Intake implements Known {
       for (const name of newest[key].keys()) if (!seen.has(prefix + name)) this.#pending.set(key, name, undefined)
     }
   }
+}
+
+function withVersion({ read, body, updated }: Held, version: string, shownVersion: string): Held {
+  return { read, body, updated, version, shownVersion }
 }
 
 function readResource(typeUrl: string, body: Uint8Array, before: Held | undefined): SharedRead {

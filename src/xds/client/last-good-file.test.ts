@@ -61,8 +61,8 @@ const spoilt: Record<string, { spoil: () => void; owner?: LastGoodOwner; why: Re
   'it is empty': { spoil: () => truncateSync(path, 0), why: /^it was not written by sallyport$/ },
   'it is something else': { spoil: () => writeFileSync(path, '{"a": 1}\n'), why: /^it was not written by sallyport$/ },
   'it is of a later format': {
-    spoil: () => writeFileSync(path, readFileSync(path, 'latin1').replace('"format":1', '"format":2'), 'latin1'),
-    why: /^its format is 2, and this program reads 1$/,
+    spoil: () => writeFileSync(path, readFileSync(path, 'latin1').replace('"format":2', '"format":3'), 'latin1'),
+    why: /^its format is 3, and this program reads 2$/,
   },
   'it is of another node': {
     spoil: () => undefined,

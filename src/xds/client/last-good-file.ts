@@ -27,7 +27,7 @@ export type ReadLastGood =
   /** It is there and is not to be used: one sentence that says why. */
   | { readonly kind: 'refused'; readonly why: string }
 
-const format = 1
+const format = 2
 const title = 'sallyport last good xDS configuration'
 /** More is neither written nor read. */
 export const mostBytes = 256 * 1024 * 1024

@@ -19,11 +19,37 @@ export interface References {
   readonly hasOwnMetadata: boolean
 }
 
+/** What one resource names. */
+export type OwnReferences = Partial<Readonly<Record<'routes' | 'endpoints' | 'secrets', readonly string[]>>>
+
+const remembered = new WeakMap<object, OwnReferences>()
+
+/** Of a resource that nobody has read since the program was started: it is known from another time. */
+export function rememberReferences(unread: object, references: OwnReferences): void {
+  remembered.set(unread, references)
+}
+
+/** Undefined when it names nothing. */
+export function referencesOf(resource: Listener | Cluster): OwnReferences | undefined {
+  if (isUnread(resource)) return remembered.get(resource)
+  const isListener = 'filterChains' in resource
+  const listeners = isListener ? [resource] : []
+  const clusters = isListener ? [] : [resource]
+  const found = { routes: routesOf(listeners), endpoints: endpointsOf(clusters), secrets: secretsOf(listeners, clusters) }
+  const some = Object.entries(found).flatMap(([what, names]) => (names.size === 0 ? [] : [[what, [...names]] as const]))
+  return some.length === 0 ? undefined : Object.fromEntries(some)
+}
+
 type Referring = Pick<Snapshot, 'listeners' | 'clusters'>
 
 /** What is compared by identity is looked through once. */
 export class ReferenceFinder {
   #before: (Referring & { readonly found: References }) | undefined
+
+  /** What is known of a snapshot from another time. */
+  begin({ listeners, clusters }: Referring, found: References): void {
+    this.#before = { listeners, clusters, found }
+  }
 
   of(snapshot: Referring): References {
     const { listeners, clusters } = snapshot
@@ -32,7 +58,7 @@ export class ReferenceFinder {
     const found = {
       routes: before?.listeners === listeners ? before.found.routes : routesOf(listeners.values()),
       endpoints: before?.clusters === clusters ? before.found.endpoints : endpointsOf(clusters.values()),
-      secrets: secretsOf(listeners, clusters),
+      secrets: secretsOf(listeners.values(), clusters.values()),
       hasOwnMetadata: hasOwn(listeners.values()) || hasOwn(clusters.values()),
     }
     this.#before = { listeners, clusters, found }
@@ -41,14 +67,26 @@ export class ReferenceFinder {
 }
 
 /** The proxy reads files by itself. */
-function secretsOf(listeners: Referring['listeners'], clusters: Referring['clusters']): ReadonlySet<string> {
-  const names = secretsNamedBy({ clusters: clusters.values(), listeners: listeners.values() })
-  return new Set([...names].filter((name) => !name.startsWith('file-')))
+function secretsOf(listeners: Iterable<Listener>, clusters: Iterable<Cluster>): ReadonlySet<string> {
+  const secrets = new Set<string>()
+  const read = { listeners: readOf(listeners, 'secrets', secrets), clusters: readOf(clusters, 'secrets', secrets) }
+  for (const name of secretsNamedBy(read)) if (!name.startsWith('file-')) secrets.add(name)
+  return secrets
+}
+
+/** Those that have been read; of the others, what they name is added. */
+function readOf<R extends object>(resources: Iterable<R>, what: keyof OwnReferences, names: Set<string>): readonly R[] {
+  const read: R[] = []
+  for (const resource of resources) {
+    if (!isUnread(resource)) read.push(resource)
+    else for (const name of remembered.get(resource)?.[what] ?? []) names.add(name)
+  }
+  return read
 }
 
 function routesOf(listeners: Iterable<Listener>): ReadonlySet<string> {
   const names = new Set<string>()
-  for (const { filterChains, defaultFilterChain } of listeners) {
+  for (const { filterChains, defaultFilterChain } of readOf(listeners, 'routes', names)) {
     for (const chain of filterChains) for (const name of routesOfChain(chain)) names.add(name)
     if (defaultFilterChain !== undefined) for (const name of routesOfChain(defaultFilterChain)) names.add(name)
   }
@@ -80,10 +118,7 @@ function routeOfManager(config: Parameters<typeof anyIs>[0]): readonly string[] 
 
 function endpointsOf(clusters: Iterable<Cluster>): ReadonlySet<string> {
   const names = new Set<string>()
-  for (const cluster of clusters) {
-    // What is read lazily has its endpoints in itself.
-    if (isUnread(cluster)) continue
-    const { name, clusterDiscoveryType: type, edsClusterConfig } = cluster
+  for (const { name, clusterDiscoveryType: type, edsClusterConfig } of readOf(clusters, 'endpoints', names)) {
     if (type.case === 'type' && type.value === Cluster_DiscoveryType.EDS) names.add(edsClusterConfig?.serviceName || name)
   }
   return names

@@ -4,15 +4,16 @@ import type { Node } from '../gen/envoy/config/core/v3/base_pb.js'
 import type { Snapshot } from '../snapshot.ts'
 import { typeUrls } from '../type-urls.ts'
 import { type AdsClient, type AdsClientOptions, type AdsState, startAdsClient } from './ads-client.ts'
-import { emptySnapshot, type Held } from './held.ts'
+import { emptySnapshot } from './held.ts'
 import { type Answer, type Batch, type Failure, Intake, type Refusal, type ResourceState } from './intake.ts'
+import type { Restoring, ToKeep } from './last-good.ts'
 import type { Interest, Received } from './protocol.ts'
 import { ReferenceFinder } from './references.ts'
 
 export interface SessionOptions extends Pick<AdsClientOptions, 'address' | 'securedBy' | 'timing' | 'clock' | 'random'> {
   readonly node: Node
   /** What was kept from another time. */
-  readonly restored?: readonly Held[]
+  readonly restored?: Restoring
   /** Something waits to be judged: `begin` and `end` are to be called. */
   readonly onNews: () => void
 }
@@ -41,7 +42,8 @@ export interface XdsSession {
   /** Instead of `end`: it could not be judged. */
   abandon(problem: string): void
   stateOf: Intake['stateOf']
-  toKeep: Intake['toKeep']
+  /** `isSettled`: nothing is missing in what is in force, or waited for. `owners`: whose each address of its names is, where that is known. */
+  toKeep(isSettled: boolean, owners: ReadonlyMap<string, string> | undefined): ToKeep
   close(): void
 }
 
@@ -71,12 +73,14 @@ class Session implements XdsSession {
   #client: AdsClient | undefined
 
   constructor(options: SessionOptions) {
+    const { restored } = options
     this.#options = options
     this.#intake = new Intake({
       interestIn: (typeUrl) => this.#interests.get(typeUrl),
       now: () => options.clock?.now() ?? Date.now(),
+      ...(restored && 'kept' in restored && restored),
     })
-    for (const held of options.restored ?? []) this.#intake.restore(held.read.key, held)
+    if (restored !== undefined) this.#restore(restored)
     this.#lookAgain()
   }
 
@@ -127,12 +131,25 @@ class Session implements XdsSession {
     return this.#intake.stateOf(resource)
   }
 
-  toKeep(): readonly Held[] {
-    return this.#intake.toKeep()
+  toKeep(isSettled: boolean, owners: ReadonlyMap<string, string> | undefined): ToKeep {
+    const { hasOwnMetadata } = this.#forceReferences.of(this.#inForce)
+    const isWhole = isSettled && !this.#intake.hasNews && this.#intake.isGood
+    return { held: this.#intake.toKeep(), isSettled: isWhole, hasOwnMetadata, owners }
   }
 
   close(): void {
     this.#client?.close()
+  }
+
+  #restore(restored: Restoring): void {
+    if (!('kept' in restored)) {
+      for (const held of restored.held) this.#intake.restore(held.read.key, held)
+      return
+    }
+    const { snapshot, references } = restored.kept
+    this.#inForce = snapshot
+    this.#offeredReferences.begin(snapshot, references)
+    this.#forceReferences.begin(snapshot, references)
   }
 
   #answer(answers: readonly Answer[]): void {
