@@ -7,15 +7,16 @@ import { loadDocument } from './loaded-document.ts'
 export interface DeclaredObject {
   /** Stands in the place of a file's name: `serviceentries.networking.istio.io default/redis`. */
   readonly source: string
-  /** JSON, as `JSON.stringify` writes it. */
-  text(): string
+  /** As `JSON.parse` reads it. It is frozen where it is declared well: nobody may change it. */
+  value(): unknown
 }
 
 /** Nobody sees the text that an object is read from: its name is the place. */
 const withoutLines = { line: 0, from: 0 } as const
 
 export function loadObject(object: DeclaredObject, defaultNamespace = 'default'): LoadedFile {
-  const parsed = readDocument(object.text(), { defaultNamespace, format: 'json' })
+  const json = object.value()
+  const parsed = readDocument(JSON.stringify(json), { defaultNamespace, json })
   const documents = [loadDocument(parsed, object.source, withoutLines)]
   return { source: object.source, documents, issues: [], opaque: parsed.opaque, places: noPlaces }
 }

@@ -12,8 +12,8 @@ import { type Ambiguity, readYaml, type YamlReading } from './yaml-reader.ts'
 
 export interface DocumentOptions {
   readonly defaultNamespace: string
-  /** A program has written it: YAML if absent. */
-  readonly format?: 'json'
+  /** A program has written it, and this is what: YAML if absent. */
+  readonly json?: unknown
 }
 
 /** Beyond these a person would not read on, and the first ones usually cause the others. */
@@ -27,7 +27,7 @@ export function readDocument(text: string, options: DocumentOptions): ParsedDocu
   }
   let yaml: YamlReading
   try {
-    yaml = options.format === 'json' ? readJson(text) : readYaml(text)
+    yaml = options.json === undefined ? readYaml(text) : readJson(text, options.json)
   } catch (error) {
     // Deeper than the parser's stack, for example.
     return broken(text, { level: 'error', code: 'SLP1001', path: '', message: `the document cannot be read: ${messageOf(error)}` })

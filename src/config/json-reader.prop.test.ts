@@ -7,7 +7,11 @@ import { DEEPEST, MOST_NODES, readAnyYaml } from './yaml-reader.ts'
 function expectSame(value: unknown): void {
   const text = JSON.stringify(value)
   const { tree: _, ...slow } = readAnyYaml(text)
-  expect(readJson(text)).toEqual(slow)
+  expect(readText(text)).toEqual(slow)
+}
+
+function readText(text: string) {
+  return readJson(text, JSON.parse(text))
 }
 
 describe('JSON that a program has written is read as the library reads it', () => {
@@ -24,7 +28,7 @@ describe('JSON that a program has written is read as the library reads it', () =
   test.each(Object.entries(listed))('%s', (_name, value) => expectSame(value))
 
   it('and a name that would set the prototype', () => {
-    expect(Object.keys(Object(readJson('{"__proto__":{"a":1}}').value))).toEqual(['__proto__'])
+    expect(Object.keys(Object(readText('{"__proto__":{"a":1}}').value))).toEqual(['__proto__'])
   })
 })
 
@@ -37,6 +41,6 @@ describe('the bounds are those of YAML', () => {
     'one more': [Array.from({ length: MOST_NODES }, () => 1), false],
   }
   test.each(Object.entries(cases))('%s', (_name, [value, whole]) => {
-    expect(readJson(JSON.stringify(value)).whole).toBe(whole)
+    expect(readText(JSON.stringify(value)).whole).toBe(whole)
   })
 })

@@ -19,7 +19,7 @@ describeSource('a directory of files', () => {
 describeSource('objects of an API', () => {
   const objects = new Map<string, DeclaredObject>()
   return {
-    declare: (name, document) => void objects.set(name, { source: `objects ${name}`, text: () => JSON.stringify(document) }),
+    declare: (name, document) => void objects.set(name, { source: `objects ${name}`, value: () => document }),
     withdraw: (name) => void objects.delete(name),
     open: () => createObjectSource({ all: () => [...objects.values()], watch: () => () => undefined }, { quietMs: 20, longestWaitMs: 500 }),
     cleanUp: () => objects.clear(),
@@ -30,7 +30,7 @@ test('an object of an API is its own place: it has no lines', () => {
   const spec = { hosts: ['redis.domain'], ports: [{ number: 6379, name: 'tcp', protocol: 'UDP' }], resolution: 'NONE' }
   const entry = { apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { namespace: 'default', name: 'redis' }, spec }
   const source = 'serviceentries.networking.istio.io default/redis'
-  const objects = [{ source, text: () => JSON.stringify(entry) }]
+  const objects = [{ source, value: () => entry }]
   const store = createObjectSource({ all: () => objects, watch: () => () => undefined }, { quietMs: 20, longestWaitMs: 500 })
   const [issue] = store.snapshot.value.issues
   expect(issue && formatIssue(issue)).toContain(`--> ${source}   (spec.ports[0].protocol)`)

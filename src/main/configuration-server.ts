@@ -11,6 +11,7 @@ import { configIssue } from '../telemetry/index.ts'
 import {
   type AdsServer,
   type NodeIdentity,
+  loadAds,
   readNode,
   serveAds,
   type Rejected,
@@ -43,7 +44,7 @@ async function runFromApi(options: ServeOptions, apiOptions: ApiOptions): Promis
     if (live.server === undefined) connection.destroy()
     else live.server.take(connection)
   }
-  const api = await startApi(apiOptions, { serverName: xdsServerName, take })
+  const [api] = await Promise.all([startApi(apiOptions, { serverName: xdsServerName, take }), loadAds()])
   try {
     const { quietMs, longestWaitMs } = options
     const source = createObjectSource(declaredObjects(api.store), { ...overridesOf(options), quietMs, longestWaitMs })

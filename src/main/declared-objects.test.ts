@@ -86,7 +86,7 @@ it('a declaration is read again when it changes, and not when somebody writes wh
   expect(objects.all()[0]).toBe(before)
   await put('serviceentries.networking.istio.io', { ...entry, spec: { ...entry.spec, resolution: 'NONE' } })
   expect(told).toBe(2)
-  expect(objects.all()[0]?.text()).toContain('NONE')
+  expect(JSON.stringify(objects.all()[0]?.value())).toContain('NONE')
   stop()
 })
 
@@ -113,10 +113,10 @@ it('follows what comes, changes and goes anywhere among others, which stay the s
     const before = new Map(followed.all().map((object) => [object.source, object]))
     await store.commit(writes)
     const now = followed.all()
-    const told = (objects: typeof now) => objects.map((object) => `${object.source} ${object.text()}`)
+    const told = (objects: typeof now) => objects.map((object) => `${object.source} ${JSON.stringify(object.value())}`)
     expect(told(now)).toEqual(told(declaredObjects(store).all()))
     expect(followed.count()).toBe(now.length)
-    const same = now.filter((object) => before.get(object.source)?.text() === object.text())
+    const same = now.filter((object) => JSON.stringify(before.get(object.source)?.value()) === JSON.stringify(object.value()))
     expect(same.map((object) => before.get(object.source) === object)).toEqual(same.map(() => true))
   }
 })

@@ -63,21 +63,25 @@ class Declarations {
 
 function declaredBy(stored: Stored, known?: DeclaredObject): DeclaredObject | undefined {
   if (declaresNothing(stored)) return undefined
-  return known !== undefined && known.text() === textOf(stored) ? known : { source: sourceOf(stored.key), text: () => textOf(stored) }
+  return known !== undefined && JSON.stringify(known.value()) === JSON.stringify(valueOf(stored))
+    ? known
+    : { source: sourceOf(stored.key), value: () => valueOf(stored) }
 }
 
 /** What became of an object is written often, and is nothing that it declares. */
 function concerns({ key, before, after }: Change): boolean {
   if (!statusNames.has(key.resource) && !mayDeclareNothing.has(key.resource)) return true
-  const [was, is] = [before, after].map((stored) => (stored === undefined || declaresNothing(stored) ? undefined : textOf(stored)))
+  const [was, is] = [before, after].map((stored) =>
+    stored === undefined || declaresNothing(stored) ? undefined : JSON.stringify(valueOf(stored)),
+  )
   return was !== is
 }
 
 /** Who has set which field, and what became of the object, is nothing that is declared. */
-function textOf({ value }: Stored): string {
+function valueOf({ value }: Stored): KubeObject {
   const { status: _, ...object }: KubeObject = JSON.parse(value.toString())
   const { managedFields: __, ...metadata } = object.metadata
-  return JSON.stringify({ ...object, metadata })
+  return { ...object, metadata }
 }
 
 /** The server has worked it out itself, or it is a Secret that no `credentialName` could mean: tokens, passwords and releases are nobody's business here. */

@@ -16,7 +16,7 @@ function stored(pod: object, metadata: object = {}): Stored {
 test('a gateway that is ready is what a WorkloadEntry of its labels and address would be', () => {
   const found = new PodWorkloads().of(stored({ spec, status }))
   expect(found?.source).toBe('pods istio-system/gw')
-  expect(JSON.parse(found?.text() ?? '')).toEqual({
+  expect(found?.value()).toEqual({
     apiVersion: 'networking.istio.io/v1',
     kind: 'WorkloadEntry',
     metadata: { namespace: 'istio-system', name: 'pod-gw', labels: { istio: 'egressgateway' } },

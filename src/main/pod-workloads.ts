@@ -15,7 +15,7 @@ export class PodWorkloads {
 
   /** A Pod is told of often, and seldom what matters here. */
   concerns({ before, after }: Pick<Change, 'before' | 'after'>): boolean {
-    const [was, is] = [before, after].map((stored) => stored && this.of(stored)?.text())
+    const [was, is] = [before, after].map((stored) => stored && JSON.stringify(this.of(stored)?.value()))
     return was !== is
   }
 }
@@ -28,13 +28,13 @@ function workloadOf({ key, value }: Stored): DeclaredObject | undefined {
   if (typeof address !== 'string' || fieldAtPath(pod, ['spec', 'hostNetwork']) !== true || deletionTimestamp !== undefined) return undefined
   if (!isReady(pod)) return undefined
   const serviceAccount = fieldAtPath(pod, ['spec', 'serviceAccountName'])
-  const text = JSON.stringify({
+  const workload = {
     apiVersion: 'networking.istio.io/v1',
     kind: 'WorkloadEntry',
     metadata: { namespace: key.namespace, name: `pod-${key.name}`, labels },
     spec: { address, labels, ...(serviceAccount === undefined ? {} : { serviceAccount }) },
-  })
-  return { source: `pods ${key.namespace}/${key.name}`, text: () => text }
+  }
+  return { source: `pods ${key.namespace}/${key.name}`, value: () => workload }
 }
 
 function isReady(pod: KubeObject): boolean {

@@ -4,7 +4,17 @@ import { messageOf } from '../base/index.ts'
 import { damaged, locked, prepareDirectory, unusable } from './directory.ts'
 import { type Format, migrate, type RecordChange, type Records } from './format.ts'
 import type { Stored } from './object-store.ts'
-import { changedState, decodeRecord, decodeState, emptyState, encodeState, objectEnd, objectPrefix, type StoreState } from './record.ts'
+import {
+  decodeRecord,
+  decodeState,
+  emptyState,
+  encodeState,
+  objectEnd,
+  objectPrefix,
+  type ReadRecord,
+  stateOf,
+  type StoreState,
+} from './record.ts'
 
 export interface DatabaseContent {
   readonly objects: readonly Stored[]
@@ -58,17 +68,16 @@ export class Database implements Records {
 
   /** Rejects when something is damaged, or missing. */
   async read(): Promise<DatabaseContent> {
-    const objects: Stored[] = []
-    let found = emptyState
+    const records: ReadRecord[] = []
     try {
       for (const [key, record] of await this.#level.iterator({ gte: objectPrefix, lt: objectEnd }).all()) {
         // Of the records that were read together, each has its own bytes.
-        const stored = decodeRecord(key, record)
-        if (stored === undefined) throw damaged(this.#directory, `${key.slice(objectPrefix.length)} is not what was written`)
-        objects.push(stored)
-        found = changedState(found, 0, { after: stored })
+        const read = decodeRecord(key, record)
+        if (read === undefined) throw damaged(this.#directory, `${key.slice(objectPrefix.length)} is not what was written`)
+        records.push(read)
       }
-      return { objects, state: this.#checked(await this.get(stateKey), found) }
+      const state = this.#checked(await this.get(stateKey), stateOf(records))
+      return { objects: records.map(({ stored }) => stored), state }
     } catch (error) {
       if (isDamage(error)) throw damaged(this.#directory, messageOf(error), error)
       throw error

@@ -1,5 +1,5 @@
 // How an object and the state of the whole are written to disk, each with a sum by which damage is noticed.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ObjectKey, Stored } from './object-store.ts'
 
 /** Keys of objects begin with it. */
@@ -21,15 +21,21 @@ export function encodeRecord({ key, revision, value }: Stored): Buffer {
   return Buffer.concat([header, value])
 }
 
+export interface ReadRecord {
+  readonly stored: Stored
+  readonly sum: Uint8Array
+}
+
 /** Undefined if it is damaged. */
-export function decodeRecord(text: string, record: Buffer): Stored | undefined {
+export function decodeRecord(text: string, record: Buffer): ReadRecord | undefined {
   const [resource, namespace, name, ...rest] = text.slice(objectPrefix.length).split('/')
   if (resource === undefined || namespace === undefined || name === undefined || rest.length > 0) return undefined
   if (record.length < HEADER_BYTES) return undefined
   const key = { resource, namespace, name }
   const value = record.subarray(HEADER_BYTES)
-  if (!sumOf(key, record.subarray(0, 8), value).equals(record.subarray(8, HEADER_BYTES))) return undefined
-  return { key, revision: Number(record.readBigUInt64BE(0)), value }
+  const sum = sumOf(key, record.subarray(0, 8), value)
+  if (!sum.equals(record.subarray(8, HEADER_BYTES))) return undefined
+  return { stored: { key, revision: Number(record.readBigUInt64BE(0)), value }, sum }
 }
 
 /** Written in the same batch as what it sums up, so that a part that is lost is noticed. */
@@ -59,17 +65,29 @@ export function changedState(
   change: { readonly before?: Stored; readonly after?: Stored },
 ): StoreState {
   const sum = Buffer.from(state.sum)
-  for (const stored of [change.before, change.after]) if (stored !== undefined) toggle(sum, stored)
+  for (const stored of [change.before, change.after]) if (stored !== undefined) toggle(sum, sumOfStored(stored))
   const count = state.count + (change.after === undefined ? 0 : 1) - (change.before === undefined ? 0 : 1)
   return { revision, count, sum }
 }
 
-function toggle(sum: Buffer, { key, revision, value }: Stored): void {
-  const head = Buffer.alloc(8)
-  head.writeBigUInt64BE(BigInt(revision), 0)
-  for (const [i, byte] of sumOf(key, head, value).entries()) sum[i] = (sum[i] ?? 0) ^ byte
+/** The state of what was read, which is a part of what was written. */
+export function stateOf(records: readonly ReadRecord[]): StoreState {
+  const sum = Buffer.alloc(SUM_BYTES)
+  for (const record of records) toggle(sum, record.sum)
+  return { revision: 0, count: records.length, sum }
 }
 
+function toggle(sum: Buffer, other: Uint8Array): void {
+  for (let i = 0; i < SUM_BYTES; i++) sum[i] = (sum[i] ?? 0) ^ (other[i] ?? 0)
+}
+
+function sumOfStored({ key, revision, value }: Stored): Buffer {
+  const head = Buffer.alloc(8)
+  head.writeBigUInt64BE(BigInt(revision), 0)
+  return sumOf(key, head, value)
+}
+
+/** At a start there are many: one call with all of it costs a third of what four calls do. */
 function sumOf(key: ObjectKey, revision: Uint8Array, value: Uint8Array): Buffer {
-  return createHash('sha256').update(keyText(key)).update('\0').update(revision).update(value).digest().subarray(0, SUM_BYTES)
+  return hash('sha256', Buffer.concat([Buffer.from(`${keyText(key)}\0`), revision, value]), 'buffer').subarray(0, SUM_BYTES)
 }

@@ -21,7 +21,7 @@ export { type LastGoodOwner, readLastGood, writeLastGood } from './client/last-g
 export { openXdsSession } from './client/load.ts'
 export type { UpdateCounts, XdsSession } from './client/session.ts'
 export type { AdsState, AdsTiming } from './client/ads-client.ts'
-export { serveAds } from './server/load.ts'
+export { loadAds, serveAds } from './server/load.ts'
 export type { AdsServer, AdsServerOptions, AdsLimits } from './server/ads-server.ts'
 export type { CallProof } from './server/call-proof.ts'
 export type { NodeView } from './server/served-stream.ts'

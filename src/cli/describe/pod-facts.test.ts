@@ -6,7 +6,7 @@ import { gatewaysOf, policiesOf, servicesOf, waysOf } from './pod-facts.ts'
 
 function object(apiVersion: string, kind: string, [namespace, name]: readonly [string, string], spec: object): DeclaredObject {
   const source = `${kind.toLowerCase().replace(/y$/, 'ie')}s.${apiVersion} ${namespace}/${name}`
-  return { source, text: () => JSON.stringify({ apiVersion, kind, metadata: { namespace, name }, spec }) }
+  return { source, value: () => ({ apiVersion, kind, metadata: { namespace, name }, spec }) }
 }
 
 const networking = 'networking.istio.io/v1'

@@ -52,7 +52,7 @@ const policyKinds: Readonly<Record<string, readonly string[]>> = {
 export function policiesOf(objects: readonly DeclaredObject[], { namespace, labels }: DescribedPod, root: string): readonly string[] {
   return objects.flatMap((object) => {
     if (!policySources.some((source) => object.source.startsWith(source))) return []
-    const fields: Fields = fieldsOf(JSON.parse(object.text()))
+    const fields: Fields = fieldsOf(object.value())
     const [kind, meta] = [String(fields['kind']), fieldsOf(fields['metadata'])]
     const path = policyKinds[kind]
     if (path === undefined || (meta['namespace'] !== namespace && meta['namespace'] !== root)) return []

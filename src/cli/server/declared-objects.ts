@@ -53,6 +53,6 @@ function declared(item: unknown, { group, kind, plural }: Resource, version: str
   const apiVersion = group === '' ? version : `${group}/${version}`
   return {
     source: `${group === '' ? plural : `${plural}.${group}`} ${place}`,
-    text: () => JSON.stringify({ apiVersion, kind, ...rest, metadata }),
+    value: () => ({ apiVersion, kind, ...rest, metadata }),
   }
 }
