@@ -19,7 +19,7 @@ const listPath = '/apis/networking.istio.io/v1/namespaces/default/serviceentries
 const method = `\`sallyport serve\` with the API, asked over HTTPS by clients in another process. Objects: ${OBJECTS} ServiceEntries of every usual kind, each a declaration that is read
 and put into force. Writes: ServiceEntries, the answer awaited by each client before its next; every answer is given after its own write is on disk (200 writes a second are 5 ms each). List: the whole answer in one piece, the client's reading included;
 the first after a start has to be made from what is stored. Fan-out: a ConfigMap changes, from before the request to the moment in which the last of ${WATCHERS} watchers, each with a connection of its own, has the event.
-Start: from the call to the words that the API is there, with the ${OBJECTS} objects in the store; memory: resident, once it is idle again. CPU: of the server.
+Start: from the call to the words that the API is there, and to where \`/readyz\` says that all that is declared is read and served, with the ${OBJECTS} objects in the store; memory: resident, once it is idle again. CPU: of the server.
 ${kubectlMethod}
 ${enforcedMethod}`
 
@@ -86,24 +86,33 @@ async function measureWrites(data: string, rounds: number): Promise<Part> {
 }
 
 async function measureStarts(data: string, rounds: number): Promise<Part> {
-  const ms: number[] = []
+  const api: number[] = []
+  const ready: number[] = []
   const megabytes: number[] = []
   const peaks: number[] = []
   for (let round = 0; round < rounds; round++) {
     const served = await startServed(data)
-    ms.push(served.startedMs)
+    api.push(served.startedMs)
+    ready.push(served.readyMs)
     await settle()
     megabytes.push(rssOf([served.program.pid]) / 1e6)
     peaks.push(peakOf(served) / 1e6)
     await served.program.stop()
   }
   const who = `start with ${OBJECTS} objects`
-  const table = { title: 'start', unit: 'ms', rows: [{ who, samples: ms }] }
+  const table = {
+    title: 'start',
+    unit: 'ms',
+    rows: [
+      { who: `${who}, the API`, samples: api },
+      { who: `${who}, everything`, samples: ready },
+    ],
+  }
   const memory = { title: 'memory', unit: 'MB', rows: [{ who, samples: megabytes, note: `${median(peaks).toFixed(0)} MB at its height` }] }
   return {
     tables: [table, memory],
     aims: [
-      { what: who, value: median(ms), most: 3000, unit: 'ms' },
+      { what: who, value: median(ready), most: 3000, unit: 'ms' },
       { what: `memory with ${OBJECTS} objects`, value: median(megabytes), most: 400, unit: 'MB' },
     ],
   }

@@ -12,8 +12,10 @@ import { startTalker } from './talk.ts'
 export interface Served extends ApiPlace {
   readonly program: Program
   readonly late: Lateness
-  /** From the call to the words that say where the API is. */
+  /** From the call to the words that say where the API is, */
   readonly startedMs: number
+  /** and to where `/readyz` says that everything declared is read, too. */
+  readonly readyMs: number
 }
 
 export interface ApiClients {
@@ -33,11 +35,25 @@ export async function startServed(data: string): Promise<Served> {
   const program = start('sallyport serve', [process.execPath, ...command])
   for (;;) {
     const url = /API at (https:\S+),/.exec(program.said())?.[1]
-    if (url !== undefined) return { program, late, data, url, startedMs: performance.now() - began }
+    if (url !== undefined) {
+      const startedMs = performance.now() - began
+      while (!(await isReady({ url, data }))) await new Promise((resolve) => setTimeout(resolve, 10))
+      return { program, late, data, url, startedMs, readyMs: performance.now() - began }
+    }
     if (program.child.exitCode !== null || performance.now() - began > START_MS)
       throw new Error(`sallyport serve does not serve: ${program.said()}`)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
+}
+
+function isReady({ url, data }: ApiPlace): Promise<boolean> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const sent = request({ hostname, port, path: '/readyz', ca: readServed(data).authority, agent }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode === 200))
+    })
+    sent.once('error', reject).end()
+  })
 }
 
 export async function startClients({ url, data }: Served): Promise<ApiClients> {

@@ -42,6 +42,8 @@ export interface ApiServerOptions {
   readonly certificateMs?: number | undefined
   /** Takes connections that are not for the API. */
   readonly xds?: XdsDoor
+  /** Whether all that the process serves is there; the API is from the start. */
+  readonly isReady?: () => boolean
   readonly pods?: Partial<PodLimits>
   /** The server runs Pods on its own machine. */
   readonly nodePods?: NodeAdmission
@@ -180,7 +182,7 @@ class Handler {
     const target = message.url ?? ''
     const at = target.indexOf('?')
     const path = at < 0 ? target : target.slice(0, at)
-    if (healthPaths.has(path)) return { code: 200, body: 'ok', type: 'text/plain' }
+    if (healthPaths.has(path)) return this.#health(path)
     const user = this.#options.authenticate(proofOf(message))
     const node = readNodePath(path)
     if (node !== undefined) return this.#credentials.answer(message, node, user)
@@ -195,6 +197,12 @@ class Handler {
     if (place.resource.kind === 'ServiceAccount' && place.subresource === 'token') return this.#credentials.token(message, place)
     const request = { message, response, path: place, query, rights }
     return this.#pods.isAbout(request) ? this.#pods.answer(request) : this.#requests.answer(request)
+  }
+
+  #health(path: string): Answer {
+    const { isReady = () => true } = this.#options
+    if (path !== '/readyz' || isReady()) return { code: 200, body: 'ok', type: 'text/plain' }
+    return { code: 500, body: '[-]configuration failed: not read yet\nreadyz check failed\n', type: 'text/plain' }
   }
 
   #answerPath(path: string, user: User, message: IncomingMessage, response: ServerResponse): Answer | undefined {

@@ -1,5 +1,5 @@
 // Keeps the configuration up to date that stands in objects of an API: each is read once for its version, as a document of a file would be.
-import { type Clock, systemClock, type Timer, Watchable } from '../base/index.ts'
+import { type Clock, inSlices, type Steps, systemClock, type Timer, Watchable } from '../base/index.ts'
 import { type Assembly, assemble, type LoadedFile } from './assembly.ts'
 import { type DeclaredObject, loadObject } from './declared-object.ts'
 import { type ConfigSnapshot, type ReadOptions, snapshotOf } from './read-sources.ts'
@@ -26,6 +26,25 @@ export function createObjectSource(objects: DeclaredObjects, options: ObjectSour
   return new ObjectSource(objects, options)
 }
 
+/** The same, where others have their turns while much is read. */
+export function openObjectSource(objects: DeclaredObjects, options: ObjectSourceOptions): Promise<Store> {
+  return new Promise((resolve, reject) => {
+    const done = (files: Files): void => resolve(new ObjectSource(objects, options, files))
+    inSlices(reading(objects, options), { done, failed: reject })
+  })
+}
+
+type Files = ReadonlyMap<DeclaredObject, LoadedFile>
+
+function* reading(objects: DeclaredObjects, { defaultNamespace }: ObjectSourceOptions): Steps<Files> {
+  const files = new Map<DeclaredObject, LoadedFile>()
+  for (const object of objects.all()) {
+    files.set(object, loadObject(object, defaultNamespace))
+    yield
+  }
+  return files
+}
+
 class ObjectSource implements Store {
   readonly snapshot: Watchable<ConfigSnapshot>
   readonly #objects: DeclaredObjects
@@ -33,12 +52,13 @@ class ObjectSource implements Store {
   readonly #clock: Clock
   readonly #stop: () => void
   /** Of what there is: others may keep versions that have gone for long, and what was read of one is many times as large. */
-  #files: ReadonlyMap<DeclaredObject, LoadedFile> = new Map()
+  #files: Files
   #assembly: Assembly | undefined
   #quiet: Timer | undefined
   #firstNotice = 0
 
-  constructor(objects: DeclaredObjects, options: ObjectSourceOptions) {
+  constructor(objects: DeclaredObjects, options: ObjectSourceOptions, files: Files = new Map()) {
+    this.#files = files
     this.#objects = objects
     this.#options = options
     this.#clock = options.clock ?? systemClock

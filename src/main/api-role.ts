@@ -38,8 +38,14 @@ export interface ApiRole {
   close(): Promise<void>
 }
 
+/** What is served beside the API, by the same process. */
+export interface Beside {
+  readonly xds: XdsDoor
+  readonly isReady: () => boolean
+}
+
 /** Rejects when the directory cannot be used, or the address cannot be bound. */
-export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRole> {
+export async function startApi(options: ApiOptions, { xds, isReady }: Beside): Promise<ApiRole> {
   const directory = options.data ?? servedDirectory()
   const store = await openLevelStore(join(directory, 'objects'))
   try {
@@ -65,6 +71,7 @@ export async function startApi(options: ApiOptions, xds: XdsDoor): Promise<ApiRo
       certificateMs: options.certificateMs,
       authenticate,
       xds,
+      isReady,
       ...(machine === undefined || options.node === undefined ? {} : { nodePods: nodeAdmission(options.node, machine, logs) }),
       consequences: (object) => consequences.of(object),
       report,

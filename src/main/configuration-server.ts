@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { analyzing } from '../analysis/index.ts'
 import type { Steps } from '../base/index.ts'
 import type { ApiOptions, ServeOptions } from '../cli/index.ts'
-import { type ConfigSnapshot, createObjectSource, createStore, type ReadOptions, type Store } from '../config/index.ts'
+import { type ConfigSnapshot, openObjectSource, createStore, type ReadOptions, type Store } from '../config/index.ts'
 import { meshTrustDomain, parseSpiffeId } from '../identity/index.ts'
 import type { SecretReaders } from '../apiserver/index.ts'
 import { buildModel, type Model } from '../model/index.ts'
@@ -39,15 +39,19 @@ export async function runServer(options: ServeOptions): Promise<number> {
 async function runFromApi(options: ServeOptions, apiOptions: ApiOptions): Promise<number> {
   const { startApi } = await import('./api-role.ts')
   const live: { server?: ConfigurationServer } = {}
-  // Who comes before the configuration is there comes again.
+  const early = new EarlyConnections()
   const take = (connection: Duplex): void => {
-    if (live.server === undefined) connection.destroy()
+    if (live.server === undefined) early.keep(connection)
     else live.server.take(connection)
   }
-  const [api] = await Promise.all([startApi(apiOptions, { serverName: xdsServerName, take }), loadAds()])
+  const [api] = await Promise.all([
+    startApi(apiOptions, { xds: { serverName: xdsServerName, take }, isReady: () => live.server !== undefined }),
+    loadAds(),
+  ])
   try {
+    process.stderr.write(`sallyport serve: API at https://${api.address}, kubeconfig in ${api.kubeconfig}\n`)
     const { quietMs, longestWaitMs } = options
-    const source = createObjectSource(declaredObjects(api.store), { ...overridesOf(options), quietMs, longestWaitMs })
+    const source = await openObjectSource(declaredObjects(api.store), { ...overridesOf(options), quietMs, longestWaitMs })
     const status = new DeclaredStatus(source)
     const keeper = api.keepStatus(() => status.now())
     const onFound = (found: Found): void => {
@@ -55,11 +59,26 @@ async function runFromApi(options: ServeOptions, apiOptions: ApiOptions): Promis
       keeper.notice()
     }
     live.server = await startServer(options, { source, guard: xdsGuard(api.authenticate), secretReaders: api.secretReaders, onFound })
-    process.stderr.write(`sallyport serve: API at https://${api.address}, kubeconfig in ${api.kubeconfig}\n`)
+    for (const connection of early.left()) live.server.take(connection)
     api.runPods()
     return await runServing(live.server)
   } finally {
     await api.close()
+  }
+}
+
+/** Of clients that come before the configuration is there: they are kept waiting for it, as many as the API lets in. */
+class EarlyConnections {
+  readonly #connections = new Set<Duplex>()
+
+  keep(connection: Duplex): void {
+    this.#connections.add(connection)
+    connection.on('error', () => undefined)
+    connection.once('close', () => this.#connections.delete(connection))
+  }
+
+  left(): readonly Duplex[] {
+    return Array.from(this.#connections)
   }
 }
 

@@ -5,6 +5,7 @@ import { connect } from 'node:tls'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Control } from '../../src/main/control.ts'
 import { startXdsControl } from '../../src/main/xds-control.ts'
+import { openLevelStore } from '../../src/store/index.ts'
 import { type SecuredBy, xdsServerName } from '../../src/xds/index.ts'
 import { makeCertificates } from '../support/certificates.ts'
 import { askApi, type ServedApi, serveApi, temporaryDirectory } from './served-api.ts'
@@ -168,3 +169,45 @@ it.each(Object.entries(protocols))('agrees on a protocol by name and offer: %s',
   if (agreed instanceof RegExp) expect(got).toMatch(agreed)
   else expect(got).toBe(agreed)
 })
+
+it('lets clients of configuration wait that come before everything declared has been read, and says so to others', async () => {
+  const much = temporaryDirectory()
+  const store = await openLevelStore(join(much.path, 'objects'))
+  await store.commit(Array.from({ length: 3000 }, (_, i) => storedEntry(`e${i}`)))
+  await store.close()
+  const busy = await serveApi(much.path)
+  const ready = (): Promise<number> => askApi(busy, '/readyz').then(({ code }) => code)
+  const { hostname, port } = new URL(busy.url)
+  const options = {
+    host: hostname,
+    port: Number(port),
+    servername: xdsServerName,
+    ca: read(much.path, 'pki/ca.crt'),
+    ALPNProtocols: ['h2'],
+  }
+  const socket = connect(options)
+  const answer = new Promise<Buffer>((resolve, reject) => {
+    socket.once('data', resolve)
+    socket.once('close', () => reject(new Error('the connection was closed')))
+    socket.once('error', reject)
+  })
+  // The preface of HTTP/2 with empty settings (RFC 9113, 3.4).
+  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), Buffer.from('000000040000000000', 'hex')]))
+  // Beside it the API is there already.
+  expect([200, 500]).toContain(await ready())
+  expect((await askApi(busy, '/apis/networking.istio.io/v1/serviceentries?limit=1')).code).toBe(200)
+  expect((await answer)[3]).toBe(4)
+  await expect.poll(ready, { timeout: 10_000 }).toBe(200)
+  socket.destroy()
+  await busy.kill('SIGTERM')
+  much.remove()
+})
+
+function storedEntry(name: string) {
+  const spec = { hosts: [`${name}.example.com`], ports: [{ number: 80, name: 'http', protocol: 'HTTP' }], resolution: 'DNS' }
+  const object = { apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', metadata: { name, namespace: 'default' }, spec }
+  return {
+    key: { resource: 'serviceentries.networking.istio.io', namespace: 'default', name },
+    value: Buffer.from(JSON.stringify(object)),
+  }
+}
