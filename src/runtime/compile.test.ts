@@ -102,6 +102,10 @@ describe('rejections', () => {
       parts: { routes: [routeTable('80', [virtualHost('a', ['a.test'], []), virtualHost('b', ['A.test'], [])])] },
       rejected: [{ type: 'route', resource: '80', path: 'virtual_hosts[1].domains' }],
     },
+    'TLS that is required of some': {
+      parts: { routes: [routeTable('80', [virtualHost('a', ['a.test'], []), { ...virtualHost('b', ['b.test'], []), requireTls: 1 }])] },
+      rejected: [{ type: 'route', resource: '80', path: 'virtual_hosts[1].require_tls' }],
+    },
     'a name with an address that is none': {
       parts: { names: { 'a.test': ['203.0.113.0/24'] } },
       rejected: [{ type: 'name', resource: 'a.test', path: 'endpoint.address_list.address[0]' }],

@@ -201,7 +201,7 @@ describe('what never widens', () => {
   })
 
   const hosts: Record<string, Init<typeof VirtualHostSchema>> = {
-    'a redirect to HTTPS': { requireTls: 2 },
+    'TLS that is required of some': { requireTls: 1 },
     'the generic matcher': { matcher: {} },
     'a rate limit': { rateLimits: [{}] },
     'headers to remove': { responseHeadersToRemove: ['x'] },
@@ -210,6 +210,30 @@ describe('what never widens', () => {
   test.each(Object.entries(hosts))('a virtual host with %s', (_name, fields) => {
     const host = create(VirtualHostSchema, { name: 'a', domains: ['a.test'], routes: [routeTo('c')], ...fields })
     expect(ask(runtimeOf({ hosts: [host, otherHosts()] }), 'a.test')).toBe('deny not-supported 403 -')
+  })
+
+  test('a virtual host that requires TLS sends plain requests there, whatever route they would have had, and carries the others', () => {
+    const secured = create(VirtualHostSchema, {
+      name: 'a',
+      domains: ['a.test'],
+      requireTls: 2,
+      routes: [routeTo('c', { match: { pathSpecifier: { case: 'prefix', value: '/c' } } })],
+    })
+    const runtime = runtimeOf({ hosts: [secured, otherHosts()] })
+    const asked = (target: string, authority = 'a.test', scheme: 'http' | 'https' = 'http') =>
+      play(runtime, { to: '192.0.2.1:80', says: http1(authority), path: target, scheme }).end
+    for (const [authority, target] of [
+      ['a.test', '/c?x=1'],
+      ['A.test:8080', '/other'],
+    ] as const)
+      expect(asked(target, authority)).toMatchObject({
+        verdict: 'answer',
+        status: 301,
+        headers: [['location', `https://${authority}${target}`]],
+        details: 'direct_response',
+      })
+    expect(asked('/c', 'a.test', 'https')).toMatchObject({ verdict: 'forward' })
+    expect(asked('/other', 'a.test', 'https')).toMatchObject({ verdict: 'deny', reason: { code: 'no-route' } })
   })
 
   const managers: Record<string, Init<typeof HttpConnectionManagerSchema>> = {

@@ -10,6 +10,7 @@ import { HttpManager } from './http-manager.ts'
 import { deny, type DenyExtras, hostOf, makeReason, undeclaredHost, withoutPort } from './reasons.ts'
 import type { RequestParts } from './request-test.ts'
 import { type CompiledRoute, isAnswer, isRefusal } from './route.ts'
+import { answerOfRoute } from './route-answer.ts'
 import type { CompiledRouteConfig, CompiledVirtualHost } from './route-config.ts'
 import { findTargets } from './targets.ts'
 import type { Trace } from './trace.ts'
@@ -51,6 +52,7 @@ function decideByHost(asked: Asked): RequestDecision {
   }
   trace?.push({ step: 'virtual-host', name: host.name, host: domain, ...(host.ref && { ref: host.ref }) })
   if (host.refusal) return refuse(asked, host.refusal, host.ref, {})
+  if (host.withoutTls && facts.scheme !== 'https') return answerOfRoute(host.withoutTls, facts, { delay: 0, route: '' })
   const path = pathOf(facts.path, config.ignoresPathParameters)
   const route = findRoute(host, new Parts(facts, path))
   if (!route) {

@@ -72,6 +72,8 @@ export interface Answer {
   readonly status: number
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: Uint8Array
+  /** For a client that speaks gRPC; absent: what the status means to it. */
+  readonly grpcStatus?: number
   readonly flag: ResponseFlag
   /** Envoy's response code details: `direct_response`, `fault_filter_abort`, … */
   readonly details: string

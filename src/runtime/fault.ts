@@ -8,9 +8,15 @@ import type { FaultDelay } from '../xds/gen/envoy/extensions/filters/common/faul
 import { milliseconds } from './milliseconds.ts'
 import { shareOf } from './share.ts'
 
+/** What a request is aborted with; `grpc` is for clients that speak it. */
+export interface FaultError {
+  readonly status: number
+  readonly grpc?: number
+}
+
 export interface FaultPlan {
   readonly delay?: { readonly share: number; readonly wait: number }
-  readonly abort?: { readonly share: number; readonly status: number }
+  readonly abort?: { readonly share: number } & FaultError
 }
 
 /** What chance has in store for one request. */
@@ -18,14 +24,14 @@ export interface FaultDraw {
   /** Milliseconds; 0 = at once. */
   readonly delay: number
   /** Absent: the request goes its way. */
-  readonly status?: number
+  readonly error?: FaultError
 }
 
 const noFault: FaultDraw = { delay: 0 }
 
 export function drawFault({ delay, abort }: FaultPlan, chance: Chance): FaultDraw {
   const wait = delay !== undefined && chance('delay') < delay.share ? delay.wait : 0
-  if (abort !== undefined && chance('abort') < abort.share) return { delay: wait, status: abort.status }
+  if (abort !== undefined && chance('abort') < abort.share) return { delay: wait, error: abort }
   return wait === 0 ? noFault : { delay: wait }
 }
 
@@ -70,8 +76,7 @@ function compileAbort({ errorType: kind, percentage }: FaultAbort): NonNullable<
       if (kind.value < 200 || kind.value > 599) return { problem: `a fault with the status ${kind.value} is no answer` }
       return { share: shareOf(percentage), status: kind.value }
     case 'grpcStatus':
-      // gRPC's own status stands in trailers, which only a gRPC client reads; the HTTP status of such an answer is 200.
-      return { share: shareOf(percentage), status: 200 }
+      return { share: shareOf(percentage), status: 200, grpc: kind.value }
     default:
       return { problem: 'aborting as the request asks for is not carried out' }
   }

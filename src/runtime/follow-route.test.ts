@@ -327,7 +327,7 @@ describe('faults', () => {
       chance: { delay: 0.9 },
       becomes: 'answer 418 FI fault_filter_abort 0',
     },
-    'a gRPC status, for a client that does not speak it': { fault: { abort: grpc }, becomes: 'answer 200 FI fault_filter_abort 0' },
+    'a gRPC status': { fault: { abort: grpc }, becomes: 'answer 200 FI fault_filter_abort 0 grpc 14' },
     'for one destination only': { fault: { abort: abort(100), upstreamCluster: 'x' }, becomes: 'deny not-supported' },
     'a status that is none': { fault: { abort: abort(100, 600) }, becomes: 'deny not-supported' },
   }
@@ -335,7 +335,7 @@ describe('faults', () => {
     const decision = end(fault(init), { chance })
     const told =
       decision.verdict === 'answer'
-        ? `answer ${decision.status} ${decision.flag} ${decision.details} ${decision.delay}`
+        ? `answer ${decision.status} ${decision.flag} ${decision.details} ${decision.delay}${decision.grpcStatus === undefined ? '' : ` grpc ${decision.grpcStatus}`}`
         : decision.verdict === 'deny'
           ? `deny ${decision.reason.code}`
           : ['forward', ...(decision.http?.delay === undefined ? [] : [decision.http.delay])].join(' ')

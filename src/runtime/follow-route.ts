@@ -43,9 +43,9 @@ export function followLongRoute(following: Following, route: CompiledRoute, acti
   const by = isAnswer(action) ? action.reason.by : action.ref
   const fault = filters?.fault && drawFault(filters.fault, (purpose) => facts.chance(purpose))
   const delay = fault?.delay ?? 0
-  if (fault?.status !== undefined) {
+  if (fault?.error !== undefined) {
     const changes = isAnswer(action) ? action.changes : filters?.changes
-    return answerOfFault(fault.status, facts, { by, delay, route: name, changes })
+    return answerOfFault(fault.error, facts, { by, delay, route: name, changes })
   }
   if (isAnswer(action)) return answerOfRoute(action, facts, { delay, route: name })
   const preflight = filters?.cors && answerPreflight(filters.cors, facts)

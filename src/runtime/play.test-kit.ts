@@ -21,6 +21,8 @@ export interface Call {
   /** Of the request inside of TLS that ends here. */
   readonly host?: string
   readonly path?: string
+  /** `http` unless said. */
+  readonly scheme?: 'http' | 'https'
   readonly headers?: Lines
   readonly chance?: Readonly<Record<string, number>>
 }
@@ -35,7 +37,7 @@ export interface Played {
 const longest = 20
 
 export function play(runtime: Runtime, call: Call): Played {
-  const { to, says, resolver = {}, method = 'GET', path = '/', random = 0, headers = {}, chance = {} } = call
+  const { to, says, resolver = {}, method = 'GET', path = '/', random = 0, headers = {}, chance = {}, scheme = 'http' } = call
   const asked: string[] = []
   const known: Record<string, readonly string[] | string> = {}
   let first: FirstBytes | undefined
@@ -61,7 +63,7 @@ export function play(runtime: Runtime, call: Call): Played {
     const wasHttp = decision.verdict === 'http'
     const end: RequestDecision =
       decision.verdict === 'http'
-        ? decideRequest(runtime, decision.manager, request(facts(), host, { method, path, headers, chance }))
+        ? decideRequest(runtime, decision.manager, request(facts(), host, { method, path, headers, chance, scheme }))
         : decision
     if (end.verdict !== 'gather') return { end, asked, wasHttp }
     asked.push(end.need === 'first-bytes' ? `first-bytes ${end.until}` : `addresses ${end.name}`)

@@ -7,6 +7,7 @@ import {
   type Route,
 } from '../xds/gen/envoy/config/route/v3/route_components_pb.js'
 import type { Answer, HeaderChange } from './decision.ts'
+import type { FaultError } from './fault.ts'
 import { carryOut, type HeaderRecipe } from './header-change.ts'
 import { compilePrefixRewrite, compileRegexRewrite, isSendablePath, type PathRewrite } from './path-rewrite.ts'
 import { formatRef, withoutPort } from './reasons.ts'
@@ -92,14 +93,15 @@ export function answerOfRoute(action: RouteAnswer, facts: RequestFacts, parts: {
 
 /** Envoy's fault filter: the words of its answer are part of what people look for. */
 export function answerOfFault(
-  status: number,
+  { status, grpc }: FaultError,
   facts: RequestFacts,
   parts: { readonly by: OriginRef | undefined; readonly delay: number; readonly route: string; readonly changes: HeaderRecipe | undefined },
 ): Answer {
   const { by, ...rest } = parts
-  const reason = answeredBy(by, `aborted on purpose with ${status}`)
+  const reason = answeredBy(by, `aborted on purpose with ${grpc === undefined ? status : `the gRPC status ${grpc}`}`)
   const flag = parts.delay > 0 ? 'DI,FI' : 'FI'
-  return makeAnswer({ status, reason, body: faultBody, headers: none, details: 'fault_filter_abort', flag, ...rest }, facts)
+  const answer = makeAnswer({ status, reason, body: faultBody, headers: none, details: 'fault_filter_abort', flag, ...rest }, facts)
+  return grpc === undefined ? answer : { ...answer, grpcStatus: grpc }
 }
 
 export function answerOfCors(
@@ -167,6 +169,12 @@ export function compileRedirect(redirect: RedirectAction, route: Route, parts: A
       location: (facts) => locationOf(facts, place),
     },
   }
+}
+
+/** Envoy's answer for a virtual host that requires TLS: the authority stays as it is, its port included. */
+export function redirectToTls(by: OriginRef | undefined): RouteAnswer {
+  const location = ({ authority, path }: RequestFacts): string => `https://${authority}${path}`
+  return { kind: 'answer', status: 301, body: emptyBody, reason: answeredBy(by, 'redirected with 301'), changes: undefined, location }
 }
 
 interface NewPlace {

@@ -10,12 +10,15 @@ import { changesHeaders, hasKeys } from './header-change.ts'
 import { memoized } from './memo.ts'
 import type { Problem } from './rejection.ts'
 import { clustersOfRoute, compileRoute, type CompiledRoute } from './route.ts'
+import { redirectToTls, type RouteAnswer } from './route-answer.ts'
 import { noProblems, type Surveyed } from './surveyed.ts'
 
 /** What a virtual host says, in the runtime's terms. */
 interface HostParts {
   readonly ref?: OriginRef
   readonly refusal?: Refusal
+  /** What requests without TLS are answered with, whatever route they would have had. */
+  readonly withoutTls?: RouteAnswer
   readonly routes: readonly CompiledRoute[]
   readonly problems: readonly Problem[]
 }
@@ -40,6 +43,10 @@ export class CompiledVirtualHost {
 
   get refusal(): Refusal | undefined {
     return this.#compiled.refusal
+  }
+
+  get withoutTls(): RouteAnswer | undefined {
+    return this.#compiled.withoutTls
   }
 
   get routes(): readonly CompiledRoute[] {
@@ -161,15 +168,16 @@ function entriesOf(hosts: readonly CompiledVirtualHost[]) {
 
 function compileHost(host: VirtualHost): HostParts {
   const { ref, refusal: said } = readAnnotations(host.metadata)
-  const refusal = said ?? refusalOfHost(host)
+  const refusal = said ? { ...said, path: '' } : refusalOfHost(host)
   const problems: Problem[] = []
-  if (!said && refusal?.text !== undefined) problems.push({ path: '', message: refusal.text, ...(ref && { ref }) })
+  if (!said && refusal?.text !== undefined) problems.push({ path: refusal.path, message: refusal.text, ...(ref && { ref }) })
   const routes = host.routes.map((message, index) => {
     const { route, problem } = compileRoute(message, host)
     if (problem !== undefined) problems.push({ path: `routes[${index}]`, message: problem, ...(route.ref && { ref: route.ref }) })
     return route
   })
-  return { routes, problems, ...(ref && { ref }), ...(refusal && { refusal }) }
+  const withoutTls = host.requireTls === VirtualHost_TlsRequirementType.ALL ? redirectToTls(ref) : undefined
+  return { routes, problems, ...(ref && { ref }), ...(refusal && { refusal }), ...(withoutTls && { withoutTls }) }
 }
 
 function clustersOf(routes: readonly CompiledRoute[]): readonly string[] {
@@ -185,15 +193,17 @@ function refusalOfConfig(config: RouteConfiguration): Refusal | undefined {
   return undefined
 }
 
-function refusalOfHost(host: VirtualHost): Refusal | undefined {
-  if (host.matcher) return notSupported('the generic route matcher is not carried out')
-  if (host.requireTls !== VirtualHost_TlsRequirementType.NONE) return notSupported('redirecting plain HTTP to HTTPS is not carried out')
-  if (host.rateLimits.length > 0) return notSupported('rate limits are not carried out')
-  if (host.requestMirrorPolicies.length > 0) return notSupported('mirroring is not carried out')
-  if (host.cors) return notSupported('CORS is not carried out')
-  if (changesHeaders(host)) return notSupported('adding or removing headers is not carried out')
+function refusalOfHost(host: VirtualHost): (Refusal & { readonly path: string }) | undefined {
+  const at = (path: string, text: string) => ({ ...notSupported(text), path })
+  if (host.matcher) return at('matcher', 'the generic route matcher is not carried out')
+  if (host.requireTls === VirtualHost_TlsRequirementType.EXTERNAL_ONLY)
+    return at('require_tls', 'requiring TLS of some clients only is not carried out')
+  if (host.rateLimits.length > 0) return at('rate_limits', 'rate limits are not carried out')
+  if (host.requestMirrorPolicies.length > 0) return at('request_mirror_policies', 'mirroring is not carried out')
+  if (host.cors) return at('cors', 'CORS is not carried out')
+  if (changesHeaders(host)) return at('', 'adding or removing headers is not carried out')
   if (hasKeys(host.typedPerFilterConfig)) {
-    return notSupported(`the filter "${Object.keys(host.typedPerFilterConfig).join('", "')}" is not carried out`)
+    return at('typed_per_filter_config', `the filter "${Object.keys(host.typedPerFilterConfig).join('", "')}" is not carried out`)
   }
   return undefined
 }

@@ -326,7 +326,7 @@ export function connection({ to, names = {}, random = 0, ...rest }: FactParts): 
 /** Lines of a header in order, by its name in lower case. */
 export type Lines = Readonly<Record<string, string | readonly string[]>>
 
-export interface RequestPartsInit extends Partial<Pick<RequestFacts, 'method' | 'path' | 'random'>> {
+export interface RequestPartsInit extends Partial<Pick<RequestFacts, 'method' | 'path' | 'random' | 'scheme'>> {
   readonly headers?: Lines
   /** By purpose; 0 where nothing is said. */
   readonly chance?: Readonly<Record<string, number>>

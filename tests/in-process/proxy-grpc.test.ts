@@ -15,8 +15,8 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
-import type { Target } from '../../src/runtime/index.ts'
-import { closeAfterwards, closedPort, deny, forward, http, local, plane, type RuntimeParts, sniffThen } from './proxy-kit.ts'
+import type { Answer, Target } from '../../src/runtime/index.ts'
+import { closeAfterwards, closedPort, deny, dialPeer, forward, http, local, plane, type RuntimeParts, sniffThen } from './proxy-kit.ts'
 
 const text = {
   requestSerialize: (value: string) => Buffer.from(value),
@@ -129,6 +129,27 @@ describe('gRPC', () => {
     const details = 'no ServiceEntry declares this destination'
     await expect(once(clientAt(port), 'hello')).rejects.toMatchObject({ code: status.PERMISSION_DENIED, details })
     expect(await record(0)).toMatchObject({ verdict: 'deny', protocol: 'http2', status: 200 })
+  })
+
+  it('hears the status that a fault aborts with, and another client the words alone', async () => {
+    const aborted: Answer = {
+      verdict: 'answer',
+      reason: { code: 'answered', text: 'aborted on purpose' },
+      status: 200,
+      grpcStatus: status.RESOURCE_EXHAUSTED,
+      headers: [['content-type', 'text/plain']],
+      body: Buffer.from('fault filter abort'),
+      flag: 'FI',
+      details: 'fault_filter_abort',
+      delay: 0,
+    }
+    const { port, record } = await plane({ connection: sniffThen(() => http), request: () => aborted })
+    await expect(once(clientAt(port), 'hello')).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED, details: 'fault filter abort' })
+    expect(await record(0)).toMatchObject({ verdict: 'allow', status: 200, flag: 'FI', details: 'fault_filter_abort' })
+    const peer = await dialPeer(port)
+    peer.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n')
+    expect(await peer.until('fault filter abort')).not.toContain('grpc-status')
+    peer.socket.destroy()
   })
 
   it('is told of an upstream that is not there by a status of its own', async () => {

@@ -477,10 +477,10 @@ export class Exchange implements RelayOwner, ForwardingOwner, JudgedRequest {
 
   #answer(answer: Answer): void {
     const { requestFlow, written } = this.#options
-    const { status, body, headers, responseHeaders } = answer
+    const { status, body, headers, responseHeaders, grpcStatus } = answer
     describeAnswer(requestFlow, answer, written.requestId)
     const changed = responseHeaders ? changeHeaderList(headers, responseHeaders) : headers
-    this.#reply({ status, body, headers: changed })
+    this.#reply({ status, body, headers: changed, ...(grpcStatus !== undefined && { grpcStatus }) })
   }
 
   /** A mirror outlives its request: it ends when a new configuration no longer asks for it. */

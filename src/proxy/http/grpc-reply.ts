@@ -16,7 +16,7 @@ export function grpcReply(content: ReplyContent): ReplyContent {
   const text = content.words ?? Buffer.from(content.body).toString('utf8')
   const headers: [string, string][] = [
     ['content-type', 'application/grpc'],
-    ['grpc-status', String(statuses[content.status] ?? UNKNOWN)],
+    ['grpc-status', String(content.grpcStatus ?? statuses[content.status] ?? UNKNOWN)],
   ]
   // Visible ASCII but the percent sign stands for itself.
   const words = text.slice(0, LONGEST).replaceAll(/[^ -$&-~]/gu, percent)

@@ -19,6 +19,8 @@ export interface ReplyContent {
   /** The reason alone, where the body says more. */
   readonly words?: string
   readonly isOverload?: true
+  /** For a client that speaks gRPC; absent: what the status means to it. */
+  readonly grpcStatus?: number
 }
 
 export interface DenyParts {
