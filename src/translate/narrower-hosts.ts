@@ -72,7 +72,8 @@ function closedBy(service: Service, wider: Service): Closed[] {
       const isOpen = own !== undefined && own.family !== 'tls'
       return isOpen ? [] : [{ service, wider: wider.host, port, family: 'http', place: everywhere, isOwn: false }]
     }
-    if (spoken !== 'tls') return []
+    // At an address a port that says no protocol takes TLS as well.
+    if (spoken !== 'tls' && spoken !== 'unset') return []
     return (declaredPlaces(wider, theirs) ?? []).flatMap((place) => closedAt(service, { wider: wider.host, port, own, place }))
   })
 }

@@ -104,6 +104,15 @@ describe('CONNECT', () => {
     expect(door.plane.closed).toHaveLength(1)
   })
 
+  test('a tunnel to one name by a request for another is refused, and nothing is judged', async () => {
+    const door = await openDoor({ connection: sniffThen(() => forward([local(1)])) })
+    const peer = await door.connect()
+    peer.write('CONNECT a.test:443 HTTP/1.1\r\nHost: b.test:443\r\n\r\n')
+    expect(await peer.untilEnd()).toMatch(/^HTTP\/1\.1 400 .*name different places/s)
+    expect(door.judged).toEqual([])
+    expect(await door.plane.record(0)).toMatchObject({ verdict: 'deny', reason: { code: 'name-mismatch' }, status: 400 })
+  })
+
   test('a client that may speak TLS by that name is let speak, and judged by what it says', async () => {
     const connection = sniffThen((facts) => (facts.first?.protocol === 'tls' ? forward([]) : refusal))
     const door = await openDoor({ connection })
@@ -127,7 +136,7 @@ describe('CONNECT', () => {
   ])('%s is inside the workload and never asked of the machine', async (authority) => {
     const door = await openDoor({ connection: () => forward([local(1)]) })
     const peer = await door.connect()
-    peer.write(`CONNECT ${authority} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    peer.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
     expect(await peer.untilEnd()).toMatch(/^HTTP\/1\.1 403 .*inside the workload itself/s)
     expect(door.judged).toEqual([])
   })
@@ -135,7 +144,7 @@ describe('CONNECT', () => {
   test.each([['2130706433:80'], ['0x7f.1:80'], ['127.1:80'], ['a b:80'], ['a.test']])('%s is no place', async (authority) => {
     const door = await openDoor({ connection: () => forward([local(1)]) })
     const peer = await door.connect()
-    peer.write(`CONNECT ${authority} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    peer.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
     expect(await peer.untilEnd()).toMatch(/^HTTP\/1\.1 400 /)
     expect(door.judged).toEqual([])
   })

@@ -231,6 +231,28 @@ describe('a body', () => {
     expect(upstream.received()).not.toMatch(/expect/i)
   })
 
+  const broken: Record<string, readonly [request: string, status: number]> = {
+    'of no HTTP': ['HEAD / HTTP/7.1\r\n\r\n', 505],
+    'with a broken line': ['HEAD / HTTP/1.1\r\nHost : a.example\r\n\r\n', 400],
+    'without Host': ['HEAD / HTTP/1.1\r\nA: b\r\n\r\n', 400],
+    'of HTTP/1.0': ['HEAD / HTTP/1.0\r\n\r\n', 426],
+  }
+  it.each(Object.entries(broken))('is absent when HEAD is refused, %s', async (_how, [request, status]) => {
+    // Only who explains has a body at all.
+    const runtime = { connection: () => http, request: () => forward([]), strict: true }
+    const { port } = await plane(runtime)
+    for (const [method, hasBody] of [
+      ['HEAD', false],
+      ['POST', true],
+    ] as const) {
+      const peer = await dialPeer(port)
+      peer.write(request.replace('HEAD', method))
+      const [head = '', body] = (await peer.untilEnd()).split('\r\n\r\n')
+      expect(head).toContain(`HTTP/1.1 ${status} `)
+      expect(body !== '').toBe(hasBody)
+    }
+  })
+
   it('is absent after HEAD, 204 and 304, whatever the headers say', async () => {
     const upstream = await origin(
       answering((head) => {

@@ -19,6 +19,8 @@ const tcp = (hosts: string, more = 'resolution: NONE'): string =>
   `hosts: [${hosts}], ports: [{number: 7000, name: tcp, protocol: TCP}], ${more}`
 const unset = (hosts: string, more: string): string => `hosts: [${hosts}], ports: [{number: 8000, name: any}], ${more}`
 
+const tls8000 = (host: string): string => `hosts: [${host}], ports: [{number: 8000, name: tls, protocol: TLS}], resolution: DNS`
+
 /** Of a wildcard that is found by an address or in a range. */
 const addressed = 'resolution: STATIC, addresses: [198.19.0.9], endpoints: [{address: 203.0.113.31}]'
 const ranged = 'resolution: STATIC, addresses: [198.19.0.16/28], endpoints: [{address: 203.0.113.31}]'
@@ -234,6 +236,36 @@ const cases: Record<string, Case> = {
     call: { to: '203.0.113.14:8000', host: 'a.wild.test', names },
     strict: 'not-declared 403 -',
     istio: 'outbound|8000||*.wild.test -> 203.0.113.14:8000',
+  },
+  'at an address of a sniffed wildcard a narrower name is its own, for TLS': {
+    yaml: entry('wild', unset('"*.wild.test"', addressed)) + entry('narrow', tls8000('a.wild.test')),
+    call: { to: '198.19.0.9:8000', sni: 'a.wild.test', names },
+    strict: 'outbound|8000||a.wild.test -> 203.0.113.14:8000',
+    istio: 'outbound|8000||*.wild.test -> 203.0.113.31:8000',
+  },
+  'in a range of a sniffed wildcard a narrower name is its own': {
+    yaml: entry('wild', unset('"*.wild.test"', ranged)) + entry('narrow', tls8000('a.wild.test')),
+    call: { to: '198.19.0.20:8000', sni: 'a.wild.test', names },
+    strict: 'outbound|8000||a.wild.test -> 203.0.113.14:8000',
+    istio: 'outbound|8000||*.wild.test -> 203.0.113.31:8000',
+  },
+  'at an address of a sniffed wildcard a narrower entry closes the port that it does not have': {
+    yaml: entry('wild', unset('"*.wild.test"', addressed)) + entry('narrow', http('a.wild.test', 'resolution: DNS')),
+    call: { to: '198.19.0.9:8000', sni: 'a.wild.test', names },
+    strict: 'not-declared 0 UH',
+    istio: 'outbound|8000||*.wild.test -> 203.0.113.31:8000',
+  },
+  "at an address of a sniffed wildcard other names are the wildcard's": {
+    yaml: entry('wild', unset('"*.wild.test"', addressed)) + entry('narrow', tls8000('a.wild.test')),
+    call: { to: '198.19.0.9:8000', sni: 'b.wild.test', names },
+    strict: 'outbound|8000||*.wild.test -> 203.0.113.31:8000',
+    istio: 'outbound|8000||*.wild.test -> 203.0.113.31:8000',
+  },
+  'and so are bytes without a name': {
+    yaml: entry('wild', unset('"*.wild.test"', addressed)) + entry('narrow', tls8000('a.wild.test')),
+    call: { to: '198.19.0.9:8000', bytes: true },
+    strict: 'outbound|8000||*.wild.test -> 203.0.113.31:8000',
+    istio: 'outbound|8000||*.wild.test -> 203.0.113.31:8000',
   },
   'a sniffed port in a range takes plain bytes': {
     yaml: entry('range', unset('api.test', 'resolution: NONE, addresses: [198.19.0.0/28]')),

@@ -99,6 +99,8 @@ export class DoorClient implements WireHandler {
 
   #connect(request: ProxyRequest): void {
     const place = this.#placeOf(request.host, request.port)
+    if (request.isForAnother)
+      return this.#answer(place.arrival, badRequest('the target of CONNECT and its Host header name different places', 'name-mismatch'))
     const deny = place.deny ?? this.#foresee(place.arrival)
     if (deny !== undefined) return this.#answer(place.arrival, deny)
     this.#held.consume(request.length)
@@ -220,8 +222,8 @@ function isInside(name: string | undefined, ip: Ip): boolean {
   return kind === 'loopback' || kind === 'unspecified' || kind === 'this-network'
 }
 
-function badRequest(text: string): Deny {
-  return ownDeny('bad-request', text, { status: 400, flag: 'DPE', explain: true })
+function badRequest(text: string, code: 'bad-request' | 'name-mismatch' = 'bad-request'): Deny {
+  return ownDeny(code, text, { status: 400, flag: 'DPE', explain: true })
 }
 
 function missing(): never {

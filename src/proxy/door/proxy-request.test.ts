@@ -6,12 +6,18 @@ const limits = { headers: 20, headBytes: 4096 }
 const read = (text: string): unknown => {
   const bytes = Buffer.from(text.replaceAll('\n', '\r\n'), 'latin1')
   const found = readProxyRequest(bytes, { start: 0, end: bytes.length, limits })
-  return typeof found === 'string' ? found : `${found.kind} ${found.host} ${found.port}`
+  return typeof found === 'string' ? found : `${found.kind} ${found.host} ${found.port}${found.isForAnother ? ', for another' : ''}`
 }
 
 const requests: Readonly<Record<string, readonly [request: string, place: string]>> = {
   'a tunnel': ['CONNECT a.test:443 HTTP/1.1\nHost: a.test:443\n\n', 'connect a.test 443'],
-  'a tunnel to an IPv6 address': ['CONNECT [2001:db8::1]:443 HTTP/1.1\nHost: x\n\n', 'connect 2001:db8::1 443'],
+  'a tunnel to an IPv6 address': ['CONNECT [2001:db8::1]:443 HTTP/1.1\nHost: [2001:DB8::1]:443\n\n', 'connect 2001:db8::1 443'],
+  'a tunnel whose Host leaves the port out': ['CONNECT A.test:443 HTTP/1.1\nHost: a.test\n\n', 'connect A.test 443'],
+  'a tunnel by a request for another name': ['CONNECT a.test:443 HTTP/1.1\nHost: b.test:443\n\n', 'connect a.test 443, for another'],
+  'a tunnel by a request for another port': ['CONNECT a.test:443 HTTP/1.1\nHost: a.test:8443\n\n', 'connect a.test 443, for another'],
+  'a tunnel without Host': ['CONNECT a.test:443 HTTP/1.1\nA: b\n\n', 'unreadable'],
+  'a tunnel with an empty Host': ['CONNECT a.test:443 HTTP/1.1\nHost:\n\n', 'unreadable'],
+  'a tunnel with two Hosts': ['CONNECT a.test:443 HTTP/1.1\nHost: a.test:443\nHost: a.test:443\n\n', 'unreadable'],
   'a tunnel without a port': ['CONNECT a.test HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
   'a tunnel to port 0': ['CONNECT a.test:0 HTTP/1.1\nHost: a.test\n\n', 'unreadable'],
   'a tunnel to a URI': ['CONNECT http://a.test/ HTTP/1.1\nHost: a.test\n\n', 'unreadable'],

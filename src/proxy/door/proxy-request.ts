@@ -7,10 +7,10 @@ export interface ProxyRequest {
   readonly kind: 'connect' | 'request'
   readonly host: string
   readonly port: number
-  readonly method: string
-  readonly target: string
   /** Bytes of the head. */
   readonly length: number
+  /** A CONNECT whose Host is not its target again (RFC 9110 §7.2); only a port may be left out, as Java's clients do for 443. */
+  readonly isForAnother?: true
 }
 
 export interface ProxyRequestLimits {
@@ -32,10 +32,15 @@ export function readProxyRequest(
   const length = after - start
   if (method === 'CONNECT') {
     const place = hasBody(scanner) ? undefined : splitAuthority(target)
-    return place?.port === undefined ? 'unreadable' : { kind: 'connect', ...place, port: place.port, method, target, length }
+    const hosts = hostHeaders(scanner)
+    const named = hosts.length === 1 ? splitAuthority(hosts[0] ?? '') : undefined
+    // RFC 9112 §3.2: exactly one Host, and a valid one.
+    if (place?.port === undefined || named === undefined) return 'unreadable'
+    const isSame = named.host.toLowerCase() === place.host.toLowerCase() && (named.port ?? place.port) === place.port
+    return { kind: 'connect', ...place, port: place.port, length, ...(!isSame && { isForAnother: true }) }
   }
-  const place = splitAuthority(parseAbsoluteTarget(target)?.authority ?? hostHeader(scanner) ?? '')
-  return place === undefined ? 'unreadable' : { kind: 'request', ...place, port: place.port ?? 80, method, target, length }
+  const place = splitAuthority(parseAbsoluteTarget(target)?.authority ?? hostHeaders(scanner)[0] ?? '')
+  return place === undefined ? 'unreadable' : { kind: 'request', ...place, port: place.port ?? 80, length }
 }
 
 /** What would be the tunnel's to us may be a body to whoever stands before us. */
@@ -56,10 +61,8 @@ function splitAuthority(authority: string): { readonly host: string; readonly po
   return Number(port) > 0 ? { host, port: Number(port) } : undefined
 }
 
-function hostHeader(scanner: HeadScanner): string | undefined {
-  for (let line = 0; line < scanner.count; line++) {
-    const name = scanner.bytes.toString('latin1', scanner.nameStart(line), scanner.nameEnd(line))
-    if (name.toLowerCase() === 'host') return scanner.value(line)
-  }
-  return undefined
+function hostHeaders(scanner: HeadScanner): readonly string[] {
+  const hosts: string[] = []
+  for (let line = 0; line < scanner.count; line++) if (scanner.kind(line) === kindIndex.host) hosts.push(scanner.value(line))
+  return hosts
 }

@@ -262,9 +262,10 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
     const { limits } = this.#context
     const at = this.#scanner.scanRequest(bytes, start, end)
     if (at === -1 && this.#isPreface(bytes, start, end)) return this.#leave(bytes, start, end)
-    if (at === -1) return this.#refuseHead(this.#scanner.problem ?? { status: 400, text: 'the request head is malformed' })
+    if (at === -1)
+      return this.#refuseHead(this.#scanner.problem ?? { status: 400, text: 'the request head is malformed' }, { bytes, start, end })
     if (at === 0 ? end - start > limits.headBytes : at - start > limits.headBytes) {
-      return this.#refuseHead({ status: 431, text: `the request head is longer than ${limits.headBytes} bytes` })
+      return this.#refuseHead({ status: 431, text: `the request head is longer than ${limits.headBytes} bytes` }, { bytes, start, end })
     }
     if (at === 0) {
       // One limit for all of it, however many of its lines come one by one.
@@ -286,7 +287,7 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
       isStrict: this.#runtime?.strict ?? true,
       pathNormalization: this.#manager.pathNormalization,
     })
-    if ('problem' in result) return this.#refuse(result.problem)
+    if ('problem' in result) return this.#refuse(result.problem, { bytes, start, end })
     const head = this.arrival.servesOne ? askedOfProxy(result.head) : result.head
     this.#countRequest()
     const requestFlow = openRequestFlow(this.#context, this.#origin, head)
@@ -372,7 +373,8 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
       })
       return 'waiting'
     }
-    this.#refuse(problemOf(decision))
+    const { bytes, methodStart: start, targetEnd: end } = this.#scanner
+    this.#refuse(problemOf(decision), { bytes, start, end })
     return 'over'
   }
 
@@ -401,13 +403,13 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
     if (this.#requests === 1) this.#options.flow.discard()
   }
 
-  #refuseHead(problem: { readonly status: number; readonly text: string }): undefined {
+  #refuseHead(problem: { readonly status: number; readonly text: string }, from: Piece): undefined {
     const details = problem.status === 426 ? 'low_version' : problem.status === 431 ? 'request_headers_too_large' : 'http1.codec_error'
-    return this.#refuse({ ...problem, code: 'bad-request', details })
+    return this.#refuse({ ...problem, code: 'bad-request', details }, from)
   }
 
   /** Answers a request that cannot be served as one, and ends the connection: what follows it cannot be trusted. */
-  #refuse(problem: RequestProblem): undefined {
+  #refuse(problem: RequestProblem, { bytes, start, end }: Piece): undefined {
     this.#countRequest()
     const { flow } = openRequestFlow(this.#context, this.#origin, undefined)
     const deny = ownDeny(problem.code, problem.text, {
@@ -426,7 +428,8 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
       serverName: this.#manager.serverName,
       date: httpDate(this.#context.clock),
       closes: true,
-      isHead: false,
+      // However broken the rest of its head may be: whoever asks so would take a body for the next answer (RFC 9110 §9.3.2).
+      isHead: bytes.toString('latin1', start, Math.min(end, start + 5)) === 'HEAD ',
     })
     flow.close()
     this.#end()
@@ -437,7 +440,8 @@ export class HttpConnection implements WireHandler, ClientSide, Waiter {
     if (this.#exchange) return this.#exchange.onIdle()
     if (this.#turn === 'waits') return
     if (this.#held.length > 0) {
-      this.#refuse({ status: 408, code: 'bad-request', text: 'the request head did not come in time', details: 'request_header_timeout' })
+      const problem = { status: 408, text: 'the request head did not come in time', details: 'request_header_timeout' } as const
+      this.#refuse({ ...problem, code: 'bad-request' }, this.#held)
       return
     }
     this.#end()
