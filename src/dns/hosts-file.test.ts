@@ -39,6 +39,28 @@ describe('the hosts file', () => {
     })
   }
 
+  test('that cannot be read keeps no name from being resolved', async () => {
+    // A file to whoever looks at it, and an error to whoever reads it.
+    const names = createNameSource({ hostsFile: '/proc/self/mem', server: '127.0.0.1:1', limits: { tryMs: 100, tries: 1 } })
+    expect(names.known('one.invalid')).toBeUndefined()
+    expect(await names.query('one.invalid', 'A')).toMatchObject({ status: 'failed' })
+    expect(await names.resolve('one.invalid')).toHaveProperty('failed')
+    names.close()
+  })
+
+  test('is read again when the time of day was set back', () => {
+    const hostsFile = join(folder, 'set-back')
+    const clock = new TestClock()
+    let day = 86_400_000
+    const names = createNameSource({ hostsFile, server: '127.0.0.1:1', clock: Object.assign(clock, { now: () => day }) })
+    expect(names.known('one')).toBeUndefined()
+    writeFileSync(hostsFile, '203.0.113.1 one')
+    day -= 3_600_000
+    clock.advance(1000)
+    expect(names.known('one')).toMatchObject({ addresses: ['203.0.113.1'] })
+    names.close()
+  })
+
   test('is read again when it has changed, also by renaming', () => {
     const clock = new TestClock()
     const hostsFile = join(folder, 'changing')

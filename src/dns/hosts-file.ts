@@ -23,13 +23,26 @@ export function whenChanged<T>(path: string, clock: Clock, parse: (text: string)
   let mark = ''
   let value: T | undefined
   return () => {
-    if (clock.now() - checked < recheckMs) return value
-    checked = clock.now()
-    const fresh = markOf(path)
-    if (fresh === mark) return value
-    mark = fresh
-    value = fresh === '' ? undefined : parse(readFileSync(path, 'utf8'))
+    // Not the time of day, which may be set back by hours.
+    const now = clock.monotonic()
+    if (now - checked < recheckMs) return value
+    checked = now
+    const found = readChanged(path, mark)
+    if (found === undefined) return value
+    mark = found.mark
+    value = found.text === undefined ? undefined : parse(found.text)
     return value
+  }
+}
+
+/** Undefined when it is as it was, or cannot be read for now: who asks for a name must not fail by it, and goes on with what was read last. */
+function readChanged(path: string, before: string): { readonly mark: string; readonly text: string | undefined } | undefined {
+  try {
+    const mark = markOf(path)
+    return mark === before ? undefined : { mark, text: mark === '' ? undefined : readFileSync(path, 'utf8') }
+  } catch {
+    // Tried again at the next look.
+    return undefined
   }
 }
 

@@ -1,9 +1,12 @@
 // Holds that a proxy which resolves names by itself is told real addresses, and none that it may not dial.
+import dgram from 'node:dgram'
 import { promises } from 'node:dns'
+import net from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { formatAddress, parseIp, Watchable } from '../base/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { serveProxyResolver } from './index.ts'
+import { bindPair } from './proxy-resolver.ts'
 
 const zone: Readonly<Record<string, readonly string[]>> = {
   'public.test': ['203.0.113.10'],
@@ -65,4 +68,17 @@ test('private addresses of wildcards are told where the mesh allows them', async
   privateNames = true
   expect(await resolver.resolve4('a.wild.test')).toEqual(['10.0.0.2'])
   privateNames = false
+})
+
+test('a port that somebody has for TCP alone is not insisted on, and let go of', async () => {
+  const other = net.createServer()
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  const address = other.address()
+  const taken = typeof address === 'object' ? (address?.port ?? 0) : 0
+  const { udp, tcp, port } = await bindPair(taken)
+  expect(port).not.toBe(taken)
+  const again = dgram.createSocket('udp4')
+  await new Promise<void>((resolve, reject) => again.once('error', reject).bind(taken, '127.0.0.1', resolve))
+  for (const socket of [udp, again]) socket.close()
+  for (const server of [tcp, other]) server.close()
 })

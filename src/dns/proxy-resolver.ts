@@ -26,17 +26,7 @@ const mostWaitMs = 1000
 
 /** Listens at a port of the loopback address. */
 export async function serveProxyResolver(options: ProxyResolverOptions): Promise<ProxyResolver> {
-  const udp = dgram.createSocket('udp4')
-  await new Promise<void>((resolve, reject) => {
-    udp.once('error', reject)
-    udp.bind(0, loopback, resolve)
-  })
-  const { port } = udp.address()
-  const tcp = net.createServer()
-  await new Promise<void>((resolve, reject) => {
-    tcp.once('error', reject)
-    tcp.listen(port, loopback, resolve)
-  })
+  const { udp, tcp, port } = await bindPair()
   const service = serveDns({
     udp: [udp],
     tcp: [tcp],
@@ -49,6 +39,36 @@ export async function serveProxyResolver(options: ProxyResolverOptions): Promise
   const ip = parseIp(loopback)
   if (ip === undefined) throw new SallyportError('SLP0001', `${loopback} is no address`)
   return { address: { ip, port }, close: () => service.close() }
+}
+
+/** A port that is free for UDP may be somebody's for TCP: then another is tried. */
+const mostTries = 20
+
+export async function bindPair(first = 0): Promise<{ readonly udp: dgram.Socket; readonly tcp: net.Server; readonly port: number }> {
+  for (let tries = 1; ; tries++) {
+    const udp = dgram.createSocket('udp4')
+    const tcp = net.createServer()
+    try {
+      await bound(udp, () => udp.bind(tries === 1 ? first : 0, loopback))
+      const { port } = udp.address()
+      await bound(tcp, () => tcp.listen(port, loopback))
+      return { udp, tcp, port }
+    } catch (error) {
+      udp.close()
+      if (tries === mostTries) throw error
+    }
+  }
+}
+
+function bound(socket: dgram.Socket | net.Server, bind: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    socket.once('listening', () => {
+      socket.removeListener('error', reject)
+      resolve()
+    })
+    bind()
+  })
 }
 
 async function judged({ names, runtime, own, privateNames }: ProxyResolverOptions, name: string, type: AskedType): Promise<DnsAnswer> {

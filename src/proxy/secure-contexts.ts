@@ -25,7 +25,8 @@ interface KeptSet {
   readonly context: SecureContext
   /** What the files looked like when they were read. */
   readonly stamp: string
-  readonly secrets: readonly (SecretMaterial | undefined)[]
+  /** Those that were looked at last, whether or not they could be used. */
+  secrets: readonly (SecretMaterial | undefined)[]
   checked: number
 }
 
@@ -59,6 +60,8 @@ export class SecureContexts {
       return context
     } catch (error) {
       if (!known) throw error
+      // A secret that cannot be used is not read again for every connection: it would have to be another one.
+      known.secrets = secrets
       known.checked = now
       return known.context
     }
