@@ -26,6 +26,25 @@ test('all at once', () => {
   expect(finish(counting(3))).toBe(6)
 })
 
+test('with pauses in between, when they are asked for, and to its end at once when it is told to', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    let clock = 0
+    const ends: number[] = []
+    const ended = new Promise<number>((done) => {
+      const now = (): number => (clock += 3)
+      inSlices(counting(4), { done, failed: never, pause: 10 }, now)
+      inSlices(counting(3), { done: (sum) => ends.push(sum), failed: never, pause: 10 }, now).finish()
+    })
+    expect(ends).toEqual([6])
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await ended).toBe(10)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('in slices, with turns of the event loop in between', async () => {
   let turns = 0
   const turn = setInterval(() => turns++, 1)

@@ -25,15 +25,21 @@ export interface SliceEnds<T> {
   /** Called last. */
   readonly done: (value: T) => void
   readonly failed: (error: unknown) => void
+  /** Milliseconds between slices, in which others have the event loop for themselves. */
+  readonly pause?: number
 }
 
 /** Begins at once. `now` in milliseconds. */
-export function inSlices<T>(steps: Steps<T>, { done, failed }: SliceEnds<T>, now: () => number = () => performance.now()): SlicedWork {
-  let timer: NodeJS.Immediate | undefined
+export function inSlices<T>(
+  steps: Steps<T>,
+  { done, failed, pause }: SliceEnds<T>,
+  now: () => number = () => performance.now(),
+): SlicedWork {
+  let timer: { readonly clear: () => void } | undefined
   let isOver = false
   const end = (act: () => void): void => {
     isOver = true
-    clearImmediate(timer)
+    timer?.clear()
     act()
   }
   const run = (until: number): void => {
@@ -42,7 +48,7 @@ export function inSlices<T>(steps: Steps<T>, { done, failed }: SliceEnds<T>, now
         const { done: isDone, value } = steps.next()
         if (isDone) return end(() => done(value))
         if (now() < until) continue
-        timer = setImmediate(() => run(now() + SLICE_MS))
+        timer = later(pause, () => run(now() + SLICE_MS))
         return
       }
     } catch (error) {
@@ -52,9 +58,18 @@ export function inSlices<T>(steps: Steps<T>, { done, failed }: SliceEnds<T>, now
   run(now() + SLICE_MS)
   return {
     finish: () => {
-      clearImmediate(timer)
+      timer?.clear()
       run(Number.POSITIVE_INFINITY)
     },
     cancel: () => end(() => undefined),
   }
+}
+
+function later(pause: number | undefined, act: () => void): { readonly clear: () => void } {
+  if (pause === undefined) {
+    const immediate = setImmediate(act)
+    return { clear: () => clearImmediate(immediate) }
+  }
+  const timer = setTimeout(act, pause)
+  return { clear: () => clearTimeout(timer) }
 }

@@ -4,6 +4,9 @@ import { finish, inSlices, type SlicedWork, type Steps, warnOfListener } from '.
 /** Ends when the configuration is in force; what is to be told of it then comes as further steps. */
 type Applying<Config> = (config: Config) => Steps<Steps<void> | void>
 
+/** Milliseconds between two slices of what is to be told of the first configuration. */
+const pauseMs = 10
+
 export class Line<Config> {
   readonly #applying: Applying<Config>
   #work: SlicedWork | undefined
@@ -28,7 +31,8 @@ export class Line<Config> {
       const telling = finish(this.#applying(config))
       if (!telling) return
       this.#isTellingFirst = true
-      this.#begin(telling)
+      // Meanwhile the command is started, which is not to wait for it.
+      this.#begin(telling, pauseMs)
     } else if (this.#work === undefined) this.#begin(whole(this.#applying(config)))
     else this.#waiting = { config }
   }
@@ -39,7 +43,7 @@ export class Line<Config> {
     else this.#work?.cancel()
   }
 
-  #begin(steps: Steps<void>): void {
+  #begin(steps: Steps<void>, pause?: number): void {
     let isOver = false
     const over = (): void => {
       isOver = true
@@ -53,7 +57,7 @@ export class Line<Config> {
       warnOfListener(error)
       over()
     }
-    const work = inSlices(steps, { done: over, failed })
+    const work = inSlices(steps, { done: over, failed, ...(pause !== undefined && { pause }) })
     if (!isOver) this.#work = work
   }
 }
