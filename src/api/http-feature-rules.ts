@@ -206,7 +206,7 @@ export function checkCors(report: Report, path: string, value: unknown): void {
   const { maxAge } = value
   if (typeof maxAge !== 'string') return
   report.check(`${path}.maxAge`, durationProblem(maxAge))
-  if (/\d(ms|us|µs|ns)$|\./.test(maxAge)) report.error(`${path}.maxAge`, 'max_age duration is accurate only to seconds precision')
+  if (/\d(ms|us|\u00b5s|ns)$|\./.test(maxAge)) report.error(`${path}.maxAge`, 'max_age duration is accurate only to seconds precision')
 }
 
 function words(text: string): string[] {

@@ -1,7 +1,7 @@
 // Reads and prints durations in the Go syntax that Istio resources use, and prints times as Kubernetes does.
 
 const unitMs: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-const termPattern = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/gy
+const termPattern = /(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/gy
 
 /** Milliseconds of `1.5s`, `1m30s` or `250ms`. Every number needs its unit, and there is no sign: no wait is negative. */
 export function parseDuration(text: string): number | undefined {

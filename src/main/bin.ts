@@ -10,6 +10,5 @@ const roles: Roles = {
   doctor: async () => (await import('../seal/index.ts')).doctor(),
 }
 
-const code = await runCli(process.argv.slice(2), roles)
 // What a role opened it has closed; a handle that a library keeps must not keep the process.
-process.exit(code)
+void runCli(process.argv.slice(2), roles).then((code) => process.exit(code))

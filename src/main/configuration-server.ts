@@ -87,8 +87,10 @@ async function runFromFiles(options: ServeOptions): Promise<number> {
 }
 
 async function runServing(server: ConfigurationServer): Promise<number> {
+  // Heard before anything is said: who waits for the words may end it at once.
+  const signalled = untilSignalled()
   if (server.address !== '') process.stderr.write(`sallyport serve: configuration at ${server.address}\n`)
-  await untilSignalled()
+  await signalled
   await server.close()
   return 0
 }

@@ -1,4 +1,4 @@
 // The program that becomes PID 1 of a sealed workload; nobody starts it by hand.
 import { runInit } from './init.ts'
 
-await runInit()
+void runInit()
