@@ -3,14 +3,18 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 
+/** To a shell these are its first lines, too. Node's own code lies in large pages where a process stays: see docs/adr/0012. */
+const beginsLarge = `#!/bin/sh
+':' //; case "$1" in run|gateway|serve) exec node --use-largepages=silent "$0" "$@";; esac; exec node "$0" "$@"
+`
+
 // What people start is loaded by a launcher: see docs/adr/0014. Each file that a start reads costs a millisecond or two, each kilobyte of it something as well: so what
 // the command line needs is apart from the rest, whose parts are asked for where the sources say `import()`.
 const shipped = [
-  // Node's own code in large pages, where the kernel gives any: see docs/adr/0012.
   {
     name: 'bin',
     source: 'src/main/bin.ts',
-    interpreter: '#!/usr/bin/env -S node --use-largepages=silent',
+    beginning: beginsLarge,
     parts: 'parts',
     roles: ['run', 'gateway', 'serve'],
   },
@@ -133,7 +137,7 @@ async function build() {
   return outputs.length
 }
 
-async function bundleShipped(make, { name, source, interpreter, parts, roles }) {
+async function bundleShipped(make, { name, source, beginning = '', parts, roles }) {
   const found = new Map()
   const main = await make({ ...script, entryPoints: [{ in: source, out: name }], plugins: parts === undefined ? [] : [cutting(found)] })
   const bundled = [nameByContents(main, name)]
@@ -149,7 +153,7 @@ async function bundleShipped(make, { name, source, interpreter, parts, roles }) 
   }
   const [program, loaded] = bundled.map(({ file }) => file)
   const text = launcherText.replace('PROGRAMS', () => JSON.stringify({ program, parts: loaded, roles }))
-  const launcher = interpreter === undefined ? text : `${interpreter}\n${text}`
+  const launcher = `${beginning}${text}`
   return { name, launcher, program, parts: loaded, roles, files: bundled.flatMap(({ files }) => files) }
 }
 

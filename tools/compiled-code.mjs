@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 
 const declarations = resolve(import.meta.dirname, '../demo/declarations')
 const entry = ['-f', join(declarations, 'd2iq-entry.yaml'), '--outbound', 'REGISTRY_ONLY']
-const limitMs = 20_000
+const limitMs = 60_000
 /** Appended to a launcher: V8 adds a function to the code when it is first called, so the code is taken at the end. */
 const keeping = `
 process.on('exit', () => {

@@ -55,6 +55,24 @@ test('stacks name the sources where Node is asked for that', async () => {
   expect(stderr).toContain('src/main/all-in-one.ts:')
 })
 
+const stays = ['--use-largepages=silent']
+const asked: readonly (readonly [args: readonly string[], options: readonly string[]])[] = [
+  [['run', '--', 'a b', ''], stays],
+  [['gateway', '--name', 'run'], stays],
+  [['serve'], stays],
+  [['explain', 'gateway'], []],
+  [[], []],
+]
+
+test.each(asked)('%j starts Node with %j', async (args, options) => {
+  const path = join(folder, 'node')
+  writeFileSync(path, '#!/bin/sh\nprintf "%s\\n" "$@"\n', { mode: 0o755 })
+  const program = join(folder, 'bin.js')
+  const running = spawnProcess([program, ...args], { env: { PATH: folder } })
+  await running.ended
+  expect(running.stdout()).toBe(`${[...options, program, ...args].join('\n')}\n`)
+})
+
 async function start(args: readonly string[], env = {}): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const running = spawnProcess([process.execPath, ...args], { env })
   const limit = setTimeout(() => running.signal('SIGKILL'), 20_000)
