@@ -9,8 +9,9 @@ import { bundled } from '../support/outside-servers.ts'
 import type { ProbeReport } from '../support/probe.ts'
 import { openWorkload } from '../support/workload.ts'
 import type { Workload } from '../support/workload.ts'
-import type { World, WorldNode } from '../support/world.ts'
+import type { World } from '../support/world.ts'
 import type { Engine } from './differences.ts'
+import { watchPublished } from './published.ts'
 import type { RecordedProbe, Scenario, WorkloadName, WorkloadPlan } from './scenario.ts'
 
 export interface Session {
@@ -35,20 +36,20 @@ export async function openSession(world: World, workloads: Scenario['workloads']
   const start = { world, folder, engine }
   const gateway = startGateway(start)
   const sidecars = new Map<WorkloadName, Workload>()
-  const nodes: WorldNode[] = [world.node('gw')]
+  const watches = [watchPublished(world.node('gw'), admin)]
   for (const name of ['w1', 'w2'] as const) {
     const plan = workloads[name]
     if (plan === undefined) continue
-    nodes.push(world.node(name))
+    watches.push(watchPublished(world.node(name), admin))
     sidecars.set(name, await startWorkload(start, name, plan))
   }
   await until(async () => (await world.node('gw').exec('curl', ['-fsS', '-m', '1', `http://${admin}/ready`])).code === 0, gateway)
   return {
     async apply(text, mesh) {
-      const before = await Promise.all(nodes.map(published))
+      const before = await Promise.all(watches.map((watch) => watch.now()))
       declarations.write(text, mesh)
-      const errors = await Promise.all(nodes.map((node, index) => publishedAfter(node, before[index]?.count ?? 0)))
-      return Math.max(...errors)
+      const published = await Promise.all(watches.map((watch, index) => watch.after(before[index]?.count ?? 0)))
+      return Math.max(...published.map(({ errors }) => errors))
     },
     play(probe) {
       const workload = sidecars.get(probe.from ?? 'w1')
@@ -56,6 +57,7 @@ export async function openSession(world: World, workloads: Scenario['workloads']
       return workload.play(probe)
     },
     async close() {
+      for (const watch of watches) await watch.close()
       for (const workload of sidecars.values()) await workload.end()
       gateway.signal('SIGTERM')
       await gateway.ended
@@ -123,31 +125,6 @@ function startWorkload(start: Start, name: WorkloadName, plan: WorkloadPlan): Pr
   const place = ['run', '-n', plan.namespace ?? 'default', '--name', 'client', ...labels, '--flows', '/dev/null']
   const command = ['--', process.execPath, bundled('test-probe.js')]
   return openWorkload(start.world.node(name).spawn(process.execPath, [bundled('bin.js'), ...place, ...commonArguments(start), ...command]))
-}
-
-interface Published {
-  readonly count: number
-  readonly errors: number
-}
-
-async function published(node: WorldNode): Promise<Published> {
-  const { stdout } = await node.exec('curl', ['-sS', '-m', '5', `http://${admin}/stats/prometheus`])
-  const value = (pattern: RegExp): number => Number(pattern.exec(stdout)?.[1] ?? 0)
-  return {
-    count: value(/^sallyport_config_published_total (\d+)/m),
-    errors: value(/^sallyport_config_issues\{level="error"\} (\d+)/m),
-  }
-}
-
-async function publishedAfter(node: WorldNode, before: number): Promise<number> {
-  let now = await published(node)
-  const deadline = performance.now() + readyMs
-  while (now.count <= before) {
-    if (performance.now() > deadline) throw new Error(`${node.name} did not take over the declarations within ${readyMs} ms`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-    now = await published(node)
-  }
-  return now.errors
 }
 
 async function until(isSo: () => Promise<boolean>, running: NodeProcess): Promise<void> {

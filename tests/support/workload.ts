@@ -33,7 +33,7 @@ export async function openWorkload(running: NodeProcess): Promise<Workload> {
 }
 
 /** Gives one line of its output after the other, in order, each within a time limit. */
-function readLines(running: NodeProcess): (limitMs: number) => Promise<string> {
+export function readLines(running: NodeProcess): (limitMs: number) => Promise<string> {
   const lines: string[] = []
   let rest = ''
   let wake = (): void => undefined
