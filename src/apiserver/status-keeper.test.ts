@@ -125,8 +125,8 @@ it('speaks of a new generation when that was looked at, and not before', async (
 
 it('leaves it where there are too many objects to look at all of them', async () => {
   const named = (name: string): Uint8Array => Buffer.from(JSON.stringify({ ...entry, metadata: { namespace: 'default', name } }))
-  const names = Array.from({ length: 1000 }, (_, i) => `entry-${i}`)
-  await writer.create(target, entry, options)
+  // In one commit: a look between the first and the last would find few enough.
+  const names = Array.from({ length: 1001 }, (_, i) => `entry-${i}`)
   const key = (name: string): ObjectKey => ({ resource: 'serviceentries.networking.istio.io', namespace: 'default', name })
   await store.commit(names.map((name) => ({ key: key(name), value: named(name) })))
   const before = store.revision
