@@ -51,14 +51,14 @@ function judgeFunctions(file: SourceFile): readonly string[] {
   const found: string[] = []
   const groups = isTest(file.path) ? groupsOfTests(file) : new Set<number>()
   const judge = (node: FunctionNode): void => {
-    const place = `${file.path}:${lineOf(file, node.start)}`
+    const place = (): string => `${file.path}:${lineOf(file, node.start)}`
     const lines = countLines(file.text.slice(node.start, node.end))
     const parameters = countParameters(node)
     if (lines > budgets.functionLines && !groups.has(node.start)) {
-      found.push(`${place}: a function of ${lines} lines: at most ${budgets.functionLines}. Name its steps.`)
+      found.push(`${place()}: a function of ${lines} lines: at most ${budgets.functionLines}. Name its steps.`)
     }
     if (parameters > budgets.parameters) {
-      found.push(`${place}: a function with ${parameters} parameters: at most ${budgets.parameters}, then an object.`)
+      found.push(`${place()}: a function with ${parameters} parameters: at most ${budgets.parameters}, then an object.`)
     }
   }
   new Visitor({ FunctionDeclaration: judge, FunctionExpression: judge, ArrowFunctionExpression: judge }).visit(file.parsed.program)

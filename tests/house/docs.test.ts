@@ -7,7 +7,7 @@ import { issueCodes } from '../../src/api/issue-codes.ts'
 import { errorCodes } from '../../src/base/index.ts'
 import { translationCodes } from '../../src/translate/index.ts'
 import { referencePages } from '../../tools/reference.ts'
-import { isTest, lineOf, readSources, root } from './sources.ts'
+import { isTest, lineOf, readTexts, root } from './sources.ts'
 
 test.each(Object.entries(referencePages()))('docs/reference/%s is current: if not, run `node tools/gen-docs.mjs`', (name, text) => {
   expect(readFileSync(join(root, 'docs', 'reference', name), 'utf8')).toBe(text)
@@ -23,7 +23,7 @@ test('no code stands in two tables', () => {
 })
 
 test('every code in the sources is in a table', () => {
-  const unknown = readSources('src')
+  const unknown = readTexts('src')
     .filter(({ path }) => !isTest(path))
     .flatMap((file) =>
       Array.from(file.text.matchAll(/SLP\d{4}/g), (match) => ({ code: match[0], place: `${file.path}:${lineOf(file, match.index)}` })),

@@ -3,10 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix, resolve } from 'node:path'
 import { type ParseResult, parseSync, Visitor } from 'oxc-parser'
 
-export interface SourceFile {
+export interface SourceText {
   /** From the root of the repository, with forward slashes. */
   readonly path: string
   readonly text: string
+}
+
+export interface SourceFile extends SourceText {
   readonly parsed: ParseResult
 }
 
@@ -22,10 +25,14 @@ export const root = resolve(import.meta.dirname, '..', '..')
 const generated = 'src/xds/gen'
 
 /** All TypeScript and JavaScript files below a folder, generated ones left out; none when the folder does not exist. */
-export function readSources(folder: string): readonly SourceFile[] {
+export function readTexts(folder: string): readonly SourceText[] {
   return listFiles(folder)
     .filter((path) => /\.(ts|mjs)$/.test(path) && !path.startsWith(`${generated}/`))
-    .map((path) => parseSource(path, readFileSync(join(root, path), 'utf8')))
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+}
+
+export function readSources(folder: string): readonly SourceFile[] {
+  return readTexts(folder).map(({ path, text }) => parseSource(path, text))
 }
 
 /** Fails on a file that does not parse: what could not be read must not pass as being in order. */
@@ -44,7 +51,7 @@ export function isGenerated(path: string): boolean {
   return path.startsWith(`${generated}/`)
 }
 
-export function lineOf(file: SourceFile, offset: number): number {
+export function lineOf(file: SourceText, offset: number): number {
   return file.text.slice(0, offset).split('\n').length
 }
 
@@ -55,6 +62,32 @@ export function countLines(text: string): number {
 
 /** Everything a file names of other files: imports, re-exports, dynamic imports and `import('…')` in types. */
 export function importsOf(file: SourceFile): readonly Import[] {
+  return mayNameMore.test(file.text) ? importsOfTree(file) : importsOfRecord(file)
+}
+
+/** What only the tree tells: imports in the middle of something, and an export of nothing. */
+const mayNameMore = /\bimport\s*[(/.]|\bexport\s*(type\s*)?\{\s*\}/
+
+/** The parser's own notes: to make a tree of every file takes several times as long. */
+function importsOfRecord(file: SourceFile): readonly Import[] {
+  const { staticImports, staticExports } = file.parsed.module
+  const imports = staticImports.map(({ start, moduleRequest, entries }) => ({
+    specifier: moduleRequest.value,
+    start,
+    isTypeOnly: entries.length > 0 && entries.every(({ isType }) => isType),
+  }))
+  // What is imported and then exported is noted once more, at the place of the import.
+  const known = new Set(staticImports.map(({ start }) => start))
+  const exports = staticExports.flatMap(({ start, entries }) => {
+    const specifier = entries[0]?.moduleRequest?.value
+    return specifier === undefined || known.has(start) ? [] : [{ specifier, start, isTypeOnly: entries.every(({ isType }) => isType) }]
+  })
+  return [...imports, ...exports]
+    .toSorted((a, b) => a.start - b.start)
+    .map(({ start, ...rest }) => ({ ...rest, line: lineOf(file, start) }))
+}
+
+function importsOfTree(file: SourceFile): readonly Import[] {
   const found: Import[] = []
   const add = (specifier: unknown, offset: number, isTypeOnly: boolean): void => {
     found.push({ specifier: typeof specifier === 'string' ? specifier : undefined, line: lineOf(file, offset), isTypeOnly })
