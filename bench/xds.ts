@@ -6,7 +6,7 @@ import { generatorPath } from './generator.ts'
 import { lateness } from './lateness.ts'
 import type { Granted, Wish } from './load/xds-client.ts'
 import type { Place } from './peers.ts'
-import { freePorts, type Program, rssOf, start, stopAll } from './processes.ts'
+import { cpuOf, freePorts, type Program, rssOf, start, stopAll } from './processes.ts'
 import { median, quantile, type Section } from './report.ts'
 import { writeEntries } from './scale-declarations.ts'
 import { startTalker } from './talk.ts'
@@ -16,20 +16,24 @@ const STREAM_ENTRIES = 1000
 const STREAMS = 500
 const CHANGES = 40
 const WARMING = 5
+/** CPU that a server takes in a second in which it has nothing to do, at the most: looking how late its loop is takes the most of it. */
+const IDLE_NS = 100e6
 
 const method = `\`sallyport serve -f FOLDER\` with ServiceEntries of every usual kind in one file, and streams of the incremental protocol that ask for clusters, endpoints, listeners,
-route tables, names and places. First push: from the opening of the first stream of a server that has translated and encoded nothing yet to the last byte of what traffic is judged by, with ${FIRST_ENTRIES} entries;
-then to the last byte of names and places, too.
+route tables, names and places. First push: from the opening of the first stream of a server that has translated and encoded nothing yet, as soon as it says that it serves, to the last byte of what traffic is judged by, with ${FIRST_ENTRIES} entries;
+then to the last byte of names and places, too. Prepared: the same for a stream that comes when the server has been idle for a while, and has made beforehand what sidecars of the namespace of the declarations are told.
 Change: ${CHANGES} times one of ${STREAM_ENTRIES} entries gets another endpoint; from before the file is written to the moment in which the last of ${STREAMS} streams has what has changed and has accepted it;
 the wait for a file to have been quiet (20 ms) is part of it. Bytes: of messages, on one stream. Memory: what ${STREAMS} streams add to the server, for each. Loop: the longest that the server's event loop was
 late during the changes (perf_hooks, 1 ms resolution, loaded from outside by --import).`
 
 export async function measureXds({ folder }: Place, rounds: number): Promise<Section> {
   const first: Pushed[] = []
+  const prepared: Pushed[] = []
   const streams: Streamed[] = []
   try {
     for (let round = 0; round < Math.min(rounds, 3); round++) {
-      first.push(await measureFirst(join(folder, 'xds')))
+      first.push(await measureFirst(join(folder, 'xds'), false))
+      prepared.push(await measureFirst(join(folder, 'xds'), true))
       streams.push(await measureStreams(join(folder, 'xds')))
     }
   } finally {
@@ -48,6 +52,8 @@ export async function measureXds({ folder }: Place, rounds: number): Promise<Sec
           note: `${median(of(first, ({ megabytes }) => megabytes)).toFixed(1)} MB`,
         },
         { who: 'with names and places', samples: of(first, ({ allMs }) => allMs) },
+        { who: 'prepared', samples: of(prepared, ({ ms }) => ms) },
+        { who: 'prepared, with names and places', samples: of(prepared, ({ allMs }) => allMs) },
       ],
     },
     {
@@ -64,6 +70,7 @@ export async function measureXds({ folder }: Place, rounds: number): Promise<Sec
       unit: 'ms',
       rows: [
         { who: 'during the first push', samples: of(first, ({ loop }) => loop) },
+        { who: 'during a prepared one', samples: of(prepared, ({ loop }) => loop) },
         { who: 'during changes', samples: of(streams, ({ loop }) => loop) },
       ],
     },
@@ -90,8 +97,9 @@ interface Pushed {
   readonly loop: number
 }
 
-async function measureFirst(folder: string): Promise<Pushed> {
+async function measureFirst(folder: string, isPrepared: boolean): Promise<Pushed> {
   const { server, holder, late } = await startServer(folder, FIRST_ENTRIES)
+  if (isPrepared) await untilIdle(server.pid)
   await late.begin()
   const began = process.hrtime.bigint()
   const traffic = await holder.wish({ open: 1 })
@@ -112,6 +120,7 @@ interface Streamed {
 
 async function measureStreams(folder: string): Promise<Streamed> {
   const { server, holder, late, change } = await startServer(folder, STREAM_ENTRIES)
+  await untilIdle(server.pid)
   await holder.wish({ open: 1 })
   await holder.wish({ complete: true })
   await pause(3000)
@@ -151,6 +160,7 @@ async function startServer(folder: string, count: number) {
   const late = lateness(join(folder, 'late'))
   const [port] = await freePorts(1)
   const address = `127.0.0.1:${port ?? 0}`
+  const holder = await startHolder(address)
   const bin = join(import.meta.dirname, 'bin.js')
   const server = start(
     'sallyport serve',
@@ -163,8 +173,15 @@ async function startServer(folder: string, count: number) {
     if (server.child.exitCode !== null) throw new Error(`sallyport serve has ended: ${server.said()}`)
     await pause(20)
   }
-  await pause(1000)
-  return { server, holder: await startHolder(address), late, change: (to: string) => declarations.change(to) }
+  return { server, holder, late, change: (to: string) => declarations.change(to) }
+}
+
+/** Until it has done nothing for a second. */
+async function untilIdle(pid: number): Promise<void> {
+  for (let before = -1, now = cpuOf([pid]); now > before; now = cpuOf([pid])) {
+    before = now + IDLE_NS
+    await pause(1000)
+  }
 }
 
 /** `data`: the folder of a server of the API, at whose port configuration is served. */

@@ -1,7 +1,7 @@
 // Composes `sallyport serve`: files become a model, the model what each kind of node should have, and that is served over ADS.
 import type { Duplex } from 'node:stream'
 import { analyzing } from '../analysis/index.ts'
-import type { Steps } from '../base/index.ts'
+import { type Steps, systemClock, type Timer } from '../base/index.ts'
 import type { ApiOptions, ServeOptions } from '../cli/index.ts'
 import { type ConfigSnapshot, openObjectSource, createStore, type ReadOptions, type Store } from '../config/index.ts'
 import { meshTrustDomain, parseSpiffeId } from '../identity/index.ts'
@@ -225,6 +225,9 @@ class ServerLine {
   readonly #notes = new NotByXdsNotes()
   readonly #onFound: LineOptions['onFound']
   #model: { readonly config: ConfigSnapshot; readonly model: Model } | undefined
+  #quiet: Timer | undefined
+  /** In force, and for a while nothing has changed. */
+  #settled: ConfigSnapshot | undefined
 
   constructor(config: () => ConfigSnapshot, { onFound, ...identities }: LineOptions) {
     this.#config = config
@@ -238,6 +241,7 @@ class ServerLine {
   }
 
   close(): void {
+    this.#quiet?.cancel()
     this.#line.close()
     this.views.close()
   }
@@ -246,14 +250,29 @@ class ServerLine {
     if (this.#model?.config !== config) this.#model = { config, model: buildModel(config.resources, config.settings, this.#model?.model) }
     const { model } = this.#model
     yield
-    yield* this.views.making(model, () => this.#config() !== config)
-    if (this.#config() !== config) return
+    const isOutdated = (): boolean => this.#config() !== config
+    yield* this.views.making(model, isOutdated)
+    if (isOutdated()) return
+    if (this.#settled === config && this.views.size === 0) return yield* this.views.preparing(model, isOutdated)
     this.#notes.tell(config)
     const found = yield* analyzing(model)
     this.#report({ issues: [config.issues, this.views.issues, found], rejected: [] })
     this.#onFound?.({ config, model, issues: [...config.issues, ...found] })
+    this.#prepareLater(config)
+  }
+
+  #prepareLater(config: ConfigSnapshot): void {
+    this.#quiet?.cancel()
+    if (this.views.size > 0) return
+    this.#quiet = systemClock.setTimer(QUIET_MS, () => {
+      this.#settled = config
+      this.take()
+    })
   }
 }
+
+/** After which something is made for nodes that have not come yet. */
+const QUIET_MS = 500
 
 /** What a proxy refuses is found out by nobody else: it goes on with what it had. */
 function tellRejected(node: Parameters<typeof readNode>[0], typeUrl: TypeUrl, { text, resources }: Rejected): void {

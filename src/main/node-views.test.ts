@@ -72,6 +72,20 @@ test('when a newer model is there already, the views that were left go first und
   views.close()
 })
 
+test('what is made before any node comes is what the first is given, and it is not kept for others', () => {
+  const views = new NodeViews({ wanted: () => undefined })
+  const model = modelOf('a.test')
+  finish(views.preparing(model, () => false))
+  const first = viewOf(views, node('default', { app: 'x' }))
+  finish(views.making(model, () => false))
+  expect(clustersOf(first)).toEqual([a])
+  const next = modelOf('a.test', 'b.test')
+  finish(views.preparing(next, () => false))
+  finish(views.making(next, () => false))
+  expect(clustersOf(first)).toEqual([a, b])
+  views.close()
+})
+
 describe('nodes of one namespace', () => {
   const documents = {
     entry: `apiVersion: networking.istio.io/v1

@@ -17,6 +17,7 @@ import {
   type Snapshot,
 } from '../xds/index.ts'
 import type { IdentitySource } from './identity-source.ts'
+import { Preparation } from './preparation.ts'
 import { SharedTranslations } from './shared-translations.ts'
 
 /** A view that nobody has is kept for so long: proxies come back. */
@@ -62,6 +63,8 @@ export class NodeViews {
   /** By what a translation depends on; those that were made longest ago first. */
   readonly #views = new Map<string, Kept>()
   readonly #translations = new SharedTranslations()
+  /** Until the first node comes. */
+  #preparation: Preparation | undefined = new Preparation(this.#translations)
   readonly #settled = new SettledOrigins()
   /** Those of the model, once they are followed: they are the same for all nodes. */
   #origins: Snapshot['origins'] | undefined
@@ -120,6 +123,7 @@ export class NodeViews {
       if (isOutdated()) return
       yield
     }
+    if (this.#views.size > 0) this.#preparation = undefined
     this.#forget()
   }
 
@@ -127,6 +131,12 @@ export class NodeViews {
   again(): void {
     for (const kept of this.#views.values()) kept.model = undefined
     this.#options.wanted()
+  }
+
+  /** Makes beforehand what the first node will probably be given. */
+  *preparing(model: Model, isOutdated: () => boolean): Steps<void> {
+    const interruption = { count: () => this.#views.size, waiting: () => this.#proxies(), isOutdated }
+    if (this.#preparation !== undefined) yield* this.#preparation.making(model, interruption)
   }
 
   close(): void {
@@ -173,7 +183,11 @@ export class NodeViews {
   }
 
   #forget(): void {
-    this.#translations.keep(Array.from(this.#views.values(), ({ proxy }) => proxy))
+    this.#translations.keep([...this.#proxies(), ...(this.#preparation?.proxies ?? [])])
+  }
+
+  #proxies(): readonly Proxy[] {
+    return Array.from(this.#views.values(), ({ proxy }) => proxy)
   }
 
   /** There is another certificate: only that is sent. */

@@ -3,19 +3,13 @@ import type { Steps } from '../base/index.ts'
 import { type Model, selectingLabels } from '../model/index.ts'
 import { type Proxy, translating, type Translation } from '../translate/index.ts'
 
-interface Made {
-  /** That it was made for: what was built for it before is built on. */
-  readonly leader: Proxy
-  readonly translation: Translation
-}
-
 export class SharedTranslations {
   #model: Model | undefined
   /** Of the model, by what proxies have in common. */
-  #made = new Map<string, Made>()
-  /** Of the model before. */
-  #before: ReadonlyMap<string, Made> = new Map()
-  /** Whose translation a proxy was given last. */
+  #made = new Map<string, Translation>()
+  /** Those that were translated for: what was built for one before is built on. */
+  readonly #leaders = new Map<string, Proxy>()
+  /** Whom a proxy shared with last. */
   readonly #followed = new WeakMap<Proxy, Proxy>()
 
   /** Forgets what none of these is given any more. */
@@ -23,31 +17,33 @@ export class SharedTranslations {
     const model = this.#model
     if (model === undefined) return
     const keys = new Set(Array.from(proxies, (proxy) => keyOf(model, proxy)))
-    for (const key of this.#made.keys()) if (!keys.has(key)) this.#made.delete(key)
-    this.#before = new Map()
+    for (const map of [this.#made, this.#leaders]) for (const key of map.keys()) if (!keys.has(key)) map.delete(key)
   }
 
   /** Only one may be under way, and it has to be brought to its end. */
   *translating(model: Model, proxy: Proxy): Steps<Translation> {
     if (model !== this.#model) {
       this.#model = model
-      this.#before = this.#made
       this.#made = new Map()
     }
     const key = keyOf(model, proxy)
-    const made = this.#made.get(key) ?? (yield* this.#make(model, key, proxy))
-    this.#followed.set(proxy, made.leader)
-    return made.translation
+    const leader = this.#leaderOf(model, key, proxy)
+    const translation = this.#made.get(key) ?? (yield* translating(model, leader))
+    this.#made.set(key, translation)
+    this.#leaders.set(key, leader)
+    this.#followed.set(proxy, leader)
+    return translation
   }
 
-  *#make(model: Model, key: string, proxy: Proxy): Steps<Made> {
-    const leaders = [this.#followed.get(proxy), this.#before.get(key)?.leader]
-    // A declaration may have come that tells it from those that it was led by.
-    const leader = leaders.find((one) => one !== undefined && keyOf(model, one) === key) ?? proxy
-    const made = { leader, translation: yield* translating(model, leader) }
-    this.#made.set(key, made)
-    return made
+  /** A declaration may have come that tells a proxy from the one that it shared with. */
+  #leaderOf(model: Model, key: string, proxy: Proxy): Proxy {
+    const leaders = [this.#leaders.get(key), this.#followed.get(proxy)]
+    return leaders.find((one) => one !== undefined && keyOf(model, one) === key) ?? proxy
   }
+}
+
+export function areAlike(model: Model, a: Proxy, b: Proxy): boolean {
+  return keyOf(model, a) === keyOf(model, b)
 }
 
 /** Gateways are chosen by all their labels. */
