@@ -1,5 +1,8 @@
 // Holds a gateway that gets its configuration from a server written after the protocol alone: what is put into force, refused, and asked for.
+import { create } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
 import { expect, test } from 'vitest'
+import { ResourceSchema } from '../../src/xds/gen/envoy/service/discovery/v3/discovery_pb.js'
 import { edsCluster, endpointsJson, httpListener, listener, routeTable, staticCluster, tcpListener } from '../support/xds-resources.ts'
 import { pack, types, type XdsServer } from '../support/xds-server.ts'
 import { closedPort } from './proxy-kit.ts'
@@ -43,6 +46,18 @@ for (const unknown of [undefined, 'delta'] as const) {
     for (const type of Object.values(types)) expect(xds.acks(type)).toBeGreaterThan(0)
   })
 }
+
+test('state of the world: a listener of which the server only says that it still counts stays', async () => {
+  const xds = await server({ unknown: 'delta' })
+  const { port } = await simpleWorld(xds)
+  gateway(await control({ server: xds.address }))
+  await expect.poll(() => get(port, 'a.test')).toBe('first')
+  const acks = xds.acks(types.listener)
+  const any = anyPack(ResourceSchema, create(ResourceSchema, { name: 'http' }))
+  xds.sendRaw(types.listener, [{ name: 'http', version: '', any }])
+  await expect.poll(() => xds.acks(types.listener)).toBe(acks + 1)
+  expect(await get(port, 'a.test')).toBe('first')
+})
 
 test('a server that sends in the wrong order costs no request', async () => {
   const xds = await server({ order: [types.route, types.listener, types.endpoints, types.cluster] })

@@ -182,7 +182,9 @@ function messageOf(request: DeltaRequest | SotwRequest, node: Node | undefined) 
 function readDelta(bytes: Uint8Array): { readonly received: Received; readonly controlPlane: string } {
   const message = fromBinary(DeltaDiscoveryResponseSchema, bytes)
   const { typeUrl, nonce, systemVersionInfo: version, removedResources: removed } = message
-  const resources = message.resources.flatMap(({ name, version: own, resource }) => resourceOf(name, own, resource))
+  const resources = message.resources
+    .map(({ name, version: own, resource }) => resourceOf(name, own, resource))
+    .filter((each) => typeof each !== 'string')
   return {
     received: { typeUrl, nonce, version, resources, removed, isWhole: false },
     controlPlane: message.controlPlane?.identifier ?? '',
@@ -192,21 +194,23 @@ function readDelta(bytes: Uint8Array): { readonly received: Received; readonly c
 function readSotw(bytes: Uint8Array): { readonly received: Received; readonly controlPlane: string } {
   const message = fromBinary(DiscoveryResponseSchema, bytes)
   const { typeUrl, nonce, versionInfo: version } = message
-  const resources = message.resources.flatMap((resource) => unwrapped(resource))
+  const wrapped = message.resources.map((resource) => unwrapped(resource))
+  const resources = wrapped.filter((each) => typeof each !== 'string')
+  const unchanged = wrapped.filter((each) => typeof each === 'string')
   return {
-    received: { typeUrl, nonce, version, resources, removed: [], isWhole: wholeTypes.has(typeUrl) },
+    received: { typeUrl, nonce, version, resources, removed: [], unchanged, isWhole: wholeTypes.has(typeUrl) },
     controlPlane: message.controlPlane?.identifier ?? '',
   }
 }
 
-/** Without a resource it only says that the one which is held still counts. */
-function resourceOf(name: string, version: string, resource: Any | undefined): readonly ReceivedResource[] {
-  return resource === undefined ? [] : [{ name, version, typeUrl: resource.typeUrl, body: resource.value }]
+/** Without a resource it only says that the one which is held still counts: the name. */
+function resourceOf(name: string, version: string, resource: Any | undefined): ReceivedResource | string {
+  return resource === undefined ? name : { name, version, typeUrl: resource.typeUrl, body: resource.value }
 }
 
 /** A server may say name and version around a resource in this form too. */
-function unwrapped(any: Any): readonly ReceivedResource[] {
-  if (!anyIs(any, ResourceSchema)) return [{ name: '', version: '', typeUrl: any.typeUrl, body: any.value }]
+function unwrapped(any: Any): ReceivedResource | string {
+  if (!anyIs(any, ResourceSchema)) return { name: '', version: '', typeUrl: any.typeUrl, body: any.value }
   const { name, version, resource } = fromBinary(ResourceSchema, any.value)
   return resourceOf(name, version, resource)
 }

@@ -139,6 +139,33 @@ test('state of the world: what is there and cannot be read is not gone', () => {
   expect([...taking.failures]).toMatchObject([{ key: 'clusters', name: 'a', version: 'v' }])
 })
 
+test.each([
+  { form: 'incremental', gone: { resources: [], removed: ['l'] } },
+  { form: 'state of the world', gone: { resources: [], isWhole: true } },
+])('a listener that never was good is forgotten when it goes: $form', ({ gone }) => {
+  const taking = intake()
+  const listener = {
+    name: 'l',
+    version: '1',
+    typeUrl: typeUrls.listener,
+    body: toBinary(ListenerSchema, create(ListenerSchema, { name: 'l' })),
+  }
+  taking.take(response({ typeUrl: typeUrls.listener, resources: [listener], isWhole: 'isWhole' in gone }))
+  const { good } = taking.begin()
+  taking.end(good, [{ key: 'listeners', name: 'l', text: 'no' }])
+  const remembered = () => [
+    taking
+      .toKeep()
+      .get('listeners')
+      ?.map(([name]) => name),
+    [...taking.failures].map(({ name }) => name),
+  ]
+  expect(remembered()).toEqual([['l'], ['l']])
+  taking.take(response({ typeUrl: typeUrls.listener, ...gone }))
+  accept(taking)
+  expect(remembered()).toEqual([[], []])
+})
+
 test('what nobody is interested in is left aside, and let go of when it was held', () => {
   const names = new Set(['a'])
   const taking = new Intake({

@@ -150,7 +150,7 @@ export class Intake implements Known {
   take(received: Received): void {
     const problems = this.#options.interestIn(received.typeUrl) === undefined ? [`nobody asked for ${received.typeUrl}`] : []
     const carried: Response['carried'][number][] = []
-    const seen = new Set<string>()
+    const seen = new Set(received.unchanged)
     let isNameless = false
     for (const resource of received.resources) {
       const read = this.#read(resource, received)
@@ -313,8 +313,15 @@ export class Intake implements Known {
   #removeOthers(typeUrl: string, seen: ReadonlySet<string>): void {
     const { newest } = this
     for (const { key, prefix } of partsOf(typeUrl)) {
-      for (const name of newest[key].keys()) if (!seen.has(prefix + name)) this.#pending.set(key, name, undefined)
+      for (const name of [...newest[key].keys(), ...this.#refusedOf(key)])
+        if (!seen.has(prefix + name)) this.#pending.set(key, name, undefined)
     }
+  }
+
+  /** What was never good is not held, and yet there is something to forget. */
+  #refusedOf(key: ResourceKey): readonly string[] {
+    const failed = Array.from(this.#failures.values()).filter((failure) => failure.key === key)
+    return [...failed.map(({ name }) => name), ...(key === 'listeners' ? this.#neverGood.keys() : [])]
   }
 }
 

@@ -19,6 +19,8 @@ export interface Received {
   readonly version: string
   readonly resources: readonly ReceivedResource[]
   readonly removed: readonly string[]
+  /** Names of which it only says that what is held still counts. */
+  readonly unchanged?: readonly string[]
   /** State of the world: what the client has of this type and is not in here is gone. */
   readonly isWhole: boolean
 }

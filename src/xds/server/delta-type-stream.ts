@@ -64,10 +64,14 @@ export class DeltaTypeStream extends TypeStream {
     return { resources: batch.resources, removed: batch.removed, version: view.version }
   }
 
-  removals(view: TypeView): Next {
-    const removed = Array.from(this.gone.keys())
-    this.gone.clear()
-    return { resources: [], removed, version: view.version }
+  removals(view: TypeView, { mostBytes }: Turn): Next {
+    const batch = new Batch(mostBytes)
+    for (const name of this.gone.keys()) {
+      if (batch.isFull) break
+      this.gone.delete(name)
+      batch.add(name, undefined, true)
+    }
+    return { resources: [], removed: batch.removed, version: view.version }
   }
 
   /** It is sent although it is the same. */

@@ -197,6 +197,19 @@ describe('a delta stream', () => {
     expect(heard).toEqual([...Object.keys(clusters), 'cluster-0'])
   })
 
+  test('is told in pieces of much that is gone', () => {
+    const { next, ack, subscribe } = delta({ clusters: { a: 1 } })
+    const before = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`cluster-${i}`, 'v']))
+    subscribe(cluster, ['*'], before)
+    const heard: string[] = []
+    for (let piece = next(); piece !== undefined; piece = next({ isOver: () => false, mostBytes: 500 })) {
+      expect(piece.length).toBeLessThan(600)
+      heard.push(...piece.split(' ').slice(1))
+      ack(cluster)
+    }
+    expect(heard).toEqual(['a', ...Object.keys(before).map((name) => `-${name}`)])
+  })
+
   test('is sent once what changes while the response that it is in is put together', () => {
     const clusters = { a: 1, b: 1, c: 1 }
     const { next, ack, subscribe, publish, versions } = delta({ clusters })

@@ -101,7 +101,7 @@ export abstract class DiscoveryStream implements Follower {
       const view = this.options.view.type(type.typeUrl)
       if (view !== undefined && !type.catchUp(view)) throw new FellBehind()
     }
-    return this.#addition(turn) ?? this.#removal()
+    return this.#addition(turn) ?? this.#removal(turn)
   }
 
   protected abstract make(typeUrl: TypeUrl): TypeStream
@@ -168,14 +168,14 @@ export abstract class DiscoveryStream implements Follower {
   }
 
   /** After everything that was added has been answered, so that nothing refers to what goes. */
-  #removal(): Uint8Array | undefined {
+  #removal(turn: Turn): Uint8Array | undefined {
     const isBusy = ordered.some((typeUrl) => this.#isBusy(typeUrl))
     for (const typeUrl of warmingOrder.toReversed()) {
       const type = this.types.get(typeUrl)
       if (type === undefined || !type.hasRemovals || type.outstanding !== undefined) continue
       if (ordered.includes(typeUrl) && (isBusy || this.#isKept(typeUrl))) continue
       const view = this.options.view.type(typeUrl)
-      const content = view === undefined ? 'nothing' : type.removals(view)
+      const content = view === undefined ? 'nothing' : type.removals(view, turn)
       if (content !== 'nothing' && content !== 'again') return this.#send(type, content)
     }
     return undefined

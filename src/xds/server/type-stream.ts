@@ -72,7 +72,7 @@ export abstract class TypeStream {
   abstract readonly hasAdditions: boolean
   /** What is new, changed or asked for. Called only while nothing is outstanding. */
   abstract additions(view: TypeView, turn: Turn): Next
-  abstract removals(view: TypeView): Next
+  abstract removals(view: TypeView, turn: Turn): Next
   protected abstract owe(name: string): void
   protected abstract oweNoMore(name: string): void
 
