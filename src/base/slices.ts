@@ -12,7 +12,7 @@ export function finish<T>(steps: Steps<T>): T {
 }
 
 /** Milliseconds after which the event loop gets its turn. */
-const SLICE_MS = 4
+const SLICE_MS = 3
 
 export interface SlicedWork {
   /** Does what is left at once. */

@@ -7,7 +7,7 @@ export interface Pushing {
 }
 
 /** Milliseconds after which the event loop gets its turn. */
-const sliceMs = 5
+const sliceMs = 3
 /** Bytes that may be on their way to clients that read. */
 const mostInFlight = 16 * 1024 * 1024
 /** A client that takes nothing for so long is no longer counted among those that read. */
