@@ -29,8 +29,9 @@ export function secretsNamedBy(resources: {
   return names
 }
 
-function addOfChain({ transportSocket }: FilterChain, names: Set<string>): void {
-  for (const name of secretsOf(transportSocket)) names.add(name)
+function addOfChain(chain: FilterChain, names: Set<string>): void {
+  // One that names any was read with its listener.
+  if (!isUnread(chain)) for (const name of secretsOf(chain.transportSocket)) names.add(name)
 }
 
 const none: readonly string[] = []

@@ -30,7 +30,14 @@ const listener = create(ListenerSchema, {
     { name: 'second', filterChainMatch: { destinationPort: 80 }, useProxyProto: true },
   ],
 })
-const resolving = create(ListenerSchema, { name: 'r', filterChains: [{ name: 'c', metadata: writeMetadata({ resolvesTo: 'a.test' }) }] })
+const resolving = create(ListenerSchema, {
+  name: 'r',
+  filterChains: [
+    { name: 'c', metadata: writeMetadata({ resolvesTo: 'a.test' }) },
+    { name: 'envoy.transport_sockets.tls' },
+    { name: 'plain' },
+  ],
+})
 const table = create(RouteConfigurationSchema, {
   name: '80',
   virtualHosts: [
@@ -86,8 +93,8 @@ test('what was whole is taken over: nothing is read before somebody asks', () =>
   expect(routes?.virtualHosts.map((host) => [isUnread(host), host.domains])).toEqual([[true, ['a.test', 'a.test.']]])
 })
 
-test('a chain that depends on what a name resolves to is read with its listener', () => {
-  expect(kept().snapshot.listeners.get('r')?.filterChains.map(isUnread)).toEqual([false])
+test('a chain that depends on what a name resolves to, or names a secret, is read with its listener', () => {
+  expect(kept().snapshot.listeners.get('r')?.filterChains.map(isUnread)).toEqual([false, false, true])
 })
 
 test('what is read is what was kept', () => {

@@ -13,14 +13,18 @@ import { type RouteConfiguration, RouteConfigurationSchema } from '../gen/envoy/
 const chainsField = 3
 const hostsField = 2
 
-/** A chain that looks up addresses of a name says so inside, and has another place for it. */
+/** A chain that holds one of these has another place than its match says, or names route tables or secrets: it is read with its listener. */
+const marks = ['resolvesTo', 'HttpConnectionManager', 'transport_sockets']
+
 export function readListenerLater(body: Buffer): Listener {
   const { message, parts } = readWithout(ListenerSchema, body, chainsField)
-  if (parts.length > 0) {
-    const mayResolve = body.includes('resolvesTo')
-    readListLater(message, 'filterChains', () => parts.map((part) => (mayResolve ? decode(FilterChainSchema, part) : chainLater(part))))
-  }
+  if (parts.length > 0) readListLater(message, 'filterChains', () => chainsOf(body, parts))
   return message
+}
+
+function chainsOf(body: Buffer, parts: readonly Buffer[]): FilterChain[] {
+  const present = marks.filter((mark) => body.includes(mark))
+  return parts.map((part) => (present.some((mark) => part.includes(mark)) ? decode(FilterChainSchema, part) : chainLater(part)))
 }
 
 export function readRoutesLater(body: Buffer): RouteConfiguration {

@@ -94,8 +94,11 @@ function routesOf(listeners: Iterable<Listener>): ReadonlySet<string> {
 }
 
 const known = new WeakMap<FilterChain, readonly string[]>()
+const nowhere: readonly string[] = []
 
 function routesOfChain(chain: FilterChain): readonly string[] {
+  // One that names any was read with its listener.
+  if (isUnread(chain)) return nowhere
   const before = known.get(chain)
   if (before !== undefined) return before
   const found = chain.filters.flatMap(({ configType }) => {
