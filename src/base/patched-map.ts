@@ -24,6 +24,7 @@ export class PatchedMap<V> implements ReadonlyMap<string, V> {
 
   static of<V>(before: ReadonlyMap<string, V>, changes: ReadonlyMap<string, V | undefined>): ReadonlyMap<string, V> {
     if (changes.size === 0) return before
+    if (changes.size > most) return writtenDown(before, changes)
     if (!(before instanceof PatchedMap)) return new PatchedMap(before, changes)
     const patch = new Map(before.#patch)
     for (const [key, value] of changes) patch.set(key, value)

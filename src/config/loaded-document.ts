@@ -99,6 +99,8 @@ function loadEntry(parsed: ParsedDocument, entry: Entry, source: string, positio
   return { ...entry, origin, loaded: Object.freeze({ ...entry.resource, origin }) }
 }
 
+const wholeObject: Place = { line: 0, column: 1 }
+
 interface OriginParts {
   readonly parsed: ParsedDocument
   readonly base: FieldPath
@@ -122,11 +124,14 @@ class DocumentOrigin {
 
   placeOf(field: string): Place {
     const { parsed, base, position } = this.#parts
+    // What stands in no file has no places inside, and nobody looks for them in a text that nobody sees.
+    if (position.line === 0) return wholeObject
     return placeOf(parsed, base, field, position.line)
   }
 
   *fields(): Iterable<readonly [string, Place]> {
     const { parsed, base, position } = this.#parts
+    if (position.line === 0) return
     const lines = lineStarts(parsed.text)
     const spots = plainSpotsBelow(parsed.text, base, mostSpots) ?? spotsBelow(parsed.text, treeOf(parsed.text), base)
     for (const { field, offset } of spots) {

@@ -34,6 +34,9 @@ test('an object of an API is its own place: it has no lines', () => {
   const store = createObjectSource({ all: () => objects, watch: () => () => undefined }, { quietMs: 20, longestWaitMs: 500 })
   const [issue] = store.snapshot.value.issues
   expect(issue && formatIssue(issue)).toContain(`--> ${source}   (spec.ports[0].protocol)`)
-  expect(store.snapshot.value.resources.of('ServiceEntry')[0]?.origin).toMatchObject({ source, line: 0 })
+  const origin = store.snapshot.value.resources.of('ServiceEntry')[0]?.origin
+  expect(origin).toMatchObject({ source, line: 0 })
+  expect(origin?.placeOf('spec.hosts')).toEqual({ line: 0, column: 1 })
+  expect(Array.from(origin?.fields?.() ?? [])).toEqual([])
   store.close()
 })

@@ -1,4 +1,5 @@
 // Gives a role the identity that it has in the mesh, from the moment when some resource asks for it.
+import { changesBetween } from '../base/index.ts'
 import { meshTrustDomain, type SecretsByName, WorkloadIdentity } from '../identity/index.ts'
 import { create, secretNames, secretsNamedBy, type Snapshot } from '../xds/index.ts'
 import { type Secret, SecretSchema } from '../xds/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js'
@@ -14,6 +15,8 @@ export interface IdentitySourceOptions {
 export class IdentitySource {
   readonly #options: IdentitySourceOptions
   #identity: WorkloadIdentity | undefined
+  /** In which nothing was found that needs a certificate. */
+  #followed: Pick<Snapshot, 'clusters' | 'listeners'> = { clusters: new Map(), listeners: new Map() }
   #ready: Promise<void> = Promise.resolve()
   #isReady = false
   #isWaitedFor = false
@@ -38,7 +41,11 @@ export class IdentitySource {
   /** Asks for a certificate, where something in it needs one; false while it is being made. */
   follow(snapshot: Snapshot): boolean {
     if (this.#identity !== undefined) return this.#isReady
-    const named = secretsNamedBy({ clusters: snapshot.clusters.values(), listeners: snapshot.listeners.values() })
+    const named = secretsNamedBy({
+      clusters: newIn(this.#followed.clusters, snapshot.clusters),
+      listeners: newIn(this.#followed.listeners, snapshot.listeners),
+    })
+    this.#followed = snapshot
     if (named.has(secretNames.certificate) || named.has(secretNames.roots)) this.#begin()
     return this.#identity === undefined
   }
@@ -101,6 +108,10 @@ export class IdentitySource {
       this.#isReady = true
     })
   }
+}
+
+function newIn<V>(before: ReadonlyMap<string, V>, now: ReadonlyMap<string, V>): readonly V[] {
+  return changesBetween(before, now).flatMap((change) => change.now ?? [])
 }
 
 function inline(text: string) {

@@ -1,6 +1,6 @@
 // Holds that a place which moved is another object, and one that did not is the same, although its source tells the place of now.
 import { expect, test } from 'vitest'
-import { finish } from '../../base/index.ts'
+import { finish, PatchedMap } from '../../base/index.ts'
 import type { OriginPlace } from '../snapshot.ts'
 import { SettledOrigins } from './settled-origins.ts'
 
@@ -41,4 +41,18 @@ test('what came and went is seen', () => {
   const first = finish(settled.following(new Map([['a', a]])))
   const second = finish(settled.following(new Map()))
   expect([first.size, second.size]).toEqual([1, 0])
+})
+
+test('of many, what differs is told without comparing them', () => {
+  const settled = new SettledOrigins()
+  const all = new Map(Array.from({ length: 1000 }, (_, i) => [`e${i}`, moving(i)]))
+  const first = finish(settled.following(all))
+  const moved = all.get('e7')
+  if (moved !== undefined) moved.line = 5000
+  all.delete('e8')
+  all.set('new', moving(1))
+  const second = finish(settled.following(all))
+  expect(second.size).toBe(1000)
+  expect(new Set(PatchedMap.changedKeys(first, second))).toEqual(new Set(['e7', 'e8', 'new']))
+  expect([second.get('e7')?.line, second.has('e8'), second.get('new')?.line]).toEqual([5000, false, 1])
 })

@@ -1,5 +1,5 @@
 // Follows the places of declarations from one configuration to the next: a place that moved is another object, one that did not is the same.
-import type { Steps } from '../../base/index.ts'
+import { PatchedMap, type Steps } from '../../base/index.ts'
 import type { FieldPlace, OriginPlace, Snapshot } from '../snapshot.ts'
 
 /** Where a source tells the place of now from one object for good, a consumer that compares objects would not see it move. */
@@ -11,16 +11,19 @@ export class SettledOrigins {
   }
 
   *following(origins: Snapshot['origins']): Steps<Snapshot['origins']> {
-    const now = new Map<string, Settled>()
-    let hasChanged = false
+    const changes = new Map<string, Settled | undefined>()
+    let count = 0
     for (const [name, origin] of origins) {
-      const before = this.#settled.get(name)
-      const isSame = before?.stillIs(origin) === true
-      now.set(name, isSame ? before : new Settled(origin))
-      hasChanged ||= !isSame
+      count++
+      if (this.#settled.get(name)?.stillIs(origin) !== true) changes.set(name, new Settled(origin))
       yield
     }
-    if (hasChanged || now.size !== this.#settled.size) this.#settled = now
+    let come = 0
+    for (const name of changes.keys()) if (!this.#settled.has(name)) come++
+    // Few have gone since the last time, and none as a rule.
+    if (this.#settled.size + come !== count) for (const name of this.#settled.keys()) if (!origins.has(name)) changes.set(name, undefined)
+    // Of a map that was patched, whoever follows it sees at once what differs.
+    this.#settled = PatchedMap.of(this.#settled, changes)
     return this.#settled
   }
 }
