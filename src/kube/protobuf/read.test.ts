@@ -1,9 +1,10 @@
 // Holds reading of protobuf to bodies that kubectl 1.32 sent.
 import { readFileSync } from 'node:fs'
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { findResource, parseBody, readObject, StatusError, type Json, type JsonObject } from '../index.ts'
-import { ProtobufProblem } from './read.ts'
+import { ProtobufProblem, readProtobuf } from './read.ts'
 
 const recorded: Readonly<Record<string, { readonly path: string; readonly body: string }>> = JSON.parse(
   readFileSync(new URL('../testdata/protobuf.json', import.meta.url), 'utf8'),
@@ -105,6 +106,44 @@ test('kinds whose numbers are not known are refused as a media type', () => {
   const type = Buffer.concat([Buffer.from([0x0a, 7]), Buffer.from('apps/v1'), Buffer.from([0x12, name.length]), name])
   const body = Buffer.concat([Buffer.from([0x6b, 0x38, 0x73, 0]), Buffer.from([0x0a, type.length]), type])
   expect(() => parsedOf(body)).toThrow('the body of the request was in an unknown format')
+})
+
+test('what many entries cost grows with their number, however often a map or a list goes on', () => {
+  const many = 30_000
+  const field = (number: number, bytes: Uint8Array): Uint8Array => {
+    const writer = new BinaryWriter().tag(number, WireType.LengthDelimited).bytes(bytes)
+    return writer.finish()
+  }
+  const text = (value: string): Uint8Array => Buffer.from(value)
+  const owners = Array.from({ length: many }, () => field(14, text('a.example/b')))
+  const entries = Array.from({ length: many }, (_, i) => field(2, field(1, text(`k${i}`))))
+  const type = field(1, Buffer.concat([field(1, text('v1')), field(2, text('ConfigMap'))]))
+  const raw = field(2, Buffer.concat([field(1, Buffer.concat(owners)), ...entries]))
+  const read = readProtobuf(Buffer.concat([Buffer.from([0x6b, 0x38, 0x73, 0]), type, raw]))
+  expect(Object.keys(Object(read?.['data']))).toHaveLength(many)
+  expect(Object(read?.['metadata']).finalizers).toHaveLength(many)
+})
+
+test('an entry of a map that is no message is refused', () => {
+  const body = Buffer.from([
+    0x6b,
+    0x38,
+    0x73,
+    0,
+    0x0a,
+    15,
+    0x0a,
+    2,
+    ...Buffer.from('v1'),
+    0x12,
+    9,
+    ...Buffer.from('ConfigMap'),
+    0x12,
+    2,
+    0x10,
+    0,
+  ])
+  expect(() => readProtobuf(body)).toThrow('proto: wrong wireType = 0')
 })
 
 test('damaged bodies are refused, and never more than that', () => {

@@ -46,39 +46,53 @@ function readEnvelope(bytes: Uint8Array): Envelope {
 
 const typeMeta: Message = { fields: { 1: { name: 'apiVersion', type: 'text' }, 2: { name: 'kind', type: 'text' } } }
 
+type Fields = Record<string, Json | undefined>
+
+/** What goes on from field to field is made in place: a body of three megabytes may have a million entries. */
+interface Draft {
+  readonly object: Fields
+  readonly lists: Map<string, Json[]>
+  readonly maps: Map<string, Fields>
+}
+
 function readMessage({ fields }: Message, bytes: Uint8Array): JsonObject {
-  const object: Record<string, Json | undefined> = {}
+  const draft: Draft = { object: {}, lists: new Map(), maps: new Map() }
   const reader = new BinaryReader(bytes)
   while (reader.pos < reader.len) {
     const [number, wire] = reader.tag()
     const field = Object.hasOwn(fields, number) ? fields[number] : undefined
     if (field === undefined) reader.skip(wire, number)
-    else readField(object, field, reader, wire)
+    else readField(draft, field, reader, wire)
   }
-  return object
+  return draft.object
 }
 
 /** Zero values say nothing, as in the JSON that Go writes. */
 function readField(
-  object: Record<string, Json | undefined>,
+  { object, lists, maps }: Draft,
   { name, type, many, explicit }: MessageField,
   reader: BinaryReader,
   wire: WireType,
 ): void {
   if (many === 'map') {
-    const { key, value } = readEntry(type, reader)
-    const map: Record<string, Json | undefined> = {}
-    for (const [known, member] of Object.entries(object[name] ?? {})) setField(map, known, member)
+    const { key, value } = readEntry(type, reader, wire)
+    const map = maps.get(name) ?? {}
     setField(map, key, value)
+    maps.set(name, map)
     object[name] = map
     return
   }
   const value = readValue(type, reader, wire)
-  if (many === 'list') object[name] = [...(Array.isArray(object[name]) ? object[name] : []), value ?? {}]
-  else if (value !== undefined && (explicit || !isZero(value))) object[name] = value
+  if (many === 'list') {
+    const list = lists.get(name) ?? []
+    list.push(value ?? {})
+    lists.set(name, list)
+    object[name] = list
+  } else if (value !== undefined && (explicit || !isZero(value))) object[name] = value
 }
 
-function readEntry(type: FieldType, reader: BinaryReader): { readonly key: string; readonly value: Json } {
+function readEntry(type: FieldType, reader: BinaryReader, wire: WireType): { readonly key: string; readonly value: Json } {
+  if (wire !== WireType.LengthDelimited) throw new ProtobufProblem(`proto: wrong wireType = ${wire}`)
   const entry = new BinaryReader(reader.bytes())
   let key = ''
   let value: Json | undefined
