@@ -172,6 +172,15 @@ test('one that may be changed is changed, but for devices', async () => {
   expect(readFileSync(join(path, 'srv/kept'), 'utf8')).toBe('kept\n')
 })
 
+test('files of its /etc may be written to, and not be replaced', async () => {
+  const order = { root: { path, isWritable: true }, cwd: '/' }
+  writeFileSync(join(path, 'etc/settings'), 'a\n', { mode: 0o666 })
+  const { code, stderr } = await sealed(['sh', '-c', 'echo b >>/etc/settings && sed -i s/a/c/ /etc/settings'], { order })
+  expect(code).toBe(1)
+  expect(stderr).toContain('Read-only file system')
+  expect(readFileSync(join(path, 'etc/settings'), 'utf8')).toBe('a\nb\n')
+})
+
 test('a directory that others could exchange, or that shows what is hidden, is none', async () => {
   expect(await refusedBy({ root: { path, isWritable: false }, hidden: [join(path, 'srv')] })).toMatch(/^125 .*\/srv is in it/)
   expect(await refusedBy({ root: { path: '/usr', isWritable: false } })).toMatch(/^125 .*is in it, which is not for a workload/)
