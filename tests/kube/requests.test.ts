@@ -68,7 +68,14 @@ function steady(value: Json): Json {
 function steadyMembers(value: Json): { readonly [name: string]: Json } {
   if (!isMap(value)) return {}
   const kept = Object.entries(value).filter(([name]) => !unsteady.has(name))
-  return Object.fromEntries(kept.map(([name, member]) => [name, name === 'continue' ? 'CONTINUE' : steady(member)]))
+  return Object.fromEntries(kept.map(([name, member]) => [name, name === 'continue' ? 'CONTINUE' : isGiven(name, member) ? 'GIVEN' : steady(member)]))
+}
+
+/** Addresses and ports that a cluster chooses, another each time: of a range that it was started with, but for the one that is asked for. */
+function isGiven(name: string, member: Json): boolean {
+  const isChosen = (address: Json): boolean => typeof address === 'string' && address.startsWith('10.0.0.') && address !== '10.0.0.77'
+  if (name === 'clusterIPs') return isList(member) && member.some(isChosen)
+  return name === 'clusterIP' ? isChosen(member) : name === 'nodePort'
 }
 
 /** The fields in which two answers differ. */
