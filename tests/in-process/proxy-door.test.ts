@@ -104,6 +104,22 @@ describe('CONNECT', () => {
     expect(door.plane.closed).toHaveLength(1)
   })
 
+  test('a client of HTTP/1.0 has its tunnel, or is told why not', async () => {
+    const origin = await echo((text) => `heard ${text}`)
+    const open = await openDoor({ connection: sniffThen(() => forward([local(origin)])) })
+    const peer = await open.connect()
+    peer.write('CONNECT a.test:443 HTTP/1.0\r\n\r\n')
+    await peer.until('200 Connection Established\r\n\r\n')
+    peer.write('hello')
+    await peer.until('heard hello')
+    peer.socket.end()
+    const closed = await openDoor({ connection: sniffThen(() => refusal) })
+    const other = await closed.connect()
+    other.write('CONNECT a.test:443 HTTP/1.0\r\n\r\n')
+    expect(await other.untilEnd()).toMatch(/^HTTP\/1\.1 403 .*no ServiceEntry declares host "a\.test"/s)
+    expect(await closed.plane.record(0)).toMatchObject({ method: 'CONNECT', verdict: 'deny', status: 403, host: 'a.test' })
+  })
+
   test('a tunnel to one name by a request for another is refused, and nothing is judged', async () => {
     const door = await openDoor({ connection: sniffThen(() => forward([local(1)])) })
     const peer = await door.connect()

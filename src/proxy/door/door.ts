@@ -99,13 +99,20 @@ export class DoorClient implements WireHandler {
 
   #connect(request: ProxyRequest): void {
     const place = this.#placeOf(request.host, request.port)
-    if (request.isForAnother)
-      return this.#answer(place.arrival, badRequest('the target of CONNECT and its Host header name different places', 'name-mismatch'))
-    const deny = place.deny ?? this.#foresee(place.arrival)
-    if (deny !== undefined) return this.#answer(place.arrival, deny)
+    const deny = request.isForAnother ? namesAnother : (place.deny ?? this.#foresee(place.arrival))
+    if (deny !== undefined) {
+      if (request.renewed) this.#holdInstead(request.renewed)
+      return this.#answer(place.arrival, deny)
+    }
     this.#held.consume(request.length)
     this.#say(established)
     this.#open(place.arrival)
+  }
+
+  /** Whoever answers reads the head again. */
+  #holdInstead(head: Buffer): void {
+    this.#held.clear()
+    this.#held.append(head, 0, head.length)
   }
 
   #readSocks(): void {
@@ -225,6 +232,8 @@ function isInside(name: string | undefined, ip: Ip): boolean {
 function badRequest(text: string, code: 'bad-request' | 'name-mismatch' = 'bad-request'): Deny {
   return ownDeny(code, text, { status: 400, flag: 'DPE', explain: true })
 }
+
+const namesAnother = badRequest('the target of CONNECT and its Host header name different places', 'name-mismatch')
 
 function missing(): never {
   throw new Error('127.0.0.1 is no address')
