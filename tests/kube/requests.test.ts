@@ -68,7 +68,9 @@ function steady(value: Json): Json {
 function steadyMembers(value: Json): { readonly [name: string]: Json } {
   if (!isMap(value)) return {}
   const kept = Object.entries(value).filter(([name]) => !unsteady.has(name))
-  return Object.fromEntries(kept.map(([name, member]) => [name, name === 'continue' ? 'CONTINUE' : isGiven(name, member) ? 'GIVEN' : steady(member)]))
+  return Object.fromEntries(
+    kept.map(([name, member]) => [name, name === 'continue' ? 'CONTINUE' : isGiven(name, member) ? 'GIVEN' : steady(member)]),
+  )
 }
 
 /** Addresses and ports that a cluster chooses, another each time: of a range that it was started with, but for the one that is asked for. */
