@@ -1,15 +1,9 @@
 // Leads one accepted connection from its first facts to a decision, and hands it to whoever carries that out.
 import { formatAddress, messageOf } from '../base/index.ts'
-import {
-  type AccessDetails,
-  type ConnectionFacts,
-  type FirstBytes,
-  type FlowProtocol,
-  reasonCodes,
-  type SecuredFacts,
-} from '../flow/index.ts'
+import { type AccessDetails, type ConnectionFacts, type FirstBytes, reasonCodes, type SecuredFacts } from '../flow/index.ts'
 import type { ConnectionDecision, Deny, Gather, Runtime, ServerTlsPlan } from '../runtime/index.ts'
 import { type Arrival, sourceOf } from './arrival.ts'
+import { accessDetailsOf, describeFirst, describeRefusal, otherwise } from './connection-record.ts'
 import { type Context, ownDeny } from './context.ts'
 import type { Flow } from './flow-recorder.ts'
 import { HeldBytes } from './held-bytes.ts'
@@ -194,7 +188,7 @@ export class Connection implements WireHandler, LiveConnection {
         return this.#serveHttp(runtime, decision.manager)
       case 'forward':
       case 'passthrough':
-        this.#describeFirst()
+        describeFirst(this.#flow.draft, this.#first)
         if (this.#held.length > 0) this.#onLateBytes(this.#held.bytes, this.#held.start, this.#held.end)
         this.#tcp = new TcpForward({
           context: this.#context,
@@ -216,7 +210,7 @@ export class Connection implements WireHandler, LiveConnection {
     if (this.#arrival.secured || this.#ending) return this.#refuse(ownDeny('internal-error', 'the decision asked twice for the end of TLS'))
     const { bytes, start, end } = this.#held
     this.#held.clear()
-    this.#describeFirst()
+    describeFirst(this.#flow.draft, this.#first)
     this.#ending = endTls({
       context: this.#context,
       wire: this.#wire,
@@ -244,7 +238,7 @@ export class Connection implements WireHandler, LiveConnection {
     this.#ending?.cancel()
     this.#ending = undefined
     this.#isRefused = true
-    this.#describeDeny(ownDeny('tls-failed', reasonCodes['tls-failed'].text, { flag: 'DPE', details: words }))
+    describeRefusal(this.#flow.draft, ownDeny('tls-failed', reasonCodes['tls-failed'].text, { flag: 'DPE', details: words }))
     this.#finish()
   }
 
@@ -338,8 +332,8 @@ export class Connection implements WireHandler, LiveConnection {
     const first = this.#first
     // A client that speaks HTTP is told in HTTP, once its request is complete.
     if ((first?.protocol === 'http1' || first?.protocol === 'http2') && deny.status > 0) return this.#becomeHttp({ deny })
-    this.#describeFirst()
-    this.#describeDeny(deny)
+    describeFirst(this.#flow.draft, this.#first)
+    describeRefusal(this.#flow.draft, deny)
     this.#flow.draft.bytesSent = this.#held.length
     if (deny.explain && first?.protocol === 'tls' && !this.#arrival.secured) this.#say(tlsAlert(deny.reason.code))
     if (deny.explain && first?.protocol === 'http2') this.#say(http2Goodbye(deny.reason.text))
@@ -349,23 +343,6 @@ export class Connection implements WireHandler, LiveConnection {
 
   #say(bytes: Buffer): void {
     this.#wire.send(bytes, 0, bytes.length)
-  }
-
-  #describeFirst(): void {
-    const { draft } = this.#flow
-    draft.protocol = protocolOf(this.#first)
-    if (this.#first?.protocol === 'tls' && this.#first.sni !== undefined) draft.sni = this.#first.sni
-    if (this.#first?.protocol === 'http1' && this.#first.host !== undefined) draft.host = this.#first.host
-  }
-
-  #describeDeny(deny: Deny): void {
-    const { draft } = this.#flow
-    draft.verdict = 'deny'
-    draft.reason = deny.reason
-    draft.path = 'none'
-    draft.flag = deny.flag
-    draft.details = deny.details
-    if (deny.cluster !== undefined) draft.cluster = deny.cluster
   }
 
   /** A connection that lives is judged by what is known of it now. Where bytes were never waited for, what came first still counts. */
@@ -384,7 +361,7 @@ export class Connection implements WireHandler, LiveConnection {
     if ((decision.verdict === 'forward' || decision.verdict === 'passthrough') && this.#tcp?.goesThere(decision)) return
     const deny = decision.verdict === 'deny' ? decision : ownDeny('not-declared', otherwise[decision.verdict])
     this.#tcp?.cut(() => {
-      this.#describeDeny(deny)
+      describeRefusal(this.#flow.draft, deny)
       this.#flow.draft.details = 'policy_changed'
     })
   }
@@ -400,45 +377,6 @@ export class Connection implements WireHandler, LiveConnection {
   }
 
   accessDetails(): AccessDetails {
-    const { source, destination } = this.#arrival
-    const { draft } = this.#flow
-    return {
-      ...emptyAccess,
-      downstreamLocal: formatAddress(destination),
-      downstreamRemote: source ? formatAddress(source) : '-',
-      transportFailure: draft.flag === 'UF,URX' ? (draft.details ?? '-') : '-',
-    }
+    return accessDetailsOf(this.#arrival, this.#flow.draft)
   }
-}
-
-/** Why a live connection ends although what it asks for is not refused. */
-const otherwise = {
-  forward: 'the new configuration leads this connection elsewhere: connect again',
-  passthrough: 'the new configuration leads this connection elsewhere: connect again',
-  gather: 'the new configuration does not allow this connection as it is',
-  // Its later requests could not be judged, and each is decided on its own.
-  'end-tls': 'TLS ends here now, and did not when this connection was made: connect again',
-  http: 'this port now serves HTTP, and the requests on this connection are not looked at: connect again',
-} as const
-
-/** What an access log prints for a connection that was no HTTP. */
-const emptyAccess: AccessDetails = {
-  httpVersion: '-',
-  originalPath: '-',
-  xForwardedFor: '-',
-  userAgent: '-',
-  requestId: '-',
-  authority: '-',
-  upstreamServiceTime: '-',
-  downstreamLocal: '-',
-  downstreamRemote: '-',
-  routeName: '-',
-  transportFailure: '-',
-}
-
-function protocolOf(first: FirstBytes | undefined): FlowProtocol {
-  if (first?.protocol === 'tls') return 'tls'
-  if (first?.protocol === 'http1') return 'http'
-  if (first?.protocol === 'http2') return 'http2'
-  return 'tcp'
 }

@@ -3,6 +3,7 @@ import { formatAddress, splitAuthority } from '../../base/index.ts'
 import type { AccessDetails, FlowSource } from '../../flow/index.ts'
 import type { Answer, Deny, Forward, Passthrough } from '../../runtime/index.ts'
 import { type Arrival, sourceOf } from '../arrival.ts'
+import { describeRefusal } from '../connection-record.ts'
 import type { Context } from '../context.ts'
 import type { AccessTeller, Flow } from '../flow-recorder.ts'
 import { isFlowId, isWorkload } from '../proxy-protocol.ts'
@@ -111,13 +112,7 @@ export function describeForward(request: RequestFlow, decision: Forward | Passth
 }
 
 export function describeDeny(request: RequestFlow, deny: Deny, requestId: string): void {
-  const { draft } = request.flow
-  draft.verdict = 'deny'
-  draft.reason = deny.reason
-  draft.path = 'none'
-  draft.flag = deny.flag
-  draft.details = deny.details
-  if (deny.cluster !== undefined) draft.cluster = deny.cluster
+  describeRefusal(request.flow.draft, deny)
   request.requestId = requestId
   if (deny.route !== undefined) request.routeName = deny.route
 }
