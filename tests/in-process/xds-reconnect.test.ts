@@ -47,6 +47,22 @@ test('state of the world: a server that is back and has nothing new sends nothin
   expect(xds.sent).toEqual([{ typeUrl: types.route, name: 'routes' }])
 })
 
+test('a server that has nothing new and ends a stream now and then is not away', async () => {
+  const stderr = listenToStderr()
+  const xds = await server({ unknown: 'delta' })
+  const { port } = await simpleWorld(xds)
+  gateway(await control({ server: xds.address, timing: { retryMs: 5, longestRetryMs: 10, acceptedMs: 50 } }))
+  await expect.poll(() => get(port, 'a.test')).toBe('first')
+  for (let round = 0; round < 3; round++) {
+    const { streams } = xds
+    xds.endStreams()
+    await expect.poll(() => xds.streams).toBeGreaterThan(streams)
+    // Longer than those who are turned away.
+    await new Promise((resolve) => setTimeout(resolve, 150))
+  }
+  expect(stderr()).not.toContain('is away')
+})
+
 test('a start without the server begins with the last good configuration, and nothing of it is sent again', async () => {
   const stderr = listenToStderr()
   const stateDirectory = stateFolder()

@@ -27,17 +27,19 @@ export interface AdsTiming {
   /** The first wait after a failure, and the longest. */
   readonly retryMs: number
   readonly longestRetryMs: number
+  /** Whoever is turned away hears of it within this time. */
+  readonly acceptedMs: number
   /** How long a server has to answer a connection, or a sign of life that is asked of it. */
   readonly connectMs: number
   /** A stream that is silent for so long is asked for a sign of life. */
   readonly keepaliveMs: number
 }
 
-export const usualTiming: AdsTiming = { retryMs: 250, longestRetryMs: 10_000, connectMs: 5000, keepaliveMs: 30_000 }
+export const usualTiming: AdsTiming = { retryMs: 250, longestRetryMs: 10_000, acceptedMs: 1000, connectMs: 5000, keepaliveMs: 30_000 }
 
 export interface AdsState {
   readonly isConnected: boolean
-  /** Attempts that failed since the server last said anything. */
+  /** Attempts that failed since the server last said anything, or let the client stay. */
   readonly failures: number
   /** Why there is no stream, when there is none. */
   readonly why?: string
@@ -172,12 +174,15 @@ class ReconnectingClient implements AdsClient {
   #ended({ why, isUnknownForm }: ConnectionEnd): void {
     const stream = this.#stream
     this.#stream = undefined
+    const lastedMs = stream === undefined ? 0 : this.#clock.monotonic() - stream.since
     // A server that lets everybody in and throws everybody out again is not asked more often for it.
-    if (stream !== undefined && this.#clock.monotonic() - stream.since > this.#timing.longestRetryMs) this.#backoff.reset()
+    if (lastedMs > this.#timing.longestRetryMs) this.#backoff.reset()
+    // To whom nothing is news it says nothing: that it let the client stay is an answer, too.
+    const before = lastedMs > this.#timing.acceptedMs ? 0 : this.state.value.failures
     const isOtherFormNext = isUnknownForm && this.#form === 'delta'
     if (isUnknownForm) this.#form = this.#form === 'delta' ? 'sotw' : 'delta'
     const { value } = this.state
-    this.state.set({ ...value, isConnected: false, failures: value.failures + (isOtherFormNext ? 0 : 1), why, form: this.#form })
+    this.state.set({ ...value, isConnected: false, failures: before + (isOtherFormNext ? 0 : 1), why, form: this.#form })
     const waitMs = isOtherFormNext ? 0 : this.#backoff.next()
     log.debug(() => `the stream to the xDS server ended: ${why}`, { address: this.#options.address, waitMs })
     this.#retry = this.#clock.setTimer(waitMs, () => this.#connect())
