@@ -113,11 +113,11 @@ describe('what the user asks for', () => {
 
   test('directories above a read-only path are pinned first, from the top, unless they are mounts already', () => {
     const steps = shown({
-      readOnly: ['/home/ann/work/mesh'],
-      pins: ['/home/ann/work', '/home/ann', '/home'],
+      readOnly: ['/home/ann/plans/mesh'],
+      pins: ['/home/ann/plans', '/home/ann', '/home'],
       mounts: [root, mount('ext4', '/home')],
     })
-    expect(steps.slice(-3)).toEqual(['pin /home/ann', 'pin /home/ann/work', 'read-only /home/ann/work/mesh'])
+    expect(steps.slice(-3)).toEqual(['pin /home/ann', 'pin /home/ann/plans', 'read-only /home/ann/plans/mesh'])
   })
 
   test('an own /tmp is two', () => {
@@ -198,8 +198,8 @@ describe('a root directory of its own', () => {
   })
 
   test('has sockets of the outside covered in it too, also later ones', () => {
-    const mounts = [root, { ...root, root: '/srv/root/data', point: `${place}/data` }]
-    const covered = planSocketMasks(['/srv/root/data/app.sock'], { ...plain, mounts }).map(({ at }) => at)
-    expect(covered).toEqual(['/srv/root/data/app.sock', `${place}/data/app.sock`])
+    const mounts = [root, { ...root, root: '/srv/tree/data', point: `${place}/data` }]
+    const covered = planSocketMasks(['/srv/tree/data/app.sock'], { ...plain, mounts }).map(({ at }) => at)
+    expect(covered).toEqual(['/srv/tree/data/app.sock', `${place}/data/app.sock`])
   })
 })
