@@ -9,7 +9,9 @@ const none: Snapshot['secrets'] = new Map()
 /** What is named and not there is left out: who needs it is refused. Who is refused anyway needs none. */
 export function credentials(ctx: Context, { clusters, listeners }: Pick<Snapshot, 'clusters' | 'listeners'>): Snapshot['secrets'] {
   if (ctx.model.resources.of('Secret').length === 0) return none
-  const used = Array.from(clusters.values()).filter(({ metadata }) => readMetadata(metadata).refuse === undefined)
+  // There are many thousand clusters, and few begin TLS: only of those more is read.
+  const secured = Array.from(clusters.values()).filter(({ transportSocket }) => transportSocket !== undefined)
+  const used = secured.filter(({ metadata }) => readMetadata(metadata).refuse === undefined)
   const found = [...secretsNamedBy({ clusters: used, listeners: listeners.values() })].flatMap((name) => secretOf(ctx, name) ?? [])
   return ctx.kept.assemblies.get('credentials', found, () => new Map(found.map((secret) => [secret.name, secret])))
 }
